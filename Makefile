@@ -1,0 +1,47 @@
+# Two commands matter: `make report` and `make test`. Both set up what they need.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+CASE ?= data/cases/everything
+WORKERS ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help setup report test check format lab lock cases
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/:.*## /\t/' | expand -t 12
+
+# The environment is made anew whenever the lock or the project changes.
+$(VENV)/.ready: requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Investigate needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.12 $(MAKECMDGOALS)")'
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
+setup: $(VENV)/.ready ## create .venv from requirements.lock
+
+report: setup ## the report of the demo case, or of CASE=..., into reports/
+	$(BIN)/investigate report $(CASE) --out reports || [ $$? -eq 1 ] # 1: faults were found, which is the point
+
+test: setup ## every test
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+
+check: setup ## format, lint and types, as CI runs them
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: setup ## put every file into the house format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lab: setup ## JupyterLab with the notebooks
+	$(BIN)/jupyter lab --notebook-dir=. notebooks/00_overview.ipynb
+
+cases: setup ## make the demo cases again, byte for byte
+	$(BIN)/investigate sandbox demo
+
+lock: setup ## resolve the dependencies anew into requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --all-extras --generate-hashes \
+	  --no-emit-index-url --no-header --no-annotate --upgrade pyproject.toml -o requirements.lock

@@ -1,0 +1,1 @@
+"""One reader per source of evidence; together they write a case."""

@@ -1,0 +1,319 @@
+"""A case on disk: a manifest and one folder of Parquet files per table; written once, opened and verified."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path, PurePosixPath
+from types import TracebackType
+from typing import Any, Self
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from investigate.errors import CaseDamagedError, CaseError, CaseVersionError, UsageError
+from investigate.model import Window, isoformat, parse_time
+from investigate.tables import ORDER, TABLES, as_table, missing_columns
+
+SCHEMA = "investigate.case/1"
+MANIFEST = "case.json"
+COVERAGE_STATUSES = ("captured", "partial", "denied", "skipped", "failed")
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """What is known of one table: whether it was captured, why not, and up to which time it can tell."""
+
+    status: str
+    reason: str | None = None
+    horizon: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.status not in COVERAGE_STATUSES:
+            raise CaseDamagedError(
+                f"coverage status {self.status!r} is none of {COVERAGE_STATUSES}"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class TableFile:
+    """One Parquet file of a table; the path is relative to the case."""
+
+    path: str
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A captured incident: where it lies, what it is about, and what it holds."""
+
+    folder: Path
+    name: str
+    window: Window
+    captured_at: datetime
+    settle_seconds: int
+    tool: Mapping[str, str]
+    pipeline: Mapping[str, Any]
+    files: Mapping[str, tuple[TableFile, ...]]
+    rows: Mapping[str, int]
+    coverage: Mapping[str, Coverage]
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The captured tables, in the fixed order of `TABLES`."""
+        return tuple(name for name in TABLES if name in self.files)
+
+    def paths(self, table: str) -> list[Path]:
+        """The Parquet files of a captured table."""
+        return [self.folder / file.path for file in self.files[table]]
+
+    def covered(self, table: str) -> Coverage:
+        """The coverage of any table; one that the manifest does not mention was not asked for."""
+        return self.coverage.get(table, Coverage("skipped", "not part of this capture"))
+
+
+def open_case(folder: str | Path) -> Case:
+    """Return the case in a folder after checking its manifest, and every file's digest and columns.
+
+    Hashing runs at more than a gigabyte a second, so evidence is never read unverified. Raises
+    `CaseError`, `CaseVersionError` or `CaseDamagedError`, each with what was asked, what is there
+    and what to type.
+    """
+    case = read_manifest(folder)
+    problems = verify_case(case)
+    if problems:
+        raise CaseDamagedError(
+            f"the case {folder} is not what its manifest says: " + "; ".join(problems),
+            hint="restore the case from where it was captured, or capture it again",
+        )
+    return case
+
+
+def read_manifest(folder: str | Path) -> Case:
+    """Return what a case's manifest says, without looking at its tables; raise `CaseError`."""
+    folder = Path(folder)
+    return _parse_manifest(folder, _read_manifest(folder))
+
+
+def verify_case(case: Case) -> list[str]:
+    """Return every way in which the tables of a case are not what its manifest says."""
+    problems = [problem for table in case.tables for problem in _file_problems(case, table)]
+    if problems:
+        return problems
+    for table in case.tables:
+        counted = sum(pq.read_metadata(path).num_rows for path in case.paths(table))
+        if counted != case.rows[table]:
+            problems.append(f"{table}: {counted} rows, the manifest says {case.rows[table]}")
+    return problems
+
+
+@dataclass
+class CaseWriter:
+    """Writes a case beside its place and moves it there when it is complete; nothing half-written.
+
+    Use as a context manager: leaving it without an error publishes the case, an error removes it.
+    """
+
+    folder: Path
+    name: str
+    window: Window
+    captured_at: datetime
+    settle_seconds: int
+    tool: Mapping[str, str]
+    pipeline: Mapping[str, Any]
+    _files: dict[str, tuple[TableFile, ...]] = field(default_factory=dict)
+    _rows: dict[str, int] = field(default_factory=dict)
+    _coverage: dict[str, Coverage] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.folder.exists():
+            raise UsageError(
+                f"{self.folder} exists already; evidence is never overwritten",
+                hint="choose another name for the case, or move the old one away",
+            )
+        self._draft = self.folder.with_name(f".{self.folder.name}.partial-{os.getpid()}")
+
+    def __enter__(self) -> Self:
+        self._draft.mkdir(parents=True, mode=0o700)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if error is None:
+            self._write_manifest()
+            os.replace(self._draft, self.folder)
+        else:
+            with suppress(FileNotFoundError):
+                shutil.rmtree(self._draft)
+
+    def add(self, table: str, rows: Iterable[Mapping[str, Any]], coverage: Coverage) -> int:
+        """Store a captured table, sorted by its key, and return its number of rows."""
+        captured = as_table(table, rows)
+        captured = captured.sort_by([(name, "ascending") for name in ORDER[table]])
+        path = self._draft / table / "part-0.parquet"
+        path.parent.mkdir()
+        pq.write_table(captured, path, compression="zstd")
+        relative = path.relative_to(self._draft).as_posix()
+        self._files[table] = (TableFile(relative, path.stat().st_size, _digest(path)),)
+        self._rows[table] = captured.num_rows
+        self._coverage[table] = coverage
+        return int(captured.num_rows)
+
+    def leave_out(self, table: str, coverage: Coverage) -> None:
+        """Record why a table is not part of the case."""
+        if coverage.status in ("captured", "partial"):
+            raise ValueError(f"{table} is left out, so it cannot be {coverage.status}")
+        self._coverage[table] = coverage
+
+    def _write_manifest(self) -> None:
+        manifest = {
+            "schema": SCHEMA,
+            "name": self.name,
+            "window": {"start": isoformat(self.window.start), "end": isoformat(self.window.end)},
+            "captured_at": isoformat(self.captured_at),
+            "settle_seconds": self.settle_seconds,
+            "tool": dict(self.tool),
+            "pipeline": dict(self.pipeline),
+            "tables": {
+                table: {
+                    "rows": self._rows[table],
+                    "files": [
+                        {"path": file.path, "bytes": file.bytes, "sha256": file.sha256}
+                        for file in self._files[table]
+                    ],
+                }
+                for table in TABLES
+                if table in self._files
+            },
+            "coverage": {
+                table: {"status": known.status, "reason": known.reason, "horizon": known.horizon}
+                for table in TABLES
+                if (known := self._coverage.get(table))
+            },
+        }
+        (self._draft / MANIFEST).write_text(
+            json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+        )
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def _read_manifest(folder: Path) -> dict[str, Any]:
+    path = folder / MANIFEST
+    if not folder.exists():
+        raise CaseError(
+            f"there is no case {folder}{_cases_beside(folder)}",
+            hint=f"investigate capture {folder} --config pipeline.toml",
+        )
+    if not path.is_file():
+        raise CaseError(
+            f"{folder} is not a case: it holds no {MANIFEST}{_cases_below(folder)}",
+            hint="name the folder that holds case.json",
+        )
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise CaseDamagedError(
+            f"{path} is not JSON: {error}", hint="capture the case again"
+        ) from error
+    if not isinstance(manifest, dict):
+        raise CaseDamagedError(f"{path} is not a JSON object", hint="capture the case again")
+    if manifest.get("schema") != SCHEMA:
+        raise CaseVersionError(
+            f"{folder} is of schema {manifest.get('schema')!r}; this version reads {SCHEMA!r}",
+            hint="use the version of investigate that wrote it, or capture it again",
+        )
+    return manifest
+
+
+def _parse_manifest(folder: Path, manifest: Mapping[str, Any]) -> Case:
+    try:
+        tables: Mapping[str, Any] = manifest["tables"]
+        unknown = sorted(set(tables) - set(TABLES))
+        if unknown:
+            raise CaseDamagedError(
+                f"{folder / MANIFEST} names unknown tables: {', '.join(unknown)}"
+            )
+        return Case(
+            folder=folder,
+            name=str(manifest["name"]),
+            window=Window.parse(manifest["window"]["start"], manifest["window"]["end"]),
+            captured_at=parse_time(manifest["captured_at"], "captured_at"),
+            settle_seconds=int(manifest["settle_seconds"]),
+            tool=dict(manifest["tool"]),
+            pipeline=dict(manifest["pipeline"]),
+            files={name: _table_files(folder, table["files"]) for name, table in tables.items()},
+            rows={name: int(table["rows"]) for name, table in tables.items()},
+            coverage={
+                name: Coverage(known["status"], known.get("reason"), known.get("horizon"))
+                for name, known in manifest["coverage"].items()
+            },
+        )
+    except (KeyError, TypeError, ValueError, AttributeError, UsageError) as error:
+        raise CaseDamagedError(
+            f"{folder / MANIFEST} lacks or misstates something: {type(error).__name__}: {error}",
+            hint="capture the case again",
+        ) from error
+
+
+def _table_files(folder: Path, files: Sequence[Mapping[str, Any]]) -> tuple[TableFile, ...]:
+    listed = []
+    for file in files:
+        path = PurePosixPath(file["path"])
+        # A case of unknown origin must not make us read outside its own folder.
+        if path.is_absolute() or ".." in path.parts:
+            raise CaseDamagedError(f"{folder / MANIFEST}: path {file['path']!r} leaves the case")
+        listed.append(TableFile(path.as_posix(), int(file["bytes"]), str(file["sha256"])))
+    return tuple(listed)
+
+
+def _file_problems(case: Case, table: str) -> list[str]:
+    problems = []
+    root = case.folder.resolve()
+    for file in case.files[table]:
+        path = case.folder / file.path
+        if not path.is_file():
+            problems.append(f"{file.path} is missing")
+        elif not path.resolve().is_relative_to(root):
+            problems.append(f"{file.path} is a link out of the case")
+        elif path.stat().st_size != file.bytes:
+            problems.append(f"{file.path} has {path.stat().st_size} bytes, not {file.bytes}")
+        elif _digest(path) != file.sha256:
+            problems.append(f"{file.path}: its SHA-256 is not the one in the manifest")
+        else:
+            problems.extend(_column_problems(table, path, file.path))
+    return problems
+
+
+def _column_problems(table: str, path: Path, name: str) -> list[str]:
+    try:
+        return [f"{name}: {problem}" for problem in missing_columns(table, pq.read_schema(path))]
+    except (pa.ArrowInvalid, OSError) as error:
+        return [f"{name} is not a Parquet file ({error})"]
+
+
+def _cases_below(folder: Path) -> str:
+    return _listing(folder) if folder.is_dir() else ""
+
+
+def _cases_beside(folder: Path) -> str:
+    return _listing(folder.parent) if folder.parent.is_dir() else ""
+
+
+def _listing(folder: Path) -> str:
+    names = sorted(path.parent.name for path in folder.glob(f"*/{MANIFEST}"))
+    return f" (cases in {folder}: {', '.join(names)})" if names else f" (no case in {folder})"

@@ -1,0 +1,178 @@
+"""The book of checks: a decorator that registers a question, and the one way to get its answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import ibis.expr.types as ir
+
+from investigate.errors import InvestigationError, NotEvaluable, UsageError
+from investigate.evidence import Evidence
+from investigate.model import Finding, Outcome, Severity, Step
+
+MAX_KEYS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Partly:
+    """Offending rows from evidence that does not show everything: none found is not a pass."""
+
+    rows: ir.Table
+    reason: str
+
+
+Question = Callable[[Evidence], ir.Table | Partly]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One question asked of a case. `needs` must be captured; `whole` must be captured wholly,
+    because the check concludes something from a row's absence there."""
+
+    code: str
+    severity: Severity
+    key: str
+    question: str
+    found: str
+    advice: str
+    avoid: str
+    needs: tuple[str, ...]
+    whole: tuple[str, ...]
+    ask: Question
+
+    @property
+    def step(self) -> Step:
+        """The step or chapter the check belongs to, from the first part of its code."""
+        group = self.code.split("/")[0]
+        return Step.EVENTS if group == "dedupe" else Step(group)
+
+
+class Book:
+    """Checks in the order in which they were declared; two of one code are refused."""
+
+    def __init__(self) -> None:
+        self._checks: dict[str, Check] = {}
+
+    def check(
+        self,
+        code: str,
+        severity: Severity,
+        *,
+        key: str,
+        found: str,
+        advice: str,
+        avoid: str,
+        needs: tuple[str, ...] = (),
+        whole: tuple[str, ...] = (),
+    ) -> Callable[[Question], Question]:
+        """Register a function as a check; its docstring's first line is the question.
+
+        The function returns the offending rows as an Ibis table with a text column `key`; further
+        columns are for the reader, and `event_time_utc`, `day` and `entity_id` put a row in or out
+        of the scope (see `Evidence.in_scope`). `found` is a sentence with `{count}` in it, and
+        `{s}`, `{are}`, `{have}` and `{their}` where a word follows the number.
+        """
+        if not needs and not whole:
+            raise ValueError(f"{code}: a check reads at least one table")
+
+        def register(ask: Question) -> Question:
+            if code in self._checks:
+                raise ValueError(f"two checks have the code {code!r}")
+            question = (ask.__doc__ or "").strip().split("\n\n")[0]
+            question = " ".join(question.split())
+            if not question.endswith("?"):
+                raise ValueError(f"{code}: the docstring must open with a question")
+            self._checks[code] = Check(
+                code, severity, key, question, found, advice, avoid, needs, whole, ask
+            )
+            return ask
+
+        return register
+
+    def __iter__(self) -> Iterator[Check]:
+        order = {step: position for position, step in enumerate(Step)}
+        return iter(sorted(self._checks.values(), key=lambda check: order[check.step]))
+
+    def __getitem__(self, code: str) -> Check:
+        if code not in self._checks:
+            raise UsageError.unknown(
+                "check", code, self._checks, hint="list them: investigate checks"
+            )
+        return self._checks[code]
+
+    def of(self, step: Step) -> list[Check]:
+        """The checks of one step, in the order of declaration."""
+        return [check for check in self if check.step is step]
+
+
+book = Book()
+check = book.check
+
+
+def offending_rows(check: Check, evidence: Evidence) -> Partly:
+    """Return the rows in scope that a check objects to, and why their absence would prove nothing
+    (an empty reason: it would). Raise `NotEvaluable` where the evidence cannot tell."""
+    tables = tuple(dict.fromkeys((*check.needs, *check.whole)))
+    evidence.require(tables)
+    lacking = evidence.incomplete(check.whole)
+    if lacking:
+        raise NotEvaluable("absence proves nothing in " + "; ".join(lacking))
+    answer = check.ask(evidence)
+    rows, reasons = (answer.rows, [answer.reason]) if isinstance(answer, Partly) else (answer, [])
+    reasons += evidence.incomplete(tables)
+    return Partly(evidence.in_scope(rows), "; ".join(reason for reason in reasons if reason))
+
+
+def answer(check: Check, evidence: Evidence) -> Finding:
+    """Return a check's finding; a lack of evidence is `not-evaluated`, a failed query `error`."""
+    try:
+        rows = offending_rows(check, evidence)
+        count, keys = _keys(rows.rows, evidence)
+    except NotEvaluable as unknown:
+        return _without_answer(check, Outcome.NOT_EVALUATED, unknown.message)
+    except InvestigationError as failed:
+        return _without_answer(check, Outcome.ERROR, failed.message)
+    if not count and rows.reason:
+        return _without_answer(
+            check, Outcome.NOT_EVALUATED, f"nothing found, but not all could be seen: {rows.reason}"
+        )
+    return Finding(
+        check.code,
+        check.step,
+        Outcome.FOUND if count else Outcome.PASSED,
+        check.severity,
+        check.question,
+        _sentence(check, count),
+        check.key,
+        count,
+        keys,
+        reason=rows.reason or None,
+        advice=check.advice if count else "",
+        avoid=check.avoid if count else "",
+    )
+
+
+def _keys(rows: ir.Table, evidence: Evidence) -> tuple[int, tuple[str, ...]]:
+    distinct = rows.select(key=rows.key.fill_null("(no key)")).distinct()
+    listed = evidence.engine.rows(distinct.order_by("key").limit(MAX_KEYS + 1))
+    keys = tuple(str(row["key"]) for row in listed)
+    if len(keys) <= MAX_KEYS:
+        return len(keys), keys
+    return int(evidence.engine.scalar(distinct.count())), keys[:MAX_KEYS]
+
+
+def _sentence(check: Check, count: int) -> str:
+    if not count:
+        return "Nothing found, with all evidence at hand."
+    one = {"s": "", "are": "is", "have": "has", "their": "its"}
+    many = {"s": "s", "are": "are", "have": "have", "their": "their"}
+    return check.found.format(count=f"{count:,}", **(one if count == 1 else many))
+
+
+def _without_answer(check: Check, outcome: Outcome, reason: str) -> Finding:
+    verb = "could not be told" if outcome is Outcome.NOT_EVALUATED else "failed"
+    return Finding(
+        check.code, check.step, outcome, check.severity, check.question,
+        f"This {verb}: {reason}.", check.key, reason=reason,
+    )  # fmt: skip

@@ -1,0 +1,117 @@
+"""The one place that knows which engine runs the queries; DuckDB on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import ibis
+import ibis.expr.datatypes as dt
+import ibis.expr.types as ir
+import pandas as pd
+import pyarrow as pa
+from ibis.common.exceptions import IbisError
+
+from investigate.errors import EngineError, UsageError
+
+ENGINES = ("duckdb",)
+
+
+@contextmanager
+def _engine_errors() -> Iterator[None]:
+    try:
+        yield
+    except (duckdb.Error, IbisError, pa.ArrowException) as error:
+        first = str(error).strip().splitlines()[0] if str(error).strip() else "no message"
+        raise EngineError(f"the query failed: {type(error).__name__}: {first}") from error
+
+
+class Engine:
+    """Reads Parquet and tables into Ibis, and runs Ibis expressions.
+
+    Times come out as UTC without a zone, so that no engine applies a session's zone to them.
+    """
+
+    def __init__(self, name: str = "duckdb") -> None:
+        if name not in ENGINES:
+            raise UsageError.unknown("engine", name, ENGINES)
+        self.name = name
+        self._backend = ibis.duckdb.connect()
+        # Ibis 12 writes lambdas with an arrow, which DuckDB 2 reads only when told so.
+        self._backend.raw_sql("SET lambda_syntax = 'ENABLE_SINGLE_ARROW'; SET TimeZone = 'UTC'")
+
+    def read_parquet(self, paths: Sequence[Path], name: str) -> ir.Table:
+        """Return the rows of Parquet files of one schema."""
+        with _engine_errors():
+            table = self._backend.read_parquet([str(path) for path in paths], table_name=name)
+            return without_zone(table)
+
+    def read_arrow(self, table: pa.Table, name: str) -> ir.Table:
+        """Return the rows of an Arrow table."""
+        with _engine_errors():
+            return without_zone(self._backend.create_table(name, table, temp=True))
+
+    def materialise(self, table: ir.Table) -> ir.Table:
+        """Run an expression once and return its rows as a table that later expressions read."""
+        with _engine_errors():
+            return table.cache()
+
+    def frame(self, table: ir.Table, limit: int | None = None) -> pd.DataFrame:
+        """Run an expression and return its rows for a person to look at; at most `limit` of them."""
+        with _engine_errors():
+            return (table if limit is None else table.limit(limit)).to_pandas()
+
+    def rows(self, table: ir.Table) -> list[dict[str, Any]]:
+        """Run an expression and return its rows; for small results only."""
+        with _engine_errors():
+            return list(table.to_pyarrow().to_pylist())
+
+    def scalar(self, value: ir.Scalar) -> Any:
+        """Run an expression of one value and return it as a plain Python value."""
+        with _engine_errors():
+            return value.to_pyarrow().as_py()
+
+
+def without_zone(table: ir.Table) -> ir.Table:
+    """Return the table with every time as UTC without a zone."""
+    times = {
+        name: table[name].cast("timestamp")
+        for name, kind in table.schema().items()
+        if isinstance(kind, dt.Timestamp) and kind.timezone
+    }
+    return table.mutate(**times) if times else table
+
+
+def seconds_between(earlier: ir.TimestampValue, later: ir.TimestampValue) -> ir.FloatingValue:
+    """Return how many seconds, fractions included, `later` is after `earlier`; negative if before."""
+    whole = later.epoch_seconds() - earlier.epoch_seconds()
+    fraction = later.microsecond() - earlier.microsecond()
+    return whole.cast("float64") + fraction.cast("float64") / 1_000_000
+
+
+def text_of(moment: ir.TimestampValue) -> ir.StringValue:
+    """Return a time as ISO 8601 text to the second, the same on every engine."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def day_of(moment: ir.TimestampValue) -> ir.StringValue:
+    """Return the UTC day of a time as YYYY-MM-DD."""
+    return moment.date().cast("string")
+
+
+def blank(value: ir.StringValue) -> ir.BooleanValue:
+    """Return whether a text is null or empty."""
+    return value.isnull() | (value == "")
+
+
+def differ(left: ir.Value, right: ir.Value) -> ir.BooleanValue:
+    """Return whether two values are both known and not equal; never null."""
+    return (left != right).fill_null(False)
+
+
+def literal_rows(rows: Sequence[Mapping[str, Any]], schema: Mapping[str, str]) -> ir.Table:
+    """Return a small table of known rows, empty ones included."""
+    return ibis.memtable(pa.Table.from_pylist(list(rows), schema=ibis.schema(schema).to_pyarrow()))

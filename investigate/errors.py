@@ -1,0 +1,81 @@
+"""Every deliberate error: one tree, each with a hint of what to type next and an exit code.
+
+InvestigationError            2
+├── UsageError                2   the command line, a window, a parameter, a code or a step is wrong
+├── SettingsError             2   the configuration file is wrong
+├── CaseError                 2   the folder is not a case this version can read
+│   ├── CaseVersionError      2   a case of another schema version
+│   └── CaseDamagedError      2   a digest, a file or a column is not what the manifest says
+├── AccessError               2   AWS refused, or cannot be reached
+├── WriteRefused              2   an operation that is not on the read-only list
+├── EngineError               3   a query could not be run; the check that asked becomes `error`
+└── NotEvaluable              3   a check cannot tell from the evidence there is
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class InvestigationError(Exception):
+    """Something the user can act on; `hint` says what to type next."""
+
+    exit_code = 2
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message}\n  {self.hint}" if self.hint else self.message
+
+
+class UsageError(InvestigationError):
+    """The question was asked in a way that has no answer."""
+
+    @classmethod
+    def unknown(cls, kind: str, asked: str, known: Iterable[str], *, hint: str = "") -> UsageError:
+        """Name what was asked, the nearest known names, and all of them."""
+        names = list(known)
+        near = get_close_matches(asked, names, n=3, cutoff=0.5)
+        if near and not hint:
+            hint = "did you mean " + " or ".join(repr(name) for name in near) + "?"
+        return cls(f"unknown {kind} {asked!r} (known: {', '.join(names) or 'none'})", hint=hint)
+
+
+class SettingsError(InvestigationError):
+    """The configuration cannot be used as it stands."""
+
+
+class CaseError(InvestigationError):
+    """The folder cannot be read as a case."""
+
+
+class CaseVersionError(CaseError):
+    """The case was written by another version of the format."""
+
+
+class CaseDamagedError(CaseError):
+    """The case does not hold what its manifest says."""
+
+
+class AccessError(InvestigationError):
+    """AWS refused an operation, or could not be reached."""
+
+
+class WriteRefused(InvestigationError):
+    """An operation that could change a pipeline was refused before it left this machine."""
+
+
+class EngineError(InvestigationError):
+    """The engine could not run a query."""
+
+    exit_code = 3
+
+
+class NotEvaluable(InvestigationError):
+    """The evidence there is cannot answer the question; becomes `not-evaluated`, never `passed`."""
+
+    exit_code = 3

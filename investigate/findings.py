@@ -1,0 +1,98 @@
+"""The findings document: every check's answer, the verdicts, the aggregates and the retries."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from investigate.checks import answer, book
+from investigate.evidence import Evidence
+from investigate.model import Finding, Outcome, Severity, Step, isoformat, verdict
+from investigate.tables import TABLES
+
+SCHEMA = "investigate.findings/1"
+
+
+def run_checks(evidence: Evidence, steps: Sequence[Step] = tuple(Step)) -> list[Finding]:
+    """Return the findings of all checks of these steps, in the order of the book."""
+    return [answer(check, evidence) for check in book if check.step in steps]
+
+
+def document(
+    evidence: Evidence,
+    findings: Sequence[Finding],
+    *,
+    aggregates: Sequence[dict[str, Any]],
+    retries: Sequence[dict[str, Any]],
+) -> dict[str, Any]:
+    """Return the findings document (schema investigate.findings/1) as plain values.
+
+    It holds nothing but what follows from the case and the scope: two runs give the same bytes.
+    """
+    case, window = evidence.case, evidence.window
+    scope = {"entities": list(evidence.entities)} if evidence.entities else {}
+    return {
+        "schema": SCHEMA,
+        "case": case.name,
+        "window": {"start": isoformat(window.start), "end": isoformat(window.end)},
+        **scope,
+        "captured_at": isoformat(case.captured_at),
+        "settled_until": isoformat(evidence.settled_until),
+        "verdict": verdict(findings),
+        "steps": [_step_summary(step, findings) for step in Step],
+        "checks": [_as_document(finding) for finding in findings],
+        "retries": list(retries),
+        "aggregates": list(aggregates),
+        "coverage": {
+            table: {"status": known.status, "reason": known.reason, "horizon": known.horizon}
+            for table in TABLES
+            for known in [evidence.coverage(table)]
+        },
+    }
+
+
+def dump(findings_document: dict[str, Any]) -> str:
+    """Return a findings document as the text that is written to disk."""
+    return json.dumps(findings_document, indent=1, ensure_ascii=False) + "\n"
+
+
+def exit_code(findings: Iterable[Finding], fail_on: Severity, *, allow_gaps: bool) -> int:
+    """Return 1 if something at or above `fail_on` was found, 3 if something could not be told, else 0."""
+    findings = list(findings)
+    if any(f.outcome is Outcome.FOUND and f.severity >= fail_on for f in findings):
+        return 1
+    unsure = any(f.outcome in (Outcome.NOT_EVALUATED, Outcome.ERROR) for f in findings)
+    return 3 if (unsure or not findings) and not allow_gaps else 0
+
+
+def _step_summary(step: Step, findings: Sequence[Finding]) -> dict[str, Any]:
+    own = [finding for finding in findings if finding.step is step]
+    counted = Counter(finding.outcome for finding in own)
+    return {
+        "step": step.value,
+        "verdict": verdict(own),
+        "passed": counted[Outcome.PASSED],
+        "found": counted[Outcome.FOUND],
+        "not_evaluated": counted[Outcome.NOT_EVALUATED],
+        "error": counted[Outcome.ERROR],
+    }
+
+
+def _as_document(finding: Finding) -> dict[str, Any]:
+    return {
+        "code": finding.code,
+        "step": finding.step.value,
+        "outcome": finding.outcome.value,
+        "severity": finding.severity.label,
+        "question": finding.question,
+        "summary": finding.summary,
+        "count": finding.count,
+        "key": finding.key,
+        "keys": list(finding.keys),
+        "keys_shown": len(finding.keys),
+        "reason": finding.reason,
+        "advice": finding.advice,
+        "avoid": finding.avoid,
+    }

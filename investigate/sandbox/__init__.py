@@ -1,0 +1,1 @@
+"""A local pipeline with faults that can be injected by name."""
