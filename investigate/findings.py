@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from investigate.checks import answer, book
@@ -13,6 +14,20 @@ from investigate.model import Finding, Outcome, Severity, Step, isoformat, verdi
 from investigate.tables import TABLES
 
 SCHEMA = "investigate.findings/1"
+
+
+@dataclass(frozen=True, slots=True)
+class Examination:
+    """One look at a case: the findings, and the findings document made of them."""
+
+    findings: tuple[Finding, ...]
+    document: dict[str, Any]
+
+
+def examine(evidence: Evidence, steps: Sequence[Step] = tuple(Step)) -> Examination:
+    """Return everything there is to say about these steps of a case, computed once."""
+    findings = run_checks(evidence, steps)
+    return Examination(tuple(findings), document(evidence, findings, aggregates=[], retries=[]))
 
 
 def run_checks(evidence: Evidence, steps: Sequence[Step] = tuple(Step)) -> list[Finding]:
