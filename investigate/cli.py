@@ -1,0 +1,42 @@
+"""The command line: parse, call one function, return a code. Every deliberate error ends here."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from investigate.commands.console import Console
+from investigate.commands.options import parse
+from investigate.errors import InvestigationError
+
+STOPPED = 130  # as a shell reports a process ended by SIGINT
+READER_GONE = 141  # and by SIGPIPE
+
+
+def run() -> None:
+    """Answer the command line of this process and leave with its exit code."""
+    sys.exit(main(sys.argv[1:]))
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one command and return its exit code; an error of use is one message."""
+    console = Console()
+    try:
+        options = parse(arguments)
+        # A command is loaded when it is called: `check` never waits for boto3, plotly or papermill.
+        command = import_module(f"investigate.commands.{options.module}")
+        code = int(command.run(options, console))
+        sys.stdout.flush()
+    except InvestigationError as error:
+        console.say(f"investigate: {error}")
+        return error.exit_code
+    except KeyboardInterrupt:
+        console.say("investigate: stopped")
+        return STOPPED
+    except BrokenPipeError:
+        # Nobody reads on (`investigate check … | head`); the flush at exit must not fail again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return READER_GONE
+    return code

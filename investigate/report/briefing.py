@@ -1,0 +1,125 @@
+"""What a person needs to know first, read from a findings document: how bad, where, what to do."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from investigate.model import STEPS, Outcome, Severity, Step
+
+Document = Mapping[str, Any]
+Entry = Mapping[str, Any]
+
+MEANINGS: Mapping[str, str] = {
+    Severity.ESCALATE.label: "Data is lost, or is being lost now: wake the owner.",
+    Severity.DANGEROUS.label: "Data is wrong or will be lost. Nobody needs to be woken yet.",
+    Severity.SUSPECT.label: "Look closer before you trust the numbers.",
+    Severity.EXPECTED.label: "Normal behaviour only, worth knowing.",
+    Outcome.PASSED.value: "Every check passed, with all its evidence at hand.",
+    Outcome.NOT_EVALUATED.value: "Nothing was found, but not everything could be told.",
+}
+
+SEVERITIES = tuple(severity.label for severity in sorted(Severity, reverse=True))
+_GRAVITY = {label: len(SEVERITIES) - position for position, label in enumerate(SEVERITIES)}
+_ORDER = {step.value: position for position, step in enumerate(Step)}
+
+COVERAGE_WORDS: Mapping[str, str] = {
+    "captured": "captured wholly",
+    "partial": "in part",
+    "denied": "denied",
+    "failed": "failed",
+    "skipped": "not asked for",
+}
+
+
+def of_outcome(document: Document, outcome: Outcome) -> list[Entry]:
+    """Return the checks of one outcome, in the order of the document."""
+    return [entry for entry in document["checks"] if entry["outcome"] == outcome.value]
+
+
+def found(document: Document) -> list[Entry]:
+    """Return what was found, the worst first, and within one severity in the order of the steps."""
+    return sorted(
+        of_outcome(document, Outcome.FOUND),
+        key=lambda entry: (-_GRAVITY[entry["severity"]], _ORDER[entry["step"]]),
+    )
+
+
+def alarming(document: Document) -> list[Entry]:
+    """Return what was found above `expected`."""
+    return [entry for entry in found(document) if entry["severity"] != Severity.EXPECTED.label]
+
+
+def expected(document: Document) -> list[Entry]:
+    """Return what was found and is normal behaviour."""
+    return [entry for entry in found(document) if entry["severity"] == Severity.EXPECTED.label]
+
+
+def untold(document: Document) -> list[Entry]:
+    """Return the checks that have no answer: not evaluated, and those that failed."""
+    return of_outcome(document, Outcome.ERROR) + of_outcome(document, Outcome.NOT_EVALUATED)
+
+
+def walk(document: Document) -> list[Entry]:
+    """Return the summaries of the six steps, in their order."""
+    six = [step.value for step in STEPS]
+    return [entry for entry in document["steps"] if entry["step"] in six]
+
+
+def chapters(document: Document) -> list[Entry]:
+    """Return the summaries of those chapters that have checks."""
+    six = [step.value for step in STEPS]
+    return [entry for entry in document["steps"] if entry["step"] not in six and asked(entry)]
+
+
+def asked(summary: Entry) -> int:
+    """Return how many checks a step's summary counts."""
+    return int(sum(summary[outcome.value.replace("-", "_")] for outcome in Outcome))
+
+
+def first_broken_step(document: Document) -> str | None:
+    """Return the first of the six steps whose verdict is dangerous or worse; failing that, the
+    first with the worst verdict above `expected`; None if there is no such step."""
+    steps = [(_GRAVITY.get(entry["verdict"], 0), entry["step"]) for entry in walk(document)]
+    for gravity, step in steps:
+        if gravity >= _GRAVITY[Severity.DANGEROUS.label]:
+            return str(step)
+    worst = max((gravity for gravity, _ in steps), default=0)
+    if worst <= _GRAVITY[Severity.EXPECTED.label]:
+        return None
+    return next(str(step) for gravity, step in steps if gravity == worst)
+
+
+def coverage_counts(document: Document) -> list[tuple[str, int]]:
+    """Return how many tables stand under each status of coverage, in a fixed order."""
+    counted = Counter(known["status"] for known in document["coverage"].values())
+    return [(status, counted[status]) for status in COVERAGE_WORDS if counted[status]]
+
+
+def completeness(document: Document) -> str:
+    """Return in one line how complete the evidence is."""
+    counts = dict(coverage_counts(document))
+    total = len(document["coverage"])
+    told = [f"{counts.get('captured', 0)} of {total} tables captured wholly"]
+    told += [
+        f"{count} {COVERAGE_WORDS[status]} ({', '.join(tables_of(document, status))})"
+        for status, count in counts.items()
+        if status != "captured"
+    ]
+    return "; ".join(told)
+
+
+def tables_of(document: Document, status: str) -> list[str]:
+    """Return the tables with one status of coverage."""
+    return [name for name, known in document["coverage"].items() if known["status"] == status]
+
+
+def instructions(entries: Sequence[Entry], field: str) -> list[tuple[str, list[str]]]:
+    """Return each distinct text of a field (`advice` or `avoid`) with the codes that give it,
+    in the order of the entries."""
+    codes: dict[str, list[str]] = {}
+    for entry in entries:
+        if entry[field]:
+            codes.setdefault(entry[field], []).append(entry["code"])
+    return list(codes.items())

@@ -1,0 +1,138 @@
+"""A findings document as plain text for a terminal, the verdict first."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from investigate.model import Outcome
+from investigate.report import briefing
+from investigate.report.briefing import Document, Entry
+
+WIDTH = 98
+KEYS_SHOWN = 5
+
+
+def printable(text: object) -> str:
+    """Return a text on one line in which nothing can move the cursor or turn the writing round."""
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii")
+        for letter in str(text)
+    )
+
+
+def render(document: Document) -> str:
+    """Return the whole answer to `investigate check`, the verdict first."""
+    parts = [
+        _head(document),
+        _steps(document),
+        *_section("FOUND", map(_finding, briefing.alarming(document))),
+        *_section("EXPECTED, no need to act", map(_finding, briefing.expected(document))),
+        *_section("COULD NOT BE TOLD", map(_untold, briefing.untold(document))),
+        *_section("PASSED", _passed(document)),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def table(rows: Sequence[Sequence[object]]) -> str:
+    """Return rows as aligned columns; the first row is the heading."""
+    texts = [[printable(cell) for cell in row] for row in rows]
+    widths = [max(len(row[column]) for row in texts) for column in range(len(texts[0]))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in texts
+    )
+
+
+def labelled(label: str, text: object, indent: int = 2) -> str:
+    """Return `label  text`, wrapped so that the text stands in a column of its own."""
+    head = " " * indent + f"{label:<11}"
+    return textwrap.fill(
+        printable(text),
+        WIDTH,
+        initial_indent=head,
+        subsequent_indent=" " * len(head),
+        break_on_hyphens=False,
+    )
+
+
+def _head(document: Document) -> str:
+    window = document["window"]
+    lines = [
+        f"{document['verdict'].upper()}  {printable(document['case'])}",
+        "",
+        f"  {briefing.MEANINGS[document['verdict']]}",
+    ]
+    broken = briefing.first_broken_step(document)
+    lines += [f"  The first broken step is {broken}."] if broken else []
+    lines += ["", labelled("window", f"{window['start']} <= event time < {window['end']}")]
+    if document.get("entities"):
+        lines.append(labelled("entities", ", ".join(document["entities"])))
+    until = document["settled_until"]
+    lines.append(labelled("captured", f"{document['captured_at']}, judged up to {until}"))
+    lines.append(labelled("evidence", briefing.completeness(document)))
+    return "\n".join(lines)
+
+
+def _steps(document: Document) -> str:
+    broken = briefing.first_broken_step(document)
+    heading = ("STEP", "VERDICT", "FOUND", "PASSED", "NOT TOLD", "")
+    rows = [
+        (
+            entry["step"],
+            entry["verdict"] if briefing.asked(entry) else "not asked",
+            entry["found"],
+            entry["passed"],
+            entry["not_evaluated"] + entry["error"],
+            "<- first broken step" if entry["step"] == broken else "",
+        )
+        for entry in [*briefing.walk(document), *briefing.chapters(document)]
+    ]
+    return table([heading, *rows])
+
+
+def _section(title: str, items: Iterable[str]) -> Iterator[str]:
+    listed = list(items)
+    if listed:
+        yield f"{title}\n\n" + "\n".join(listed)
+
+
+def _finding(entry: Entry) -> str:
+    lines = [
+        f"{entry['severity']}  {entry['code']}",
+        _wrapped(entry["summary"]),
+        *_keys(entry),
+    ]
+    if entry["reason"]:
+        lines.append(labelled("not all", entry["reason"]))
+    lines += [labelled("do", entry["advice"]), labelled("do not", entry["avoid"])]
+    return "\n".join(lines) + "\n"
+
+
+def _keys(entry: Entry) -> Iterator[str]:
+    shown = entry["keys"][:KEYS_SHOWN]
+    label = entry["key"]
+    yield labelled(label, shown[0])
+    yield from (labelled("", key) for key in shown[1:])
+    rest = entry["count"] - len(shown)
+    if rest:
+        yield labelled("", f"… and {rest:,} more (--format json lists them)")
+
+
+def _untold(entry: Entry) -> str:
+    word = "failed" if entry["outcome"] == Outcome.ERROR.value else "not evaluated"
+    head = f"{entry['code']}  {word}"
+    return "\n".join([head, _wrapped(entry["question"]), labelled("because", entry["reason"]), ""])
+
+
+def _passed(document: Document) -> Iterator[str]:
+    codes = [entry["code"] for entry in briefing.of_outcome(document, Outcome.PASSED)]
+    if codes:
+        yield _wrapped(", ".join(codes))
+
+
+def _wrapped(text: Any) -> str:
+    return textwrap.fill(
+        printable(text), WIDTH, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False
+    )
