@@ -1,0 +1,65 @@
+"""What each store holds of each day: the events an aggregate can have been computed from."""
+
+from __future__ import annotations
+
+import ibis
+import ibis.expr.types as ir
+
+from investigate.analysis.arrivals import arrivals, raw_id
+from investigate.engine import day_of
+from investigate.errors import NotEvaluable
+from investigate.evidence import Evidence
+
+RAW, EVENTS = "raw", "events"
+
+
+def stored_events(evidence: Evidence) -> ir.Table:
+    """Return one row per store (`raw`, `events`), entity, day and event id.
+
+    Columns: store, entity_id, day, event_id, event_time (text), event_time_utc, payload_sha,
+    arrived_utc, has_object (a readable raw object is there). Where a store holds an id more than
+    once on a day, the row with the least event_time, then payload_sha, stands for it.
+    Raises `NotEvaluable` if neither raw nor events was captured.
+    """
+    return evidence.derived("stored_events", _build)
+
+
+def _build(evidence: Evidence) -> ir.Table:
+    stores = []
+    if evidence.has(RAW):
+        raw = evidence[RAW]
+        stores.append(_one_per_id(raw.mutate(event_id=raw_id(raw)), RAW))
+    if evidence.has(EVENTS):
+        stores.append(_one_per_id(evidence[EVENTS], EVENTS))
+    if not stores:
+        raise NotEvaluable(
+            "the events of a day are known from raw and events, and neither was captured"
+        )
+    events = ibis.union(*stores) if len(stores) > 1 else stores[0]
+    events = events.left_join(arrivals(evidence), "event_id").drop("event_id_right")
+    return _with_objects(evidence, events)
+
+
+def _one_per_id(rows: ir.Table, store: str) -> ir.Table:
+    known = rows.filter(
+        rows.event_id.notnull() & rows.entity_id.notnull() & rows.event_time_utc.notnull()
+    )
+    known = known.select(
+        "entity_id", "event_id", "event_time", "event_time_utc", "payload_sha",
+        store=ibis.literal(store), day=day_of(known.event_time_utc),
+    )  # fmt: skip
+    first = ibis.row_number().over(
+        group_by=["entity_id", "day", "event_id"], order_by=["event_time", "payload_sha"]
+    )
+    known = known.mutate(place=first)
+    return known.filter(known.place == 0).drop("place")
+
+
+def _with_objects(evidence: Evidence, events: ir.Table) -> ir.Table:
+    if not evidence.has(RAW):
+        return events.mutate(has_object=ibis.literal(False))
+    raw = evidence[RAW]
+    readable = raw.filter(raw.readable.fill_null(False))
+    objects = readable.select(object_id=raw_id(readable)).distinct()
+    joined = events.left_join(objects, events.event_id == objects.object_id)
+    return joined.mutate(has_object=joined.object_id.notnull()).drop("object_id")
