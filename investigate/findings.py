@@ -6,9 +6,11 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from investigate.checks import answer, book
+from investigate.errors import UsageError
 from investigate.evidence import Evidence
 from investigate.model import Finding, Outcome, Severity, Step, isoformat, verdict
 from investigate.tables import TABLES
@@ -30,6 +32,24 @@ def examine(evidence: Evidence, steps: Sequence[Step] = tuple(Step)) -> Examinat
     return Examination(tuple(findings), document(evidence, findings, aggregates=[], retries=[]))
 
 
+def read_examination(path: str | Path, evidence: Evidence) -> Examination:
+    """Return the examination in a findings document; raise `UsageError` unless it answers for
+    exactly this case, this question and these checks."""
+    document = _read_document(Path(path))
+    identity = _identity(evidence)
+    for name in (*identity, "entities"):
+        if document.get(name) != identity.get(name):
+            said = f"its {name} is {document.get(name)!r}, not {identity.get(name)!r}"
+            raise _not_usable(path, said)
+    try:
+        findings = tuple(_from_document(entry) for entry in document["checks"])
+    except (KeyError, TypeError, ValueError, UsageError) as error:
+        raise _not_usable(path, f"a check in it is {type(error).__name__}: {error}") from error
+    if [finding.code for finding in findings] != [check.code for check in book]:
+        raise _not_usable(path, "it holds other checks than this version asks")
+    return Examination(findings, document)
+
+
 def run_checks(evidence: Evidence, steps: Sequence[Step] = tuple(Step)) -> list[Finding]:
     """Return the findings of all checks of these steps, in the order of the book."""
     return [answer(check, evidence) for check in book if check.step in steps]
@@ -46,15 +66,8 @@ def document(
 
     It holds nothing but what follows from the case and the scope: two runs give the same bytes.
     """
-    case, window = evidence.case, evidence.window
-    scope = {"entities": list(evidence.entities)} if evidence.entities else {}
     return {
-        "schema": SCHEMA,
-        "case": case.name,
-        "window": {"start": isoformat(window.start), "end": isoformat(window.end)},
-        **scope,
-        "captured_at": isoformat(case.captured_at),
-        "settled_until": isoformat(evidence.settled_until),
+        **_identity(evidence),
         "verdict": verdict(findings),
         "steps": [_step_summary(step, findings) for step in Step],
         "checks": [_as_document(finding) for finding in findings],
@@ -80,6 +93,48 @@ def exit_code(findings: Iterable[Finding], fail_on: Severity, *, allow_gaps: boo
         return 1
     unsure = any(f.outcome in (Outcome.NOT_EVALUATED, Outcome.ERROR) for f in findings)
     return 3 if (unsure or not findings) and not allow_gaps else 0
+
+
+def _identity(evidence: Evidence) -> dict[str, Any]:
+    """What a findings document answers for: two of one identity may stand for each other."""
+    case, window = evidence.case, evidence.window
+    scope = {"entities": list(evidence.entities)} if evidence.entities else {}
+    return {
+        "schema": SCHEMA,
+        "case": case.name,
+        "window": {"start": isoformat(window.start), "end": isoformat(window.end)},
+        **scope,
+        "captured_at": isoformat(case.captured_at),
+        "settled_until": isoformat(evidence.settled_until),
+    }
+
+
+def _read_document(path: Path) -> dict[str, Any]:
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise _not_usable(path, f"it cannot be read: {error}") from error
+    if not isinstance(document, dict):
+        raise _not_usable(path, "it is not a JSON object")
+    return document
+
+
+def _not_usable(path: str | Path, why: str) -> UsageError:
+    return UsageError(
+        f"the findings document {path} does not answer for this case and question: {why}",
+        hint='run the checks anew: leave findings empty, findings = ""',
+    )
+
+
+def _from_document(entry: dict[str, Any]) -> Finding:
+    severity, outcome = Severity.parse(entry["severity"]), Outcome(entry["outcome"])
+    texts = {
+        name: entry[name] for name in ("code", "question", "summary", "key", "advice", "avoid")
+    }
+    return Finding(
+        step=Step.parse(entry["step"]), outcome=outcome, severity=severity, count=entry["count"],
+        keys=tuple(entry["keys"]), reason=entry["reason"], **texts,
+    )  # fmt: skip
 
 
 def _step_summary(step: Step, findings: Sequence[Finding]) -> dict[str, Any]:

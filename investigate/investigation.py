@@ -1,0 +1,207 @@
+"""What every notebook works with: one case, one question, the findings, and how they are shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import ibis
+import ibis.expr.types as ir
+import pandas as pd
+
+from investigate import display
+from investigate.case import open_case
+from investigate.checks import book, offending_rows
+from investigate.display import Numbers, Shown
+from investigate.errors import EngineError, NotEvaluable, UsageError
+from investigate.evidence import Evidence, Scope
+from investigate.findings import Examination, examine, read_examination
+from investigate.model import Finding, Outcome, Step, isoformat, verdict
+from investigate.parameters import Parameters
+from investigate.tables import TABLES
+
+RESULT_MIME = "application/vnd.investigate.result+json"
+RESULT_SCHEMA = "investigate.result/1"
+OVERVIEW = "overview"
+SOME_ENTITIES = 20  # named when an entity is unknown; a case may hold millions
+
+# Whole bodies do not belong in a page: they are long, and they are what customers sent.
+_BODIES = ("payload", "attributes", "body", "fields", "document")
+
+Question = Callable[[Evidence], ir.Table | pd.DataFrame]
+
+
+def open_investigation(
+    case: str, *, start: str = "", end: str = "", entity: str = "", findings: str = ""
+) -> Investigation:
+    """Return the investigation of a case, cut to a window and an entity if they are given.
+
+    `findings` names a findings document of the same case and question; without it the checks are
+    run. Raises `CaseError` or `UsageError` with what was asked, what there is and what to type.
+    """
+    asked = Parameters(case, start, end, entity, findings)
+    opened = open_case(asked.case)
+    scope = Scope(asked.window(opened.window), (asked.entity,) if asked.entity else ())
+    evidence = Evidence(opened, scope=scope)
+    if asked.entity:
+        _refuse_unknown_entity(evidence, asked.entity)
+    known = read_examination(asked.findings, evidence) if asked.findings else examine(evidence)
+    return Investigation(evidence, known)
+
+
+@dataclass(frozen=True)
+class Investigation:
+    """A case and what the checks say about it; every method returns something a cell can show."""
+
+    evidence: Evidence
+    examination: Examination
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """Every check's answer, in the order of the book."""
+        return self.examination.findings
+
+    def headline(self, step: str = "") -> Shown:
+        """The verdict of a step, or of the whole case, and the strip of all six steps."""
+        own = self._of(step)
+        name = step or f"the case {self.evidence.case.name}"
+        word = verdict(own)
+        lead = Shown(
+            f'<style>{display.stylesheet()}</style>\n<p class="inv-p inv-lead">'
+            f"{display.badge(word)} <strong>{display.esc(name)}</strong>: "
+            f"{display.esc(display.tally(own))}</p>",
+            f"{name}: {word} ({display.tally(own)})",
+        )
+        strip = display.strip(self.findings, Step.parse(step) if step else None)
+        return display.stack(lead, strip, self._scope_line(), label="Verdict")
+
+    def coverage(self, step: str = "") -> Shown:
+        """What was captured of the tables that a step's checks read, or of every table."""
+        rows = []
+        for table in self._tables_of(step):
+            known = self.evidence.coverage(table)
+            count = self.evidence.case.rows.get(table)
+            word = "passed" if known.status == "captured" else "not-evaluated"
+            status = Shown(f"{display.MARKS[word]} {display.esc(known.status)}", known.status)
+            rows.append((table, status, "" if count is None else f"{count:,}", known.reason or ""))
+        shown = display.table(("table", "capture", "rows", "why not, or not all"), rows)
+        return display.stack(shown, label="What was captured")
+
+    def findings_of(self, step: str = "") -> Shown:
+        """Every check of a step with its answer; what could not be told is as loud as a fault."""
+        own = self._of(step)
+        passed = [finding for finding in own if finding.outcome is Outcome.PASSED]
+        loud = [finding for finding in own if finding.outcome is not Outcome.PASSED]
+        pieces = [display.findings_table(loud)] if loud else []
+        if not own:
+            pieces.append(display.paragraph("no check asks about this step", kind="not-evaluated"))
+        if passed:
+            many = f"{len(passed)} check{'s' if len(passed) > 1 else ''} passed"
+            pieces.append(display.folded(many, display.findings_table(passed)))
+        return display.stack(*pieces, label="Findings")
+
+    def rows(self, code: str, limit: int = 50) -> Shown:
+        """The offending rows of one check: at most `limit`, and how many there are in all."""
+        finding = self._finding(code)
+        if finding.outcome is Outcome.PASSED:
+            return display.paragraph(f"{code}: {finding.summary}", kind="passed")
+        if finding.outcome is not Outcome.FOUND:
+            return display.paragraph(f"{code}: {finding.summary}", kind=finding.outcome.value)
+        table = offending_rows(book[code], self.evidence).rows
+        columns = ["key", *(name for name in table.columns if name not in ("key", *_BODIES))]
+        total = int(self.evidence.engine.scalar(table.count()))
+        ordered = table.select(columns).order_by(columns[:1])
+        frame = self.evidence.engine.frame(ordered, limit).dropna(axis="columns", how="all")
+        size = display.cut(len(frame), total)
+        caption = f"{size}. {finding.summary}"
+        if total > len(frame):
+            caption += " All keys are in findings.json."
+        frame = frame.rename(columns={"key": f"key: {finding.key}"})
+        return display.stack(display.frame_table(frame, caption=caption), label=code)
+
+    def evidence_of(self, step: str = "", limit: int = 50) -> Shown:
+        """The offending rows of all that a step's checks found, each folded under its sentence."""
+        found = [f for f in display.by_weight(self._of(step)) if f.outcome is Outcome.FOUND]
+        if not found:
+            return display.paragraph("No check found anything, so there are no rows to show.")
+        pieces = [
+            display.folded(
+                f"{finding.code} ({finding.severity.label}): {finding.summary}",
+                self.rows(finding.code, limit),
+                anchor=f"rows-{finding.code.replace('/', '-')}",
+            )
+            for finding in found
+        ]
+        return display.stack(*pieces, label="Offending rows")
+
+    def numbers(self, question: Question) -> Numbers:
+        """The small table that a function of `investigate.numbers` makes of the evidence; where the
+        evidence cannot tell, the reason instead of a table."""
+        name = question.__name__.replace("_", " ")
+        try:
+            answer = question(self.evidence)
+            if isinstance(answer, ir.Table):
+                answer = self.evidence.engine.frame(answer)
+        except (NotEvaluable, EngineError) as unknown:
+            return Numbers(name, pd.DataFrame(), unknown.message)
+        return Numbers(name, answer)
+
+    def verdicts(self) -> Numbers:
+        """How many checks of each step ended how: (step, word, checks)."""
+        counted: dict[tuple[str, str], int] = {}
+        for finding in self.findings:
+            key = finding.step.value, display.word_of(finding)
+            counted[key] = counted.get(key, 0) + 1
+        rows = [(step, word, count) for (step, word), count in counted.items()]
+        return Numbers("verdicts", pd.DataFrame(rows, columns=["step", "word", "checks"]))
+
+    def result(self, step: str = "") -> Shown:
+        """The last cell: the verdict for machines, and the proof that the notebook ran to its end."""
+        own = self._of(step)
+        counts = {outcome.value: sum(f.outcome is outcome for f in own) for outcome in Outcome}
+        name = step or OVERVIEW
+        result = {
+            "schema": RESULT_SCHEMA, "step": name, "verdict": verdict(own), "counts": counts,
+        }  # fmt: skip
+        said = display.paragraph(f"{name}: {display.tally(own)}.", kind=verdict(own))
+        return Shown(said.html, said.text, {RESULT_MIME: result})
+
+    def _of(self, step: str) -> list[Finding]:
+        wanted = Step.parse(step) if step else None
+        return [finding for finding in self.findings if wanted in (None, finding.step)]
+
+    def _finding(self, code: str) -> Finding:
+        known = book[code]  # names the codes there are
+        return next(finding for finding in self.findings if finding.code == known.code)
+
+    def _tables_of(self, step: str) -> list[str]:
+        if not step:
+            return list(TABLES)
+        read = {table for check in book.of(Step.parse(step)) for table in check.needs + check.whole}
+        return [table for table in TABLES if table in read]
+
+    def _scope_line(self) -> Shown:
+        evidence = self.evidence
+        who = f"entity {evidence.entities[0]}" if evidence.entities else "all entities"
+        return display.paragraph(
+            f"Case {evidence.case.name}, captured {isoformat(evidence.case.captured_at)}. "
+            f"Looked at: {isoformat(evidence.window.start)} ≤ event time < {isoformat(evidence.window.end)}, "
+            f"{who}. Evidence younger than {isoformat(evidence.settled_until)} is not judged."
+        )
+
+
+def _refuse_unknown_entity(evidence: Evidence, entity: str) -> None:
+    """Raise `UsageError` if no captured table knows the entity: silence would mean nothing."""
+    known = [evidence[name] for name in evidence.case.tables if "entity_id" in TABLES[name].names]
+    if not known:
+        raise UsageError(
+            f"entity {entity!r} cannot be looked up: no captured table names entities",
+            hint='leave entity empty (entity = "") to look at everything',
+        )
+    names = [table.select("entity_id") for table in known]
+    listed = (ibis.union(*names) if len(names) > 1 else names[0]).distinct()
+    near = listed.filter(listed.entity_id.notnull()).order_by("entity_id")
+    if evidence.engine.scalar(near.filter(near.entity_id == entity).count()):
+        return
+    some = [row["entity_id"] for row in evidence.engine.rows(near.limit(SOME_ENTITIES))]
+    raise UsageError.unknown("entity", entity, some)

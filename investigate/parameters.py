@@ -1,0 +1,86 @@
+"""The parameters of the notebooks: one schema for their cells, the command line and the report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+
+from investigate.errors import UsageError
+from investigate.model import Window, isoformat, parse_time
+
+DEFAULT_CASE = "../data/cases/everything"  # as seen from the notebooks' folder
+LONGEST = 4096  # no path, time or entity id of this pipeline comes near it
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """What is asked of a case. All are texts; an empty one leaves the question as wide as the case.
+
+    The default and the comment of each stand word for word in the notebooks' first cell.
+    """
+
+    case: str = field(
+        default=DEFAULT_CASE, metadata={"help": "the folder of the captured incident"}
+    )
+    start: str = field(
+        default="",
+        metadata={"help": 'first event time to look at, as "2026-03-10T00:00:00Z"; empty: all'},
+    )
+    end: str = field(
+        default="", metadata={"help": "first event time not to look at any more; empty: all"}
+    )
+    entity: str = field(default="", metadata={"help": "one entity to look at; empty: all"})
+    findings: str = field(
+        default="",
+        metadata={"help": "a findings.json of this case and question; empty: run the checks here"},
+    )
+
+    def __post_init__(self) -> None:
+        for known in fields(self):
+            _refuse_unusable(known.name, getattr(self, known.name))
+        if not self.case:
+            raise UsageError("case is empty", hint=f'name a folder: case = "{DEFAULT_CASE}"')
+
+    @classmethod
+    def parse(cls, values: Mapping[str, object]) -> Parameters:
+        """Return these parameters; raise `UsageError` for a name or a type that is wrong."""
+        for name in values:
+            if name not in cls.names():
+                raise UsageError.unknown("parameter", name, cls.names())
+        return cls(**values)  # type: ignore[arg-type]  # each is checked on construction
+
+    @classmethod
+    def names(cls) -> tuple[str, ...]:
+        """The names of all parameters, in the order of the notebooks' first cell."""
+        return tuple(known.name for known in fields(cls))
+
+    def window(self, captured: Window) -> Window:
+        """Return the window asked about; raise `UsageError` if the case cannot answer for it all.
+
+        Outside the captured window there is no evidence, and no evidence would look like no fault.
+        """
+        start = parse_time(self.start, "start") if self.start else captured.start
+        end = parse_time(self.end, "end") if self.end else captured.end
+        asked = Window(start, end)
+        if asked.start < captured.start or asked.end > captured.end:
+            raise UsageError(
+                f"the window {_shown(asked)} reaches beyond what was captured: {_shown(captured)}",
+                hint="ask within the captured window, or capture the case again with a wider one",
+            )
+        return asked
+
+
+def _refuse_unusable(name: str, value: object) -> None:
+    if not isinstance(value, str):
+        raise UsageError(
+            f"{name} must be a text, not {value!r}",
+            hint=f'write {name} = "{value}" (with papermill: -r {name} {value})',
+        )
+    if len(value) > LONGEST:
+        raise UsageError(f"{name} has {len(value):,} characters; at most {LONGEST:,} make sense")
+    if "\0" in value:
+        raise UsageError(f"{name} holds a NUL character", hint="type it again, without the NUL")
+
+
+def _shown(window: Window) -> str:
+    return f"{isoformat(window.start)} to {isoformat(window.end)}"

@@ -1,0 +1,78 @@
+"""Parameters: texts stay texts, and a question that the case cannot answer is refused."""
+
+from __future__ import annotations
+
+import pytest
+
+from investigate.errors import UsageError
+from investigate.model import Window
+from investigate.parameters import Parameters
+
+CAPTURED = Window.parse("2026-03-10T00:00:00Z", "2026-03-13T00:00:00Z")
+
+
+def asked(**values: str) -> Window:
+    return Parameters(**values).window(CAPTURED)
+
+
+def test_texts_that_look_like_numbers_stay_texts():
+    assert Parameters.parse({"entity": "00123"}).entity == "00123"
+
+
+def test_nothing_asked_means_the_whole_captured_window():
+    assert asked() == CAPTURED
+
+
+def test_a_window_may_be_given_by_one_end():
+    assert asked(start="2026-03-11T00:00:00Z").end == CAPTURED.end
+    assert asked(end="2026-03-11T00:00:00Z").start == CAPTURED.start
+
+
+def test_times_of_another_offset_are_the_same_moment():
+    assert asked(start="2026-03-10T02:00:00+02:00") == CAPTURED
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        pytest.param({"start": "yesterday"}, "not an ISO 8601 time", id="not-a-time"),
+        pytest.param({"start": "2026-03-10T00:00:00"}, "no offset", id="no-offset"),
+        pytest.param({"end": "2026-03-11"}, "no offset", id="a-day-has-no-offset"),
+        pytest.param(
+            {"start": "2026-03-12T00:00:00Z", "end": "2026-03-11T00:00:00Z"}, "empty", id="reversed"
+        ),
+        pytest.param(
+            {"start": "2026-03-11T00:00:00Z", "end": "2026-03-11T00:00:00Z"}, "empty", id="empty"
+        ),
+        pytest.param({"start": "2026-03-09T23:59:59Z"}, "beyond what was captured", id="too-early"),
+        pytest.param({"end": "2026-03-13T00:00:00.001Z"}, "beyond what was", id="too-late"),
+        pytest.param(
+            {"start": "2027-01-01T00:00:00Z", "end": "2027-01-02T00:00:00Z"},
+            "beyond what was captured",
+            id="elsewhere",
+        ),
+    ],
+)
+def test_a_window_that_the_case_cannot_answer_for_is_refused(values, said):
+    with pytest.raises(UsageError, match=said):
+        asked(**values)
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        pytest.param({"entity": 123}, "entity must be a text, not 123", id="number"),
+        pytest.param({"case": None}, "case must be a text", id="none"),
+        pytest.param({"findings": True}, "findings must be a text", id="flag"),
+        pytest.param({"start": ["2026"]}, "start must be a text", id="list"),
+        pytest.param({"case": ""}, "case is empty", id="no-case"),
+        pytest.param({"entity": "e" * 5000}, "5,000 characters", id="absurdly-long"),
+        pytest.param({"case": "a\0b"}, "NUL", id="nul"),
+        pytest.param({"entitiy": "e1"}, "did you mean 'entity'", id="misspelt"),
+        pytest.param({"threshold": "3"}, "unknown parameter", id="unknown"),
+    ],
+)
+def test_a_name_or_a_type_that_is_wrong_is_refused(values, said):
+    with pytest.raises(UsageError) as refused:
+        Parameters.parse(values)
+    assert said in str(refused.value)
