@@ -1,0 +1,44 @@
+"""Whether the processor can load the raw object that a message names."""
+
+from __future__ import annotations
+
+import ibis
+import ibis.expr.types as ir
+
+from investigate.evidence import Evidence
+
+# Only these say nothing about the object: the capture was refused, or did not get through.
+NOT_LOOKED_AT = ("denied", "failed")  # of pipeline.ACCESS_ERRORS
+
+
+def unloadable(evidence: Evidence, rows: ir.Table) -> ir.Table:
+    """Return the rows whose `s3_key` names no readable raw object, with `why`.
+
+    A key that no object has counts only if raw was captured wholly; an object that the capture
+    could not look at never does (`unlooked` counts those).
+    """
+    joined = _with_object(evidence, rows)
+    absent = joined.object_key.isnull() & ibis.literal(evidence.is_whole("raw"))
+    broken = joined.object_key.notnull() & ~joined.readable & ~joined.unlooked
+    why = ibis.ifelse(joined.object_key.isnull(), "no object has this key", joined.error)
+    found = joined.mutate(why=why).filter(absent | broken)
+    return found.drop("object_key", "readable", "unlooked", "error")
+
+
+def unlooked(evidence: Evidence, rows: ir.Table) -> int:
+    """Return how many rows name a raw object that the capture could not look at."""
+    joined = _with_object(evidence, rows)
+    return int(evidence.engine.scalar(joined.filter(joined.unlooked.fill_null(False)).count()))
+
+
+def _with_object(evidence: Evidence, rows: ir.Table) -> ir.Table:
+    raw = evidence["raw"]
+    word = raw.error.fill_null("").re_extract("^([a-z0-9-]+)", 1)
+    objects = raw.mutate(readable=raw.readable.fill_null(False), unlooked=word.isin(NOT_LOOKED_AT))
+    # One key can have several versions; the processor reads whichever is current.
+    by_key = objects.group_by(object_key=objects.s3_key).agg(
+        readable=objects.readable.any(),
+        unlooked=objects.unlooked.any() & ~objects.readable.any(),
+        error=objects.error.min(),
+    )
+    return rows.left_join(by_key, rows.s3_key == by_key.object_key)

@@ -1,0 +1,79 @@
+"""Structured log lines as typed columns, and whether their absence means anything (D20)."""
+
+from __future__ import annotations
+
+import ibis
+import ibis.expr.types as ir
+
+from investigate.evidence import Evidence
+
+# The line that every run of a role writes when lines of level INFO arrive at all.
+MARKERS = {"replay": "replay_enqueued", "processor": "processor_start"}
+
+
+def lines(evidence: Evidence, message: str) -> ir.Table:
+    """Return the captured lines with that message."""
+    captured = evidence["log_lines"]
+    return captured.filter(captured.message == message)
+
+
+def text_in(json: ir.StringValue, name: str) -> ir.StringValue:
+    """Return the text under a name of flat JSON; null if it is absent, empty or has escapes."""
+    # A pattern reads the same on every engine; JSON functions do not.
+    return json.re_extract(f'"{name}" *: *"([^"\\\\]*)"', 1).nullif("")
+
+
+def whole_in(json: ir.StringValue, name: str) -> ir.IntegerValue:
+    """Return the whole number under a name of flat JSON; null if it is absent."""
+    return json.re_extract(f'"{name}" *: *(-?[0-9]+)', 1).nullif("").cast("int64")
+
+
+def moment_of(text: ir.StringValue) -> ir.TimestampValue:
+    """Return the time a pipeline's text stands for (ISO 8601 with `Z`); null for any other text."""
+    parsed = text.replace("Z", "").try_cast("timestamp")
+    return ibis.cases((text.endswith("Z"), parsed), else_=ibis.null("timestamp"))
+
+
+def silence(evidence: Evidence, role: str) -> str:
+    """Return why lines of level INFO of a role may be missing; empty if all runs left theirs.
+
+    With the runtime's text format such lines never arrive (D20), so no line proves nothing.
+    Raises `NotEvaluable` if log lines were not captured.
+    """
+    marker = MARKERS[role]
+    if not _count(evidence, lines(evidence, marker)):
+        unheard = _why_unheard(evidence, role)
+        if unheard:
+            return f"no {marker} line was captured, and {unheard}"
+    mute = _count(evidence, _mute_runs(evidence, role)) if evidence.has("invocations") else 0
+    return f"{mute:,} invocation(s) of the role {role} left no {marker} line" if mute else ""
+
+
+def _why_unheard(evidence: Evidence, role: str) -> str:
+    if not evidence.has("functions"):
+        return f"whether such lines can arrive is unknown ({evidence.absence('functions')})"
+    functions = evidence["functions"]
+    own = functions.filter(functions.role == role)
+    plain = own.filter((own.log_format != "JSON").fill_null(True))
+    if _count(evidence, plain):
+        return f"with log format Text the INFO lines of the role {role} never arrive (D20)"
+    if not evidence.has("invocations"):
+        return f"whether the function ran is unknown ({evidence.absence('invocations')})"
+    return ""
+
+
+def _mute_runs(evidence: Evidence, role: str) -> ir.Table:
+    said = lines(evidence, MARKERS[role])
+    names = said.select(name=said.function)
+    if evidence.has("functions"):
+        functions = evidence["functions"]
+        names = names.union(functions.filter(functions.role == role).select("name"))
+    runs = evidence["invocations"]
+    if role == "processor":  # a run that ended badly is retried; a replay may have sent half (D23)
+        runs = runs.filter(runs.status == "ok")
+    runs = runs.semi_join(names, runs.function == names.name)
+    return runs.anti_join(said, "request_id")
+
+
+def _count(evidence: Evidence, rows: ir.Table) -> int:
+    return int(evidence.engine.scalar(rows.count()))

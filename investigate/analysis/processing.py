@@ -1,0 +1,188 @@
+"""Where the events that were sent for processing are now: processed, waiting, dead or failed."""
+
+from __future__ import annotations
+
+import ibis
+import ibis.expr.types as ir
+
+from investigate.analysis import logs, replays
+from investigate.analysis.loading import unloadable
+from investigate.analysis.queues import dead_letter_gap, waiting_gap
+from investigate.engine import day_of, literal_rows
+from investigate.errors import NotEvaluable
+from investigate.evidence import Evidence
+
+_SENT = ("event_id", "entity_id", "event_time_utc", "s3_key", "sent_utc")
+
+
+def sent(evidence: Evidence) -> ir.Table:
+    """Return one row per event known to have been sent for processing: event_id, entity_id,
+    event_time_utc, day, s3_key (the key its message named, if a row tells), sent_utc (earliest).
+
+    From reconstructed logged replays and from `processor_record_loaded` lines. `sent_gaps` says
+    which sent events it may lack. Raises `NotEvaluable` if log lines were not captured.
+    """
+    return evidence.derived("sent", _build_sent)
+
+
+def _build_sent(evidence: Evidence) -> ir.Table:
+    loaded = logs.lines(evidence, "processor_record_loaded")
+    seen = loaded.select(
+        "event_id",
+        "entity_id",
+        event_time_utc=logs.moment_of(logs.text_in(loaded.fields, "event_time")),
+        s3_key=ibis.null("string"),
+        sent_utc=loaded.logged_utc,
+    )
+    if evidence.has("events"):
+        rows = replays.reconstructed(evidence)
+        seen = seen.union(rows.select(*_SENT[:-1], sent_utc=rows.logged_utc).cast(seen.schema()))
+    seen = seen.filter(seen.event_id.notnull())
+    events = seen.group_by("event_id").agg(**{name: seen[name].min() for name in _SENT[1:]})
+    return events.mutate(day=day_of(events.event_time_utc))
+
+
+def unreconstructed(evidence: Evidence) -> int:
+    """Return how many logged replays sent events that recomputation cannot name."""
+    if not evidence.has("events"):
+        replayed = replays.logged(evidence)
+        return _count(evidence, replayed.filter((replayed.sent > 0).fill_null(True)))
+    done = replays.outcomes(evidence)
+    return _count(evidence, done.filter(done.mode.isnull() & (done.sent > 0).fill_null(True)))
+
+
+def sent_gaps(evidence: Evidence) -> list[str]:
+    """Return in words why `sent` may lack events; empty if it has all that replays sent."""
+    gaps = [logs.silence(evidence, "replay")]
+    unknown = unreconstructed(evidence)
+    if unknown:
+        gaps.append(f"what {unknown:,} logged replay(s) sent cannot be reconstructed")
+    return [gap for gap in gaps if gap]
+
+
+def processed(evidence: Evidence) -> ir.Table:
+    """Return (event_id) of the events that were loaded by a processor, by its log, or are an input
+    of an explained aggregate version."""
+    return evidence.derived("processed", _build_processed)
+
+
+def _build_processed(evidence: Evidence) -> ir.Table:
+    known = []
+    if evidence.has("log_lines"):
+        known.append(logs.lines(evidence, "processor_record_loaded").select("event_id"))
+    if _explainable(evidence):
+        known.append(_version_inputs(evidence).select("event_id"))
+    if not known:
+        raise NotEvaluable("what was processed is told by log_lines or aggregates; neither is here")
+    ids = ibis.union(*known) if len(known) > 1 else known[0]
+    return ids.filter(ids.event_id.notnull()).distinct()
+
+
+def processed_gap(evidence: Evidence) -> str:
+    """Return why an event may have been processed without being in `processed`; empty if not."""
+    if evidence.is_whole("log_lines"):
+        silence = logs.silence(evidence, "processor")
+        if not silence:
+            return ""
+    else:
+        silence = evidence.absence("log_lines")
+    if not evidence.is_whole("aggregates"):
+        return f"{silence}; {evidence.absence('aggregates')}"
+    if not _explainable(evidence):
+        return f"{silence}; aggregates cannot be explained without raw or events"
+    versions = evidence["aggregates"].select("pk", "sk")
+    explained = _version_inputs(evidence).select("pk", "sk").distinct()
+    unknown = _count(evidence, versions.anti_join(explained, ["pk", "sk"]))
+    return f"{silence}; {unknown:,} aggregate version(s) are unexplained" if unknown else ""
+
+
+def _explainable(evidence: Evidence) -> bool:
+    return evidence.has("aggregates") and (evidence.has("raw") or evidence.has("events"))
+
+
+def _version_inputs(evidence: Evidence) -> ir.Table:
+    from investigate.analysis.aggregates import version_inputs
+
+    return version_inputs(evidence)
+
+
+def waiting(evidence: Evidence) -> ir.Table:
+    """Return (event_id) of the events that stand in a well-formed message; `waiting_gap` of
+    `investigate.analysis.queues` says whether they are all."""
+    if not evidence.has("messages"):
+        return _no_ids()
+    messages = evidence["messages"]
+    formed = messages.filter(messages.well_formed.fill_null(False), messages.event_id.notnull())
+    return formed.select("event_id").distinct()
+
+
+def dead_lettered(evidence: Evidence) -> ir.Table:
+    """Return (event_id) of the events that stand in a captured dead letter."""
+    if not evidence.has("dead_letters"):
+        return _no_ids()
+    letters = evidence["dead_letters"]
+    return letters.filter(letters.event_id.notnull()).select("event_id").distinct()
+
+
+def unaccounted(evidence: Evidence) -> ir.Table:
+    """Return the sent and settled events that are not known as processed, waiting or dead; where
+    `accounting_gaps` is not empty, some of them may be."""
+    return evidence.derived("unaccounted", _build_unaccounted)
+
+
+def _build_unaccounted(evidence: Evidence) -> ir.Table:
+    rows = evidence.settled(sent(evidence), "sent_utc")
+    for known in (processed(evidence), waiting(evidence), dead_lettered(evidence)):
+        rows = rows.anti_join(known, "event_id")
+    return rows
+
+
+def accounting_gaps(evidence: Evidence) -> list[str]:
+    """Return in words where an unaccounted event may be without our seeing it."""
+    gaps = [processed_gap(evidence), waiting_gap(evidence), dead_letter_gap(evidence)]
+    return [gap for gap in gaps if gap]
+
+
+def failed_records(evidence: Evidence) -> int:
+    """Return how many records failed in invocations that ended ok, so that their messages were
+    deleted (D11)."""
+    failures, runs = logs.lines(evidence, "processor_record_failed"), evidence["invocations"]
+    return _count(evidence, failures.semi_join(runs.filter(runs.status == "ok"), "request_id"))
+
+
+def failed(evidence: Evidence) -> ir.Table:
+    """Return the events whose failure the processor swallowed, as rows of `unaccounted`.
+
+    All of the unaccounted if there were at least as many failures; else those whose message named
+    a key that holds no readable object. Raises `NotEvaluable` if records failed and it cannot be
+    told which events they were.
+    """
+    records, missing = failed_records(evidence), unaccounted(evidence)
+    if not records:
+        return missing.filter(ibis.literal(False))
+    size, gaps = _count(evidence, missing), accounting_gaps(evidence)
+    if size and gaps:
+        raise NotEvaluable(
+            f"{swallowed(records)}, but which events they were is unknown: {gaps[0]}"
+        )
+    if records >= size:
+        return missing
+    if not evidence.is_whole("raw"):
+        raise NotEvaluable(
+            f"{swallowed(records)}, but which of {size:,} events they were is unknown: "
+            + evidence.absence("raw")
+        )
+    return unloadable(evidence, missing)
+
+
+def swallowed(records: int) -> str:
+    """Say how many records failed without anybody being told."""
+    return f"{records:,} record(s) failed in invocations that reported success"
+
+
+def _no_ids() -> ir.Table:
+    return literal_rows([], {"event_id": "string"})
+
+
+def _count(evidence: Evidence, rows: ir.Table) -> int:
+    return int(evidence.engine.scalar(rows.count()))

@@ -1,0 +1,200 @@
+"""What replays did, by their logs and by recomputation, and what a replay would do."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import ibis
+import ibis.expr.types as ir
+
+from investigate import pipeline
+from investigate.analysis.arrivals import arrivals
+from investigate.analysis.logs import lines, moment_of, text_in, whole_in
+from investigate.engine import blank
+from investigate.evidence import Evidence, timestamp
+
+IN_WINDOW = "in the window"
+BY_TEXT_ONLY = "outside by time only"  # a replay sends it although its time is outside (D6)
+BY_TIME_ONLY = "outside by text"  # a replay misses it although its time is inside (D6)
+AFTER_LIMIT = "after the limit"
+DUPLICATE = "duplicate in this replay"
+NO_REFS = "no refs"
+
+
+def logged(evidence: Evidence) -> ir.Table:
+    """Return one row per `replay_enqueued` line: replay (a number), request_id, logged_utc,
+    entity_id, start, end (as text), scanned, sent."""
+    return evidence.derived("replays_logged", _build_logged)
+
+
+def _build_logged(evidence: Evidence) -> ir.Table:
+    found = lines(evidence, "replay_enqueued")
+    read = found.select(
+        "request_id",
+        "logged_utc",
+        entity_id=ibis.coalesce(found.entity_id, text_in(found.fields, "entity_id")),
+        start=text_in(found.fields, "start"),
+        end=text_in(found.fields, "end"),
+        scanned=whole_in(found.fields, "scanned"),
+        sent=whole_in(found.fields, "sent"),
+    )
+    order = [read[name] for name in ("logged_utc", "request_id", "entity_id", "start", "end")]
+    return read.mutate(replay=ibis.row_number().over(order_by=order))
+
+
+def in_text_window(
+    sk: ir.StringValue, start: ir.StringValue, end: ir.StringValue
+) -> ir.BooleanValue:
+    """Return whether a sort key is between two times as a replay compares them: as text."""
+    mark = ibis.literal(pipeline.replay_bound(""))
+    return sk.between(mark + start, mark + end).fill_null(False)
+
+
+def in_time_window(
+    moment: ir.TimestampValue, start: ir.TimestampValue, end: ir.TimestampValue
+) -> ir.BooleanValue:
+    """Return whether start ≤ moment < end."""
+    return ((moment >= start) & (moment < end)).fill_null(False)
+
+
+def window_rows(evidence: Evidence) -> ir.Table:
+    """Return one row per logged replay and EventsTable row of its text window that had arrived
+    when it was logged, with its position (from 1) in the order of the sort keys."""
+    return evidence.derived("replay_window_rows", _build_window_rows)
+
+
+def _build_window_rows(evidence: Evidence) -> ir.Table:
+    replays = logged(evidence).select("replay", "entity_id", "start", "end", "logged_utc")
+    replays = replays.mutate(replay_pk=ibis.literal(pipeline.event_pk("")) + replays.entity_id)
+    rows = _rows_with_arrival(evidence).drop("entity_id")
+    joined = replays.inner_join(rows, replays.replay_pk == rows.pk)
+    there = joined.filter(
+        in_text_window(joined.sk, joined.start, joined.end),
+        (joined.arrived_utc <= joined.logged_utc).fill_null(True),
+    ).drop("replay_pk")
+    return there.mutate(position=_position(there, "replay"), repeat=_repeat(there, "replay"))
+
+
+def _rows_with_arrival(evidence: Evidence) -> ir.Table:
+    events, first = evidence["events"], arrivals(evidence)
+    joined = events.left_join(first, "event_id").drop("event_id_right")
+    return joined.mutate(
+        arrived_utc=ibis.coalesce(joined.arrived_utc, joined.ingest_time_utc),
+        has_refs=~(blank(joined.s3_bucket) | blank(joined.s3_key)),
+    )
+
+
+def _position(rows: ir.Table, *group: str) -> ir.IntegerValue:
+    return ibis.row_number().over(group_by=list(group), order_by=rows.sk) + 1
+
+
+def _repeat(rows: ir.Table, *group: str) -> ir.BooleanValue:
+    """Whether a row's id stands on an earlier row of the same replay; a row without id never."""
+    before = ibis.row_number().over(group_by=[*group, "event_id"], order_by=rows.sk)
+    return rows.event_id.notnull() & (before > 0)
+
+
+def outcomes(evidence: Evidence) -> ir.Table:
+    """Return the logged replays with what their windows held: rows_there (arrived rows of the
+    text window), rows_with_refs, and `mode`, the filter (without duplicates, else with them)
+    that gives as many messages as were sent; null if neither does."""
+    return evidence.derived("replay_outcomes", _build_outcomes)
+
+
+def _build_outcomes(evidence: Evidence) -> ir.Table:
+    replays, rows = logged(evidence), window_rows(evidence)
+    limits = replays.select("replay", "scanned")
+    seen = rows.inner_join(limits, "replay")
+    scanned = (seen.position <= seen.scanned).fill_null(False)
+    counts = seen.group_by("replay").agg(
+        rows_there=seen.count(),
+        rows_with_refs=seen.has_refs.sum(),
+        known=scanned.sum(),
+        distinct=(scanned & seen.has_refs & ~seen.repeat).sum(),
+        doubled=(scanned & seen.has_refs).sum(),
+    )
+    joined = replays.left_join(counts, "replay").drop("replay_right")
+    joined = joined.fill_null(
+        {"rows_there": 0, "rows_with_refs": 0, "known": 0, "distinct": 0, "doubled": 0}
+    )
+    # With a scanned row unknown, an equal number would be a coincidence.
+    whole = joined.known == joined.scanned
+    mode = ibis.cases(
+        ((whole & (joined.distinct == joined.sent)).fill_null(False), "without duplicates"),
+        ((whole & (joined.doubled == joined.sent)).fill_null(False), "with duplicates"),
+        else_=ibis.null("string"),
+    )
+    return joined.mutate(mode=mode).drop("known", "distinct", "doubled")
+
+
+def reconstructed(evidence: Evidence) -> ir.Table:
+    """Return the rows that the logged replays sent, as far as recomputation gives as many."""
+    known = outcomes(evidence).select("replay", "scanned", "mode", "request_id")
+    rows = window_rows(evidence).inner_join(known, "replay")
+    kept = rows.filter(
+        rows.mode.notnull(),
+        rows.position <= rows.scanned,
+        rows.has_refs,
+        ~rows.repeat | (rows.mode == "with duplicates"),
+    )
+    entity = kept.pk.substr(len(pipeline.event_pk("")))
+    return kept.mutate(entity_id=entity)
+
+
+def planned(
+    evidence: Evidence, limit: int | None = None, *, include_duplicates: bool = False
+) -> ir.Table:
+    """Return every row that is in the window asked about by time or by text, one replay per
+    entity, with `decision` (send, leave out), `reason`, and `wanted`: whether a replay that
+    compared times would send its event.
+
+    The 1 MB page of a query is not modelled; `replay/truncated` says where it would cut.
+    """
+    rows = _windowed(evidence)
+    inside = rows.filter(rows.by_text)
+    inside = inside.mutate(position=_position(inside, "pk"), repeat=_repeat(inside, "pk"))
+    outside = rows.filter(~rows.by_text)
+    outside = outside.mutate(position=ibis.null("int64"), repeat=ibis.literal(False))
+    both = inside.select(*sorted(inside.columns)).union(outside.select(*sorted(inside.columns)))
+    both = both.mutate(reason=_reason(both, limit, include_duplicates=include_duplicates))
+    sends = both.reason.isin((IN_WINDOW, BY_TEXT_ONLY))
+    return both.mutate(decision=ibis.ifelse(sends, "send", "leave out"), wanted=_wanted(both))
+
+
+def _windowed(evidence: Evidence) -> ir.Table:
+    rows = _rows_with_arrival(evidence)
+    if evidence.entities:
+        rows = rows.filter(rows.pk.isin([pipeline.event_pk(name) for name in evidence.entities]))
+    rows = rows.mutate(
+        by_text=_by_text(rows, evidence.window.start, evidence.window.end),
+        by_time=in_time_window(
+            rows.event_time_utc, timestamp(evidence.window.start), timestamp(evidence.window.end)
+        ),
+    )
+    return rows.filter(rows.by_text | rows.by_time)
+
+
+def _by_text(rows: ir.Table, start: datetime, end: datetime) -> ir.BooleanValue:
+    bounds = (ibis.literal(pipeline.format_time(moment)) for moment in (start, end))
+    return in_text_window(rows.sk, *bounds)
+
+
+def _reason(rows: ir.Table, limit: int | None, *, include_duplicates: bool) -> ir.StringValue:
+    cases: list[tuple[ir.BooleanValue, str]] = [(~rows.by_text, BY_TIME_ONLY)]
+    if limit is not None:  # the limit cuts before any filter (D7)
+        cases.append(((rows.position > limit).fill_null(False), AFTER_LIMIT))
+    if not include_duplicates:
+        cases.append((rows.repeat, DUPLICATE))
+    cases += [(~rows.has_refs, NO_REFS), (~rows.by_time, BY_TEXT_ONLY)]
+    return ibis.cases(*cases, else_=IN_WINDOW)
+
+
+def _wanted(rows: ir.Table) -> ir.BooleanValue:
+    order = [rows.by_time.desc(), rows.sk.asc()]
+    first = ibis.row_number().over(group_by=["pk", "event_id"], order_by=order) == 0
+    return rows.by_time & (first | rows.event_id.isnull())
+
+
+def bounds(replays: ir.Table) -> ir.Table:
+    """Return logged replays with start and end as times, beside their texts."""
+    return replays.mutate(start_utc=moment_of(replays.start), end_utc=moment_of(replays.end))
