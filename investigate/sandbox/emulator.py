@@ -1,0 +1,142 @@
+"""The in-process emulator: moto under a clock of ours, with its ids seeded and its gaps closed."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+import time_machine
+from moto import mock_aws
+from moto.backends import get_backend
+from moto.logs.models import LogEvent
+from moto.moto_api._internal import mock_random
+
+from investigate.sandbox.clock import EmulatorClock
+from investigate.sandbox.cloud import ACCOUNT, SandboxOptions, log_group
+from investigate.sandbox.lines import stamp
+from investigate.sandbox.metrics import MetricBook
+
+# Operation -> the metric it feeds, and the list in the answer that says how much (None: one).
+QUEUE_METRICS: Mapping[str, tuple[str, str | None]] = {
+    "SendMessage": ("NumberOfMessagesSent", None),
+    "SendMessageBatch": ("NumberOfMessagesSent", "Successful"),
+    "ReceiveMessage": ("NumberOfMessagesReceived", "Messages"),
+    "DeleteMessage": ("NumberOfMessagesDeleted", None),
+    "DeleteMessageBatch": ("NumberOfMessagesDeleted", "Successful"),
+}
+POISON_RECEIVES = 3  # AWS leaves messages received this often out of the age of the oldest
+SAFE_ENVIRONMENT: Mapping[str, str | None] = {
+    "AWS_ACCESS_KEY_ID": "sandbox",
+    "AWS_SECRET_ACCESS_KEY": "sandbox",
+    "AWS_SESSION_TOKEN": None,
+    "AWS_PROFILE": None,
+    "AWS_DEFAULT_PROFILE": None,
+    "AWS_ENDPOINT_URL": None,
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "TZ": "UTC",  # moto writes one time in local time
+}
+
+
+@contextmanager
+def emulated(options: SandboxOptions) -> Iterator[EmulatorClock]:
+    """An empty AWS account in this process, and the clock that rules it."""
+    with (
+        environment(SAFE_ENVIRONMENT),
+        time_machine.travel(options.start, tick=False) as traveller,
+        mock_aws(config={"lambda": {"use_docker": False}}),
+    ):
+        mock_random.seed(options.seed)
+        LogEvent._event_id = 0
+        yield EmulatorClock(options.start, traveller)
+
+
+@contextmanager
+def environment(changes: Mapping[str, str | None]) -> Iterator[None]:
+    """Environment variables for a while; what was there before comes back."""
+    before = {name: os.environ.get(name) for name in changes}
+    _set_environment(changes)
+    try:
+        yield
+    finally:
+        _set_environment(before)
+
+
+def _set_environment(values: Mapping[str, str | None]) -> None:
+    for name, value in values.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+    time.tzset()
+
+
+class Corrections:
+    """What AWS does and moto does not: message retention, log formats, metrics of queues."""
+
+    def __init__(self, options: SandboxOptions, clock: EmulatorClock, metrics: MetricBook) -> None:
+        self._options = options
+        self._clock = clock
+        self._metrics = metrics
+
+    def complete(self, sqs: Any) -> None:
+        """Complete what functions say, measure the queues, and keep moto from consuming them."""
+        for function in self._backend("lambda")._lambdas.all():
+            function.get_configuration = partial(
+                _with_log_format, function.get_configuration, self._options.log_format
+            )
+        for queue in self._queues():
+            queue.lambda_event_source_mappings.clear()
+        sqs.meta.events.register("provide-client-params.sqs", _remember_queue)
+        sqs.meta.events.register("after-call.sqs", self._measure)
+
+    def function_changed(self, name: str) -> None:
+        """Let a function say when it was last modified."""
+        changed = stamp(self._clock.now()).replace("Z", "+0000")
+        self._backend("lambda").get_function(name).last_modified = changed
+
+    def time_passed(self) -> None:
+        """Drop the messages that are too old, and note the age of the oldest of each queue."""
+        now = self._clock.now()
+        for queue in self._queues():
+            kept = [m for m in queue._messages if _age(m, now) < queue.message_retention_period]
+            queue._messages[:] = kept
+            ages = [_age(m, now) for m in kept if m.approximate_receive_count < POISON_RECEIVES]
+            if ages:
+                age = float(int(max(ages)))
+                self._metrics.sqs(queue.name, "ApproximateAgeOfOldestMessage", now, age)
+
+    def _measure(self, model: Any, parsed: Any, context: Any, **_: Any) -> None:
+        metric, list_name = QUEUE_METRICS.get(model.name, (None, None))
+        if metric and parsed["ResponseMetadata"]["HTTPStatusCode"] == 200:
+            many = len(parsed.get(list_name, [])) if list_name else 1
+            queue = context["queue_url"].rsplit("/", 1)[1]
+            if many:
+                self._metrics.sqs(queue, metric, self._clock.now(), float(many))
+
+    def _queues(self) -> list[Any]:
+        return list(self._backend("sqs").queues.values())
+
+    def _backend(self, service: str) -> Any:
+        return get_backend(service)[ACCOUNT][self._options.region]
+
+
+def _remember_queue(params: Any, context: Any, **_: Any) -> None:
+    context["queue_url"] = params.get("QueueUrl", "")
+
+
+def _age(message: Any, now: datetime) -> float:
+    return float(now.timestamp() - message.sent_timestamp / 1000)
+
+
+def _with_log_format(configuration: Callable[..., Any], log_format: str, *a: Any, **k: Any) -> Any:
+    levels = {"ApplicationLogLevel": "INFO", "SystemLogLevel": "INFO"}
+    found = configuration(*a, **k)
+    about = {"LogFormat": log_format, **(levels if log_format == "JSON" else {})}
+    return {**found, "LoggingConfig": {**about, "LogGroup": log_group(found["FunctionName"])}}
