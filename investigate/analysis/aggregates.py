@@ -1,7 +1,97 @@
-"""What became of each entity's day: its aggregate versions, and what they hold of its events."""
+"""The aggregates of a case: explained versions, days with a verdict, and two versions compared."""
 
 from __future__ import annotations
 
-from investigate.analysis.explanation import version_inputs, versions
+from typing import Any
 
-__all__ = ["version_inputs", "versions"]
+import ibis
+import ibis.expr.types as ir
+
+from investigate.analysis.aggregate_days import day_events, days, overwritten
+from investigate.analysis.explanation import version_inputs, versions
+from investigate.errors import NotEvaluable, UsageError
+from investigate.evidence import Evidence
+
+__all__ = [
+    "compare", "day_events", "days", "document_rows", "overwritten", "version_inputs", "versions",
+]  # fmt: skip
+
+# A part of the versions proves these; the other verdicts rest on the absence of a version.
+_PROVEN_IN_PART = ("unexplained", "overwritten", "inflated")
+
+
+def compare(evidence: Evidence, entity: str, day: str, version_a: int, version_b: int) -> ir.Table:
+    """Return how the inputs of version b differ from those of version a, one row per event.
+
+    Columns: event_id, change (`added`, `removed`, `payload changed`, `counted otherwise`, `same`),
+    payload_sha_a, payload_sha_b, times_a, times_b. Raises `UsageError` for a version that does not
+    exist and `NotEvaluable` for one whose inputs are unknown.
+    """
+    a = _inputs_of(evidence, entity, day, version_a)
+    b = _inputs_of(evidence, entity, day, version_b)
+    rows = a.outer_join(b, "event_id", lname="{name}_a", rname="{name}_b")
+    rows = rows.mutate(
+        event_id=ibis.coalesce(rows.event_id_a, rows.event_id_b),
+        times_a=rows.times_a.fill_null(0),
+        times_b=rows.times_b.fill_null(0),
+    )
+    change = ibis.cases(
+        (rows.times_a == 0, "added"),
+        (rows.times_b == 0, "removed"),
+        (rows.payload_sha_a != rows.payload_sha_b, "payload changed"),
+        (rows.times_a != rows.times_b, "counted otherwise"),
+        else_="same",
+    )
+    columns = ("event_id", "change", "payload_sha_a", "payload_sha_b", "times_a", "times_b")
+    return rows.mutate(change=change).select(*columns).order_by("event_id")
+
+
+def document_rows(evidence: Evidence) -> list[dict[str, Any]]:
+    """Return the `aggregates` of the findings document: days in scope with verdict and versions.
+
+    Empty where aggregates, or both raw and events, were not captured; where only a part of the
+    versions was captured, days whose verdict needs the others are left out.
+    """
+    if not evidence.has("aggregates") or not (evidence.has("raw") or evidence.has("events")):
+        return []
+    judged = evidence.in_scope(days(evidence))
+    if not evidence.is_whole("aggregates"):
+        judged = judged.filter(judged.verdict.isin(_PROVEN_IN_PART))
+    listed = {
+        (row["entity_id"], row["day"]): {**row, "versions": []}
+        for row in evidence.engine.rows(
+            judged.select("entity_id", "day", "verdict").order_by("entity_id", "day")
+        )
+    }
+    for row in _listed_versions(evidence, judged):
+        listed[row.pop("entity_id"), row.pop("day")]["versions"].append(row)
+    return list(listed.values())
+
+
+def _listed_versions(evidence: Evidence, judged: ir.Table) -> list[dict[str, Any]]:
+    rows = versions(evidence).semi_join(judged, ["entity_id", "day"])
+    rows = rows.order_by("entity_id", "day", "version", "sk")
+    return evidence.engine.rows(
+        rows.select("entity_id", "day", "version", "inputs_hash", "explained_by")
+    )
+
+
+def _inputs_of(evidence: Evidence, entity: str, day: str, version: int) -> ir.Table:
+    known = versions(evidence)
+    of_day = known.filter((known.entity_id == entity) & (known.day == day))
+    answers = {
+        str(row["version"]): row["agrees_with"]
+        for row in evidence.engine.rows(of_day.select("version", "agrees_with").order_by("version"))
+    }
+    name = f"{entity} {day} version {version}"
+    if str(version) not in answers:
+        raise UsageError.unknown("version", str(version), answers)
+    if answers[str(version)] is None:
+        raise NotEvaluable(f"{name} is unexplained: which events it counts is unknown")
+    inputs = version_inputs(evidence)
+    inputs = inputs.filter(
+        (inputs.entity_id == entity) & (inputs.day == day) & (inputs.version == version)
+    )
+    return inputs.group_by("event_id").agg(
+        payload_sha=inputs.payload_sha.min(), times=inputs.count()
+    )
