@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from string import Formatter
 from typing import Any
 
 import duckdb
@@ -60,7 +61,7 @@ class Engine:
             return table.cache()
 
     def frame(self, table: ir.Table, limit: int | None = None) -> pd.DataFrame:
-        """Run an expression and return its rows for a person to look at; at most `limit` of them."""
+        """Run an expression and return its rows for a person to look at, at most `limit`."""
         with _engine_errors():
             return (table if limit is None else table.limit(limit)).to_pandas()
 
@@ -86,7 +87,7 @@ def without_zone(table: ir.Table) -> ir.Table:
 
 
 def seconds_between(earlier: ir.TimestampValue, later: ir.TimestampValue) -> ir.FloatingValue:
-    """Return how many seconds, fractions included, `later` is after `earlier`; negative if before."""
+    """Return by how many seconds, fractions included, `later` is after `earlier`."""
     whole = later.epoch_seconds() - earlier.epoch_seconds()
     fraction = later.microsecond() - earlier.microsecond()
     return whole.cast("float64") + fraction.cast("float64") / 1_000_000
@@ -110,6 +111,16 @@ def blank(value: ir.StringValue) -> ir.BooleanValue:
 def differ(left: ir.Value, right: ir.Value) -> ir.BooleanValue:
     """Return whether two values are both known and not equal; never null."""
     return (left != right).fill_null(False)
+
+
+def filled(layout: str, rows: ir.Table) -> ir.StringValue:
+    """Return a layout such as "ENTITY#{entity_id}" with a row's columns in it, or null."""
+    text = ibis.literal("")
+    for between, column, _, _ in Formatter().parse(layout):
+        text = text + between
+        if column:
+            text = text + rows[column].cast("string")
+    return text
 
 
 def literal_rows(rows: Sequence[Mapping[str, Any]], schema: Mapping[str, str]) -> ir.Table:

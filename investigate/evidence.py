@@ -113,6 +113,12 @@ class Evidence:
         if absent:
             raise NotEvaluable("needs " + "; ".join(absent))
 
+    def require_one(self, either: Collection[str]) -> None:
+        """Raise `NotEvaluable` if tables are named and none of them was captured."""
+        if either and not any(self.has(table) for table in either):
+            absent = "; ".join(self.absence(table) for table in either)
+            raise NotEvaluable(f"needs one of {absent}")
+
     def incomplete(self, tables: Sequence[str]) -> list[str]:
         """Return in words which of these captured tables are not whole."""
         return [self.absence(table) for table in tables if not self.is_whole(table)]

@@ -16,7 +16,7 @@ from typing import Any
 
 METRIC_NAMESPACE = "PipelineInvestigationKit"
 METRIC_NAME = "daily_event_count"
-STATUSES = ("ACCEPTED", "DUPLICATE")
+STATUSES = ACCEPTED, DUPLICATE = ("ACCEPTED", "DUPLICATE")
 REQUIRED_FIELDS = (
     "event_id", "source", "event_type", "entity_id",
     "event_time", "ingest_time", "payload", "payload_sha",
@@ -80,10 +80,11 @@ def recomputed_event_id(body: Mapping[str, Any]) -> str:
     The recorded payload hash is used, so that a tampered payload is one finding
     (`raw/payload-mismatch`) and a tampered id or field another (`raw/id-mismatch`).
     """
-    fields = [body.get(name) for name in ("source", "event_type", "entity_id")]
-    recipes = [hashed_event_id(*fields, body.get("event_time"), body.get("payload_sha"))]
+    source, kind, entity = (body.get(name) for name in ("source", "event_type", "entity_id"))
+    recorded_sha = body.get("payload_sha")
+    recipes = [hashed_event_id(source, kind, entity, body.get("event_time"), recorded_sha)]
     if body.get("idempotency_key"):
-        recipes.insert(0, keyed_event_id(*fields, body["idempotency_key"]))
+        recipes.insert(0, keyed_event_id(source, kind, entity, body["idempotency_key"]))
     recorded = body.get("event_id")
     return recorded if isinstance(recorded, str) and recorded in recipes else recipes[0]
 
@@ -119,7 +120,7 @@ def raw_key(
     event_id: str,
     prefix: str = "raw/",
 ) -> str:
-    """Return the S3 key under which ingest stores an event; the times are texts of `format_time`."""
+    """Return the S3 key under which ingest stores an event; times are texts of `format_time`."""
     return (
         f"{prefix}source={source}/event_type={event_type}/event_date={event_time[:10]}"
         f"/ingest_date={ingest_time[:10]}/hour={event_time[11:13]}/event_id={event_id}.json"
@@ -132,24 +133,31 @@ def parse_raw_key(key: str, prefix: str = "raw/") -> RawKey | None:
     return RawKey(**match.groupdict()) if match else None
 
 
+# The names in braces are columns of the table `events` (and `day`, the day of the event time).
+PK_LAYOUT = "ENTITY#{entity_id}"
+SK_LAYOUT = "TS#{event_time}#EID#{event_id}"
+GSI1PK_LAYOUT = "SRC#{source}#TYPE#{event_type}#DAY#{day}"
+GSI1SK_LAYOUT = "LAG#{ingest_lag_ms}#TS#{ingest_time}#EID#{event_id}"
+
+
 def event_pk(entity_id: str) -> str:
     """Return the partition key of an entity in the EventsTable and the AggregatesTable."""
-    return f"ENTITY#{entity_id}"
+    return PK_LAYOUT.format(entity_id=entity_id)
 
 
 def event_sk(event_time: str, event_id: str) -> str:
     """Return the sort key of an event row; the replay window compares it as text (D6)."""
-    return f"TS#{event_time}#EID#{event_id}"
+    return SK_LAYOUT.format(event_time=event_time, event_id=event_id)
 
 
 def event_gsi1pk(source: str, event_type: str, day: str) -> str:
     """Return the partition key of the lag index."""
-    return f"SRC#{source}#TYPE#{event_type}#DAY#{day}"
+    return GSI1PK_LAYOUT.format(source=source, event_type=event_type, day=day)
 
 
 def event_gsi1sk(lag_ms: int, ingest_time: str, event_id: str) -> str:
     """Return the sort key of the lag index; the lag is not zero padded (D16)."""
-    return f"LAG#{lag_ms}#TS#{ingest_time}#EID#{event_id}"
+    return GSI1SK_LAYOUT.format(ingest_lag_ms=lag_ms, ingest_time=ingest_time, event_id=event_id)
 
 
 def replay_bound(moment: str) -> str:
@@ -166,7 +174,7 @@ INPUT_PREFIX, INPUT_MIDDLE, INPUT_SUFFIX = '{"event_id":"', '","payload_sha":"',
 
 
 def inputs_hash(inputs: Iterable[tuple[str, str, str]]) -> str:
-    """Return the hash of an aggregate's inputs, given as (event_time text, event_id, payload_sha)."""
+    """Return the hash of an aggregate's inputs: (event_time text, event_id, payload_sha)."""
     listed = ",".join(
         f"{INPUT_PREFIX}{event_id}{INPUT_MIDDLE}{sha}{INPUT_SUFFIX}"
         for _, event_id, sha in sorted(inputs)

@@ -1,9 +1,9 @@
 """Every check, one module per group of finding codes; importing this fills the book."""
 
-from investigate.checks import aggregates, dedupe, events, processor, raw, replay, sqs
+from investigate.checks import aggregates, dedupe, events, processor, raw, raw_timing, replay, sqs
 from investigate.checks.registry import Check, Partly, answer, book, check, offending_rows
 
 __all__ = [
     "Check", "Partly", "aggregates", "answer", "book", "check", "dedupe", "events",
-    "offending_rows", "processor", "raw", "replay", "sqs",
+    "offending_rows", "processor", "raw", "raw_timing", "replay", "sqs",
 ]  # fmt: skip

@@ -1,1 +1,198 @@
-"""Checks of the group dedupe."""
+"""Checks of the DedupeTable, the gate of ingest: did it refuse too much, or let in too much?"""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import ibis
+import ibis.expr.types as ir
+
+from investigate import pipeline
+from investigate.analysis.arrivals import arrivals
+from investigate.analysis.logs import lines, text_in
+from investigate.analysis.objects import (
+    pointing_rows,
+    raw_objects,
+    readable_objects,
+    unseen,
+)
+from investigate.checks.registry import Partly, check
+from investigate.evidence import Evidence, timestamp
+from investigate.model import Severity
+
+
+@check(
+    "dedupe/orphan",
+    Severity.ESCALATE,
+    key="event_id",
+    needs=("dedupe",),
+    whole=("raw", "events"),
+    found="{count} event{s} passed the gate and {are} stored nowhere.",
+    advice="Ingest died behind the gate: the dedupe row was written, the object and the row were "
+    "not. The payload is only at the client. Find the ingest request at first_seen (error or "
+    "timeout), then have the producer send the event again after the dedupe row was removed "
+    "under change control.",
+    avoid="Do not just retry: until its dedupe row expires (30 days) the event is answered "
+    "DUPLICATE and never stored. Do not clear the DedupeTable as a whole.",
+)
+def orphan(evidence: Evidence) -> ir.Table:
+    """Is there a dedupe row whose event has neither a raw object nor an EventsTable row (ingest
+    died behind the gate)?"""
+    gate = evidence.settled(evidence["dedupe"], "first_seen_utc")
+    stored = raw_objects(evidence).select(stored_id="rid")
+    known = evidence["events"].select(stored_id="event_id")
+    lost = gate.anti_join(stored, [("event_id", "stored_id")])
+    lost = lost.anti_join(known, [("event_id", "stored_id")])
+    return lost.select(
+        "source", "event_type", "event_time", "event_time_utc", "first_seen_utc", "ttl_epoch",
+        "entity_id", key=lost.event_id,
+    )  # fmt: skip
+
+
+@check(
+    "dedupe/missing",
+    Severity.DANGEROUS,
+    key="event_id",
+    whole=("dedupe",),
+    either=("raw", "events"),
+    found="{count} accepted event{s} {have} no dedupe row, so a repeat would be accepted too.",
+    advice="The gate is open for these ids. Somebody deleted rows, the TTL is shorter than "
+    "believed, or the object was written past ingest. Look at the table's TTL setting and at "
+    "CloudTrail for deletes, and expect `dedupe/reaccepted` next.",
+    avoid="Do not let the producer replay this period before the rows are back: every repeat "
+    "would be stored and counted again.",
+)
+def missing(evidence: Evidence) -> ir.Table:
+    """Is there an accepted event, younger than the dedupe lifetime, without a dedupe row?"""
+    accepted = evidence.settled(_accepted(evidence), "ingest_time_utc")
+    gate = evidence["dedupe"].select(gate_id="event_id")
+    open_ids = accepted.anti_join(gate, [("key", "gate_id")])
+    oldest = evidence.case.captured_at - timedelta(days=evidence.thresholds.dedupe_lifetime_days)
+    arrived = arrivals(evidence).rename(arrived_id="event_id")
+    young = arrived.filter(arrived.arrived_utc > timestamp(oldest))
+    return open_ids.join(young, [("key", "arrived_id")]).drop("arrived_id")
+
+
+@check(
+    "dedupe/reaccepted",
+    Severity.DANGEROUS,
+    key="event_id",
+    needs=("raw",),
+    found="{count} event{s} {were} accepted more than once.",
+    advice="The gate let the same event in again: its dedupe row had expired or was deleted in "
+    "between, or two requests raced. Compare the ingest times with the dedupe lifetime, and see "
+    "in `raw/duplicate-objects` whether two objects were left.",
+    avoid="Do not add up aggregates over the two ingest days: the event stands in both.",
+)
+def reaccepted(evidence: Evidence) -> Partly:
+    """Was one event accepted more than once?"""
+    objects = raw_objects(evidence)
+    rows = objects.group_by(key="rid").agg(
+        ingests=objects.ingest_time.nunique(where=objects.readable),
+        event_time_utc=objects.event_time_utc.min(),
+        entity_id=objects.entity_id.min(),
+    )
+    twice = rows.key.notnull() & (rows.ingests > 1)
+    if evidence.has("log_lines"):
+        rows = rows.outer_join(_acceptances(evidence), [("key", "told_id")])
+        rows = rows.mutate(key=ibis.coalesce(rows.key, rows.told_id)).drop("told_id")
+        rows = rows.mutate(entity_id=ibis.coalesce(rows.entity_id, rows.told_entity))
+        twice = rows.key.notnull() & ((rows.ingests > 1) | (rows.requests > 1)).fill_null(False)
+    return Partly(rows.filter(twice), unseen(evidence))
+
+
+@check(
+    "dedupe/collision-risk",
+    Severity.SUSPECT,
+    key="event_id",
+    either=("events", "raw", "dedupe"),
+    found="{count} event{s} {have} delimiters of the id and key recipes in {their} fields.",
+    advice="The recipes join fields with | # / and = and escape none of them: two distinct events "
+    "can get one id, and the second is refused as a duplicate. Compare the events of such a "
+    "source by hand, and have the producer keep these characters out.",
+    avoid="Do not parse S3 keys or sort keys of these events by splitting them.",
+)
+def collision_risk(evidence: Evidence) -> ir.Table:
+    """Do field values contain the delimiters of the id or key recipes, so that distinct events can
+    share an id or a key?"""
+    delimiter = "[" + "".join(re.escape(mark) for mark in pipeline.DELIMITERS) + "]"
+    rows = ibis.union(*_identities(evidence))
+    fields = ibis.literal(" ").join(
+        [rows[name].fill_null("") for name in ("source", "event_type", "entity_id")]
+    )
+    risky = rows.filter(rows.key.notnull(), fields.re_search(delimiter))
+    return risky.group_by("key").agg(
+        source=risky.source.min(),
+        event_type=risky.event_type.min(),
+        entity_id=risky.entity_id.min(),
+        event_time_utc=risky.event_time_utc.min(),
+    )
+
+
+@check(
+    "dedupe/expired-block",
+    Severity.SUSPECT,
+    key="event_id",
+    needs=("events", "dedupe"),
+    found="{count} event{s} {were} refused by a dedupe row that had already expired.",
+    advice="DynamoDB deletes expired items some time later (within days), and the gate does not "
+    "look at the TTL itself. The event was meant to be accepted again: if it was a new one under "
+    "an old idempotency key, it is lost, so ask the producer.",
+    avoid="Do not count on the TTL as an exact moment, and do not shorten it to fix this.",
+)
+def expired_block(evidence: Evidence) -> ir.Table:
+    """Did an expired but undeleted dedupe row refuse an event?"""
+    events = evidence.settled(evidence["events"], "ingest_time_utc")
+    refused = events.filter(events.status == pipeline.DUPLICATE)
+    gate = evidence["dedupe"].select("ttl_epoch", "first_seen_utc", gate_id="event_id")
+    rows = refused.join(gate, [("event_id", "gate_id")])
+    second = rows.ingest_time_utc.epoch_seconds()
+    into_it = rows.ingest_time_utc.microsecond() > 0
+    late = (second > rows.ttl_epoch) | ((second == rows.ttl_epoch) & into_it)
+    return rows.filter(late.fill_null(False)).select(
+        "sk", "event_time_utc", "ingest_time_utc", "ttl_epoch", "first_seen_utc", "entity_id",
+        key="event_id",
+    )  # fmt: skip
+
+
+def _accepted(evidence: Evidence) -> ir.Table:
+    """What proves acceptance: a readable object, or a row of status ACCEPTED with references."""
+    proofs = []
+    columns = ("event_time_utc", "ingest_time_utc", "entity_id", "s3_key")
+    if evidence.has("raw"):
+        objects = readable_objects(evidence)
+        proofs.append(objects.select(*columns, key=objects.rid, proof=ibis.literal("raw object")))
+    if evidence.has("events"):
+        rows = pointing_rows(evidence)
+        rows = rows.filter(rows.status == pipeline.ACCEPTED)
+        proofs.append(rows.select(*columns, key=rows.event_id, proof=ibis.literal("row")))
+    return ibis.union(*proofs) if len(proofs) > 1 else proofs[0]
+
+
+def _acceptances(evidence: Evidence) -> ir.Table:
+    told = lines(evidence, "event_ingested")
+    told = told.filter(text_in(told.fields, "status") == pipeline.ACCEPTED)
+    return told.group_by(told_id="event_id").agg(
+        requests=told.request_id.nunique(), told_entity=told.entity_id.min()
+    )
+
+
+def _identities(evidence: Evidence) -> list[ir.Table]:
+    """The fields that ids and keys are made of, from every table that was captured."""
+    columns = ("source", "event_type", "entity_id", "event_time_utc")
+    tables = []
+    for name in ("events", "dedupe"):
+        if evidence.has(name):
+            tables.append(evidence[name].select(*columns, key="event_id"))
+    if evidence.has("raw"):
+        objects = raw_objects(evidence)
+        tables.append(
+            objects.select(
+                source=ibis.coalesce(objects.source, objects.key_source),
+                event_type=ibis.coalesce(objects.event_type, objects.key_event_type),
+                entity_id=objects.entity_id, event_time_utc=objects.event_time_utc,
+                key=objects.rid,
+            )
+        )  # fmt: skip
+    return tables

@@ -28,7 +28,8 @@ Question = Callable[[Evidence], ir.Table | Partly]
 @dataclass(frozen=True, slots=True)
 class Check:
     """One question asked of a case. `needs` must be captured; `whole` must be captured wholly,
-    because the check concludes something from a row's absence there."""
+    because the check concludes something from a row's absence there; of `either` one must be
+    captured, and without the others the answer is partial."""
 
     code: str
     severity: Severity
@@ -40,6 +41,7 @@ class Check:
     needs: tuple[str, ...]
     whole: tuple[str, ...]
     ask: Question
+    either: tuple[str, ...] = ()
 
     @property
     def step(self) -> Step:
@@ -65,15 +67,17 @@ class Book:
         avoid: str,
         needs: tuple[str, ...] = (),
         whole: tuple[str, ...] = (),
+        either: tuple[str, ...] = (),
     ) -> Callable[[Question], Question]:
         """Register a function as a check; its docstring's first line is the question.
 
         The function returns the offending rows as an Ibis table with a text column `key`; further
         columns are for the reader, and `event_time_utc`, `day` and `entity_id` put a row in or out
         of the scope (see `Evidence.in_scope`). `found` is a sentence with `{count}` in it, and
-        `{s}`, `{are}`, `{have}` and `{their}` where a word follows the number.
+        `{s}` after a noun, `{_s}` after a verb, `{are}`, `{were}`, `{have}` and `{their}` where a
+        word follows the number.
         """
-        if not needs and not whole:
+        if not (needs or whole or either):
             raise ValueError(f"{code}: a check reads at least one table")
 
         def register(ask: Question) -> Question:
@@ -84,15 +88,14 @@ class Book:
             if not question.endswith("?"):
                 raise ValueError(f"{code}: the docstring must open with a question")
             self._checks[code] = Check(
-                code, severity, key, question, found, advice, avoid, needs, whole, ask
+                code, severity, key, question, found, advice, avoid, needs, whole, ask, either
             )
             return ask
 
         return register
 
     def __iter__(self) -> Iterator[Check]:
-        order = {step: position for position, step in enumerate(Step)}
-        return iter(sorted(self._checks.values(), key=lambda check: order[check.step]))
+        return iter(sorted(self._checks.values(), key=_place))
 
     def __getitem__(self, code: str) -> Check:
         if code not in self._checks:
@@ -106,6 +109,14 @@ class Book:
         return [check for check in self if check.step is step]
 
 
+def _place(check: Check) -> tuple[int, bool]:
+    """Checks stand by step, and within it those named after the step come first."""
+    return list(Step).index(check.step), not check.code.startswith(f"{check.step.value}/")
+
+
+_ONE = {"s": "", "_s": "s", "are": "is", "were": "was", "have": "has", "their": "its"}
+_MANY = {"s": "s", "_s": "", "are": "are", "were": "were", "have": "have", "their": "their"}
+
 book = Book()
 check = book.check
 
@@ -115,12 +126,13 @@ def offending_rows(check: Check, evidence: Evidence) -> Partly:
     (an empty reason: it would). Raise `NotEvaluable` where the evidence cannot tell."""
     tables = tuple(dict.fromkeys((*check.needs, *check.whole)))
     evidence.require(tables)
+    evidence.require_one(check.either)
     lacking = evidence.incomplete(check.whole)
     if lacking:
         raise NotEvaluable("absence proves nothing in " + "; ".join(lacking))
     answer = check.ask(evidence)
     rows, reasons = (answer.rows, [answer.reason]) if isinstance(answer, Partly) else (answer, [])
-    reasons += evidence.incomplete(tables)
+    reasons += evidence.incomplete((*tables, *check.either))
     return Partly(evidence.in_scope(rows), "; ".join(reason for reason in reasons if reason))
 
 
@@ -165,9 +177,7 @@ def _keys(rows: ir.Table, evidence: Evidence) -> tuple[int, tuple[str, ...]]:
 def _sentence(check: Check, count: int) -> str:
     if not count:
         return "Nothing found, with all evidence at hand."
-    one = {"s": "", "are": "is", "have": "has", "their": "its"}
-    many = {"s": "s", "are": "are", "have": "have", "their": "their"}
-    return check.found.format(count=f"{count:,}", **(one if count == 1 else many))
+    return check.found.format(count=f"{count:,}", **(_ONE if count == 1 else _MANY))
 
 
 def _without_answer(check: Check, outcome: Outcome, reason: str) -> Finding:

@@ -1,0 +1,94 @@
+"""Raw objects by the id the index can know, and the rows that point at them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import ibis
+import ibis.expr.types as ir
+
+from investigate import pipeline
+from investigate.analysis.arrivals import raw_id
+from investigate.engine import blank
+from investigate.evidence import Evidence, timestamp
+
+_FIRST_WORD = "^([a-z0-9-]+)"
+
+
+def raw_objects(evidence: Evidence) -> ir.Table:
+    """Return every raw object with `rid`, the id in its key, else the one in its body."""
+    raw = evidence["raw"]
+    return raw.mutate(rid=raw_id(raw), readable=raw.readable.fill_null(False))
+
+
+def readable_objects(evidence: Evidence) -> ir.Table:
+    """Return the raw objects whose body could be read, with `rid`."""
+    objects = raw_objects(evidence)
+    return objects.filter(objects.readable)
+
+
+def shown(objects: ir.Table, **others: str) -> ir.Table:
+    """Return raw objects as offending rows, with some of their columns under other names."""
+    return objects.select(
+        "s3_key", "last_modified", "event_time_utc", "entity_id",
+        key=objects.rid, **{name: objects[column] for name, column in others.items()},
+    )  # fmt: skip
+
+
+def is_corrupt(objects: ir.Table) -> ir.BooleanValue:
+    """Return whether an object was fetched and does not hold what a raw object must hold."""
+    word = objects.error.re_extract(_FIRST_WORD, 1)
+    return ~objects.readable & word.isin(pipeline.CONTENT_ERRORS).fill_null(False)
+
+
+def unseen(evidence: Evidence) -> str:
+    """Say in words how many raw objects nobody could look into; empty if there are none."""
+    rows = evidence.engine.rows(evidence.derived("unseen_objects", _count_unseen))
+    count = rows[0]["objects"] if rows else 0
+    return f"raw: {count:,} objects could not be fetched" if count else ""
+
+
+def _count_unseen(evidence: Evidence) -> ir.Table:
+    objects = raw_objects(evidence)
+    return objects.filter(~objects.readable & ~is_corrupt(objects)).agg(objects=ibis._.count())
+
+
+def has_refs(rows: ir.Table) -> ir.BooleanValue:
+    """Return whether a row says where its raw object is: neither bucket nor key null or empty."""
+    return ~blank(rows.s3_bucket) & ~blank(rows.s3_key)
+
+
+def pointing_rows(evidence: Evidence) -> ir.Table:
+    """Return the EventsTable rows that have an event id and say where the raw object is."""
+    events = evidence["events"]
+    return events.filter(has_refs(events) & ~blank(events.event_id))
+
+
+def pointing_nowhere(evidence: Evidence) -> ir.Table:
+    """Return the rows that point at a raw object although none has their id, under any key."""
+    objects = raw_objects(evidence).select("rid")
+    return pointing_rows(evidence).anti_join(objects, [("event_id", "rid")])
+
+
+def older_than_lifecycle(evidence: Evidence, rows: ir.Table) -> ir.BooleanValue:
+    """Return whether the bucket's lifecycle rule has taken a row's object; unknown age: no."""
+    oldest = evidence.case.captured_at - timedelta(days=evidence.thresholds.raw_lifetime_days)
+    return (rows.ingest_time_utc <= timestamp(oldest)).fill_null(False)
+
+
+def with_first_ingest(evidence: Evidence) -> ir.Table:
+    """Return raw objects with `first_ingest_utc`: the time in the body, else the gate's."""
+    objects = raw_objects(evidence)
+    own = ibis.ifelse(objects.readable, objects.ingest_time_utc, ibis.null("timestamp"))
+    objects = objects.mutate(first_ingest_utc=own)
+    if not evidence.has("dedupe"):
+        return objects
+    gate = evidence["dedupe"].select(gate_id="event_id", gate_utc="first_seen_utc")
+    joined = objects.left_join(gate, [("rid", "gate_id")])
+    return joined.mutate(first_ingest_utc=joined.first_ingest_utc.fill_null(joined.gate_utc))
+
+
+def unknown_first_ingest(evidence: Evidence, objects: ir.Table) -> str:
+    """Say in words for how many of these objects no first ingest is known; empty if for none."""
+    count = evidence.engine.scalar(objects.first_ingest_utc.isnull().sum()) or 0
+    return f"raw: the first ingest of {count:,} objects is not known" if count else ""

@@ -1,0 +1,22 @@
+"""Which function plays which role, so that a check reads the invocations of the right one."""
+
+from __future__ import annotations
+
+import ibis.expr.types as ir
+
+from investigate.errors import NotEvaluable
+from investigate.evidence import Evidence
+
+
+def invocations_of(evidence: Evidence, role: str) -> ir.Table:
+    """Return the invocations of the functions of a role."""
+    functions = evidence["functions"]
+    named = functions.filter(functions.role == role).select(function="name")
+    return evidence["invocations"].semi_join(named, "function")
+
+
+def require_role(evidence: Evidence, role: str) -> None:
+    """Raise `NotEvaluable` if no captured function has the role."""
+    functions = evidence["functions"]
+    if not evidence.engine.scalar((functions.role == role).sum()):
+        raise NotEvaluable(f"functions: none has the role {role}")

@@ -1,0 +1,100 @@
+"""Checks of when raw objects arrived: silences, late events, fast clocks, failed requests."""
+
+from __future__ import annotations
+
+import ibis
+import ibis.expr.types as ir
+
+from investigate.analysis.gaps import silences
+from investigate.analysis.objects import readable_objects, shown, unseen
+from investigate.analysis.roles import invocations_of, require_role
+from investigate.checks.registry import Partly, check
+from investigate.engine import differ, seconds_between
+from investigate.errors import NotEvaluable
+from investigate.evidence import Evidence
+from investigate.model import Severity
+
+
+@check(
+    "raw/gap",
+    Severity.SUSPECT,
+    key="source type start end",
+    whole=("raw",),
+    found="{count} silence{s} in regular sources {are} far too long for {their} own rhythm.",
+    advice="Ask the producer whether it sent anything in that time; look at API Gateway 4XX and "
+    "5XX and at ingest errors (`raw/ingest-failures`) for the same minutes. Events refused by "
+    "throttling or validation leave no object, only a metric.",
+    avoid="Do not take a silence for loss, nor for a quiet hour, before the producer's own count "
+    "is known.",
+)
+def gap(evidence: Evidence) -> ir.Table:
+    """Is there a silence in a regular source that is too long for its own rhythm?"""
+    if reason := unseen(evidence):
+        raise NotEvaluable(f"{reason}, so a silence may be an object nobody could read")
+    rows = silences(evidence)
+    key = ibis.literal(" ").join([rows.source, rows.event_type, rows.start, rows.end])
+    return rows.mutate(key=key)
+
+
+@check(
+    "raw/late",
+    Severity.SUSPECT,
+    key="event_id",
+    needs=("raw",),
+    found="{count} event{s} arrived long after {their} event time.",
+    advice="Compare with the aggregates of the day: a version computed before the arrival does "
+    "not hold the event (`aggregates/stale`). If one source is late as a whole, its producer "
+    "buffers or has been offline.",
+    avoid="Do not rewrite event times to the ingest time.",
+)
+def late(evidence: Evidence) -> Partly:
+    """Did the event arrive later than the threshold?"""
+    objects = readable_objects(evidence)
+    first = objects.ingest_time_utc.min().over(ibis.window(group_by=objects.rid))
+    objects = objects.mutate(first_ingest_utc=first)
+    lag = seconds_between(objects.event_time_utc, objects.first_ingest_utc)
+    objects = evidence.settled(objects.mutate(lag_seconds=lag), "ingest_time_utc")
+    rows = objects.filter(objects.lag_seconds > evidence.thresholds.late_seconds)
+    return Partly(shown(rows, arrived="first_ingest_utc", lag="lag_seconds"), unseen(evidence))
+
+
+@check(
+    "raw/clock-skew",
+    Severity.SUSPECT,
+    key="event_id",
+    needs=("raw",),
+    found="{count} event{s} {have} an event time after {their} ingest time.",
+    advice="The producer's clock is ahead. The stored lag is clamped to 0, so the lag metric hides "
+    "it. Such events can fall into the next day's aggregate and outside a replay's window: check "
+    "both, and have the producer's clock synchronised.",
+    avoid="Do not trust IngestLagMs of this source, and do not shift event times by hand.",
+)
+def clock_skew(evidence: Evidence) -> Partly:
+    """Is the event's time after its ingest time (the stored lag is clamped to 0)?"""
+    objects = evidence.settled(readable_objects(evidence), "ingest_time_utc")
+    allowed = ibis.interval(seconds=evidence.thresholds.clock_skew_seconds)
+    ahead = objects.filter(objects.event_time_utc > objects.ingest_time_utc + allowed)
+    return Partly(shown(ahead, ingested="ingest_time_utc"), unseen(evidence))
+
+
+@check(
+    "raw/ingest-failures",
+    Severity.DANGEROUS,
+    key="request_id",
+    needs=("invocations", "functions"),
+    found="{count} ingest request{s} failed, timed out or ran out of memory.",
+    advice="Read the log of each request by its id. A request that died between the dedupe row "
+    "and the raw object leaves an event that can never be stored again: see `dedupe/orphan` and "
+    "`raw/missing`. One that died later is healed by the client's retry.",
+    avoid="Do not count failures by IngestCount: the metric is printed at the end of a request, "
+    "so a failed one leaves none.",
+)
+def ingest_failures(evidence: Evidence) -> ir.Table:
+    """Did a request to the ingest function fail, and may it have lost an event?"""
+    require_role(evidence, "ingest")
+    calls = evidence.settled(invocations_of(evidence, "ingest"), "ended_utc")
+    failed = calls.filter(differ(calls.status, "ok"))
+    return failed.select(
+        "function", "started_utc", "ended_utc", "status", "error_type", "error_message",
+        key=failed.request_id,
+    )  # fmt: skip
