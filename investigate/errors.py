@@ -62,7 +62,25 @@ class CaseDamagedError(CaseError):
 
 
 class AccessError(InvestigationError):
-    """AWS refused an operation, or could not be reached."""
+    """AWS refused an operation, or could not be reached.
+
+    `kind` is denied, not-found, credentials, expired, unreachable or failed; `code` is AWS's own
+    word, and `asked` the action and the resource.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        kind: str = "failed",
+        code: str = "",
+        asked: str = "",
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.kind = kind
+        self.code = code
+        self.asked = asked
 
 
 class WriteRefused(InvestigationError):

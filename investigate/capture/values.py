@@ -1,0 +1,138 @@
+"""What AWS and the pipeline wrote, as values that fit the columns of a case."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MASKED = "*" * 12
+_INT64 = 2**63
+
+
+def text(value: Any) -> str | None:
+    """Return a value as text: texts as they are, other plain values as Python writes them.
+
+    That is what the pipeline's own `str(...)` makes of a number in a field that should be text.
+    """
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bool | int | float):
+        return str(value)
+    return json.dumps(value, sort_keys=True, ensure_ascii=False)
+
+
+def whole(value: Any) -> int | None:
+    """Return a whole number that fits a column, from a number or its text; else None."""
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        return None
+    if isinstance(value, str) and not re.fullmatch(r"-?[0-9]{1,19}", value):
+        return None
+    number = int(value)
+    return number if -_INT64 <= number < _INT64 else None
+
+
+def number(value: Any) -> float | None:
+    """Return a finite number as a float; else None."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        converted = float(value)
+    except OverflowError:
+        return None
+    return converted if math.isfinite(converted) else None
+
+
+def moment(value: Any) -> datetime | None:
+    """Return the UTC time a text states, with or without fractions; None if it states none.
+
+    A time without an offset is UTC, as the pipeline itself takes it.
+    """
+    if not isinstance(value, str):
+        return None
+    try:
+        parsed = datetime.fromisoformat(value)
+        return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def from_millis(value: Any) -> datetime | None:
+    """Return the UTC time of milliseconds since 1970, given as a number or its text."""
+    millis = whole(value)
+    try:
+        return None if millis is None else EPOCH + timedelta(milliseconds=millis)
+    except OverflowError:
+        return None
+
+
+def to_millis(when: datetime) -> int:
+    """Return the whole milliseconds since 1970 of a time."""
+    return (when - EPOCH) // timedelta(milliseconds=1)
+
+
+def json_object(source: str) -> dict[str, Any] | None:
+    """Return the JSON object a text is, or None if it is none that Python can read."""
+    try:
+        parsed = json.loads(source)
+    except (ValueError, RecursionError):
+        return None
+    return parsed if isinstance(parsed, dict) else None
+
+
+def plain(attribute: Mapping[str, Any]) -> Any:
+    """Return a DynamoDB attribute as a JSON value.
+
+    Binary values become base64 text, sets sorted lists, and a number that a float cannot hold
+    exactly stays text.
+    """
+    ((kind, value),) = attribute.items()
+    if kind in _PLAIN:
+        return _PLAIN[kind](value)
+    return value  # S, BOOL
+
+
+def storable(value: Any, account: str | None = None) -> Any:
+    """Return a value as Parquet can hold it: a lone surrogate becomes its JSON escape.
+
+    With an account, the account id is masked wherever it stands by itself.
+    """
+    if isinstance(value, list):
+        return [storable(part, account) for part in value]
+    if isinstance(value, Mapping):
+        return {name: storable(part, account) for name, part in value.items()}
+    if not isinstance(value, str):
+        return value
+    if not value.isascii():
+        value = value.encode("utf-8", "backslashreplace").decode("utf-8")
+    return re.sub(rf"(?<!\d){account}(?!\d)", MASKED, value) if account else value
+
+
+def _exact(digits: str) -> Any:
+    if re.fullmatch(r"-?[0-9]+", digits):
+        return int(digits)
+    rounded = float(digits)
+    return rounded if Decimal(repr(rounded)) == Decimal(digits) else digits
+
+
+def _base64(value: bytes) -> str:
+    from base64 import b64encode
+
+    return b64encode(value).decode("ascii")
+
+
+_PLAIN: Mapping[str, Any] = {
+    "N": _exact,
+    "B": _base64,
+    "NULL": lambda value: None,
+    "M": lambda value: {name: plain(part) for name, part in value.items()},
+    "L": lambda value: [plain(part) for part in value],
+    "SS": sorted,
+    "NS": lambda value: [_exact(digits) for digits in sorted(value, key=Decimal)],
+    "BS": lambda value: sorted(map(_base64, value)),
+}
