@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import html
-import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from importlib.resources import files
 from typing import Any
-
-import pandas as pd
 
 from investigate.model import Finding, Outcome, Step, isoformat, verdict
 
@@ -143,7 +140,7 @@ def cut(shown: int, total: int, unit: str = "rows") -> str:
 
 def cell_text(value: object) -> str:
     """Return what a table shows of a value; long texts are cut and say how long they are."""
-    if value is None or value is pd.NaT or (isinstance(value, float) and math.isnan(value)):
+    if not filled(value):
         return NOTHING
     if isinstance(value, bool):
         return "yes" if value else "no"
@@ -169,31 +166,43 @@ def _cell(value: object) -> Shown:
     return Shown(html.escape(text, quote=True), text)
 
 
+Row = Mapping[str, Any]
+
+
 @dataclass(frozen=True, slots=True)
 class Numbers:
     """The small table behind a figure; without evidence it is empty and `unknown` says why."""
 
     name: str
-    frame: pd.DataFrame
+    rows: Sequence[Row] = ()
     unknown: str = ""
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
         return self.shown()._repr_mimebundle_()
 
+    def column(self, name: str) -> list[Any]:
+        """Return one column of the rows."""
+        return [row[name] for row in self.rows]
+
     def shown(self, limit: int = 60) -> Shown:
         """Return the numbers as a folded table, so that a figure can be read without seeing it."""
         if self.unknown:
             return paragraph(f"{self.name}: {self.unknown}", kind="not-evaluated")
-        frame = self.frame.head(limit)
-        size = cut(len(frame), len(self.frame))
-        return folded(f"{self.name}: the numbers ({size})", frame_table(frame))
+        if not self.rows:
+            return paragraph(f"{self.name}: there are none.")
+        size = cut(min(limit, len(self.rows)), len(self.rows))
+        return folded(f"{self.name}: the numbers ({size})", row_table(self.rows[:limit]))
 
 
-def frame_table(frame: pd.DataFrame, *, caption: str = "") -> Shown:
-    """Return a small pandas frame as a table."""
-    columns = [str(column) for column in frame.columns]
-    rows = frame.astype(object).itertuples(index=False, name=None)
-    return table(columns, rows, caption=caption)
+def row_table(rows: Sequence[Row], *, caption: str = "") -> Shown:
+    """Return rows as a table, without the columns that are empty in all of them."""
+    columns = [name for name in (rows[0] if rows else ()) if any(filled(row[name]) for row in rows)]
+    return table(columns, ([row[name] for name in columns] for row in rows), caption=caption)
+
+
+def filled(value: object) -> bool:
+    """Return whether a cell has something to show."""
+    return value is not None and value != ""
 
 
 def strip(findings: Sequence[Finding], here: Step | None = None) -> Shown:

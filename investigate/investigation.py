@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import ibis
-import ibis.expr.types as ir
-import pandas as pd
 
 from investigate import display
 from investigate.case import open_case
 from investigate.checks import book, offending_rows
-from investigate.display import Numbers, Shown
+from investigate.display import Numbers, Row, Shown
 from investigate.errors import EngineError, NotEvaluable, UsageError
 from investigate.evidence import Evidence, Scope
 from investigate.findings import Examination, examine, read_examination
@@ -28,7 +27,7 @@ SOME_ENTITIES = 20  # named when an entity is unknown; a case may hold millions
 # Whole bodies do not belong in a page: they are long, and they are what customers sent.
 _BODIES = ("payload", "attributes", "body", "fields", "document")
 
-Question = Callable[[Evidence], ir.Table | pd.DataFrame]
+Question = Callable[[Evidence], Sequence[Row]]
 
 
 def open_investigation(
@@ -110,14 +109,12 @@ class Investigation:
         table = offending_rows(book[code], self.evidence).rows
         columns = ["key", *(name for name in table.columns if name not in ("key", *_BODIES))]
         total = int(self.evidence.engine.scalar(table.count()))
-        ordered = table.select(columns).order_by(columns[:1])
-        frame = self.evidence.engine.frame(ordered, limit).dropna(axis="columns", how="all")
-        size = display.cut(len(frame), total)
-        caption = f"{size}. {finding.summary}"
-        if total > len(frame):
+        rows = self.evidence.engine.rows(table.select(columns).order_by(columns).limit(limit))
+        caption = f"{display.cut(len(rows), total)}. {finding.summary}"
+        if total > len(rows):
             caption += " All keys are in findings.json."
-        frame = frame.rename(columns={"key": f"key: {finding.key}"})
-        return display.stack(display.frame_table(frame, caption=caption), label=code)
+        named = [{f"key: {finding.key}": row.pop("key"), **row} for row in rows]
+        return display.stack(display.row_table(named, caption=caption), label=code)
 
     def evidence_of(self, step: str = "", limit: int = 50) -> Shown:
         """The offending rows of all that a step's checks found, each folded under its sentence."""
@@ -139,24 +136,21 @@ class Investigation:
         evidence cannot tell, the reason instead of a table."""
         name = question.__name__.replace("_", " ")
         try:
-            answer = question(self.evidence)
-            if isinstance(answer, ir.Table):
-                answer = self.evidence.engine.frame(answer)
+            return Numbers(name, question(self.evidence))
         except (NotEvaluable, EngineError) as unknown:
-            return Numbers(name, pd.DataFrame(), unknown.message)
-        return Numbers(name, answer)
+            return Numbers(name, unknown=unknown.message)
 
     def verdicts(self) -> Numbers:
-        """How many checks of each step ended how: (step, word, checks)."""
-        counted: dict[tuple[str, str], int] = {}
-        for finding in self.findings:
-            key = finding.step.value, display.word_of(finding)
-            counted[key] = counted.get(key, 0) + 1
-        rows = [(step, word, count) for (step, word), count in counted.items()]
-        return Numbers("verdicts", pd.DataFrame(rows, columns=["step", "word", "checks"]))
+        """How many checks of each step ended how: step, word, checks."""
+        counted = Counter((f.step.value, display.word_of(f)) for f in self.findings)
+        rows = [
+            {"step": step, "word": word, "checks": checks}
+            for (step, word), checks in counted.items()
+        ]
+        return Numbers("verdicts", rows)
 
     def result(self, step: str = "") -> Shown:
-        """The last cell: the verdict for machines, and the proof that the notebook ran to its end."""
+        """The last cell: the verdict for machines, and proof that the notebook ran to its end."""
         own = self._of(step)
         counts = {outcome.value: sum(f.outcome is outcome for f in own) for outcome in Outcome}
         name = step or OVERVIEW
@@ -181,12 +175,12 @@ class Investigation:
         return [table for table in TABLES if table in read]
 
     def _scope_line(self) -> Shown:
-        evidence = self.evidence
-        who = f"entity {evidence.entities[0]}" if evidence.entities else "all entities"
+        case, window = self.evidence.case, self.evidence.window
+        who = f"entity {self.evidence.entities[0]}" if self.evidence.entities else "all entities"
         return display.paragraph(
-            f"Case {evidence.case.name}, captured {isoformat(evidence.case.captured_at)}. "
-            f"Looked at: {isoformat(evidence.window.start)} ≤ event time < {isoformat(evidence.window.end)}, "
-            f"{who}. Evidence younger than {isoformat(evidence.settled_until)} is not judged."
+            f"Case {case.name}, captured {isoformat(case.captured_at)}. Looked at: "
+            f"{isoformat(window.start)} ≤ event time < {isoformat(window.end)}, {who}. "
+            f"Evidence younger than {isoformat(self.evidence.settled_until)} is not judged."
         )
 
 

@@ -22,7 +22,7 @@ LAYERS = [
     {"evidence", "capture"},
     {"analysis", "figures"},
     {"checks"},
-    {"findings"},
+    {"findings", "numbers"},
     {"investigation", "sandbox"},
     {"report"},
     {"__init__"},

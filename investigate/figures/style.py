@@ -1,0 +1,193 @@
+"""The visual language of all figures: palette, template, labels, and how a figure shows itself."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import plotly.graph_objects as go
+
+from investigate.display import NOTHING, Row, visible
+
+PLOTLY_MIME = "application/vnd.plotly.v1+json"
+HEIGHT = 380
+LONGEST_LABEL = 28
+
+# Okabe and Ito's colours, which stay apart for colour-blind eyes; every use also has a shape, a
+# pattern or a word. The last is for what is left over.
+PALETTE = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#8c8c8c")
+SYMBOLS = ("circle", "square", "diamond", "cross", "triangle-up", "x", "star")
+PATTERNS = ("", "/", "\\", "x", "-", "|", ".")
+GOOD, BAD, WARN, CALM, MUTED = "#009e73", "#d55e00", "#e69f00", "#0072b2", "#8c8c8c"
+
+_SHADES = {
+    "light": {"text": "#1c2126", "ground": "#ffffff", "line": "#d5dae0"},
+    "dark": {"text": "#e6e9ec", "ground": "#14181c", "line": "#3a424b"},
+}
+
+
+def template(shade: str = "light") -> go.layout.Template:
+    """Return the look of all figures, `light` or `dark`: no figure sets these colours itself."""
+    colours = _SHADES[shade]
+    axis = {
+        "automargin": True, "gridcolor": colours["line"], "linecolor": colours["line"],
+        "zerolinecolor": colours["line"], "ticks": "outside", "tickcolor": colours["line"],
+        "title": {"standoff": 10, "font": {"size": 13}},
+    }  # fmt: skip
+    return go.layout.Template(
+        layout={
+            "colorway": list(PALETTE),
+            "font": {"family": "system-ui, sans-serif", "size": 13, "color": colours["text"]},
+            "paper_bgcolor": colours["ground"],
+            "plot_bgcolor": colours["ground"],
+            "title": {
+                "x": 0, "xref": "paper", "xanchor": "left", "font": {"size": 16},
+                "y": 1, "yref": "container", "yanchor": "top", "pad": {"t": 14},
+            },
+            "margin": {"l": 60, "r": 20, "b": 50},
+            "legend": {"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom"},
+            "hoverlabel": {"align": "left"},
+            "xaxis": axis,
+            "yaxis": axis,
+        }
+    )  # fmt: skip
+
+
+class Drawing(go.Figure):  # type: ignore[misc]  # plotly ships no types
+    """A figure that shows itself as plotly data with its own sentence beside it, and nothing else:
+    no script, no random id, the same bytes each time."""
+
+    # Plotly's own hook would write whatever the front end's renderer writes.
+    _ipython_display_ = None
+
+    @property
+    def sentence(self) -> str:
+        """What the figure says, for those who do not see it."""
+        return str(self.layout.meta["sentence"])
+
+    def _repr_html_(self) -> None:
+        return None
+
+    def _repr_mimebundle_(self, *_: object, **__: object) -> dict[str, Any]:
+        return {PLOTLY_MIME: json.loads(self.to_json()), "text/plain": self.sentence}
+
+
+def drawing(
+    traces: Sequence[Any], title: str, *, sentence: str = "", height: int = HEIGHT, **layout: Any
+) -> Drawing:
+    """Return a figure of these traces; `title` is its claim, `sentence` what else it shows. Both
+    are texts of ours in which the data is escaped."""
+    lines = wrapped(title)
+    legend = layout.setdefault("showlegend", True)
+    top = 44 + 22 * lines.count("<br>") + (34 if legend else 16)
+    said = " ".join(f"{part.rstrip('.')}." for part in (title, sentence) if part)
+    return Drawing(
+        data=list(traces),
+        layout={
+            "template": template(),
+            "title": {"text": lines},
+            "height": height,
+            "margin": {"t": top},
+            "meta": {"sentence": visible(html.unescape(said))},
+            **layout,
+        },
+    )
+
+
+def blank(title: str, why: str) -> Drawing:
+    """Return an empty figure with a title and the reason why there is nothing to draw."""
+    note = {
+        "text": wrapped(why), "showarrow": False, "x": 0.5, "y": 0.5,
+        "xref": "paper", "yref": "paper", "font": {"size": 14},
+    }  # fmt: skip
+    return drawing(
+        [], title, sentence=why, height=160, annotations=[note], showlegend=False,
+        xaxis={"visible": False}, yaxis={"visible": False},
+    )  # fmt: skip
+
+
+def time_axis(title: str = "event time (UTC)", **more: Any) -> dict[str, Any]:
+    """Return an axis of times."""
+    return {"type": "date", "title": {"text": title}, "hoverformat": "%Y-%m-%d %H:%M:%S", **more}
+
+
+def axis(title: str, **more: Any) -> dict[str, Any]:
+    """Return an axis with its unit in the title."""
+    return {"title": {"text": title}, **more}
+
+
+def label(value: object, longest: int = LONGEST_LABEL) -> str:
+    """Return a value of the evidence as text for a figure: safe, and short in the middle."""
+    text = NOTHING if value is None or value == "" else visible(value)
+    if len(text) > longest:
+        text = f"{text[: longest - 9]}…{text[-8:]}"
+    return escaped(text)
+
+
+def escaped(text: object) -> str:
+    """Return a text in which plotly finds no tags: it would read `<b>` and `<a href>`."""
+    return html.escape(visible(text), quote=False)
+
+
+def wrapped(text: str, width: int = 95) -> str:
+    """Return a text of our own, its data escaped already, broken into lines of a figure's width."""
+    lines: list[str] = [""]
+    for word in text.split():
+        if lines[-1] and len(lines[-1]) + len(word) >= width:
+            lines.append(word)
+        else:
+            lines[-1] = f"{lines[-1]} {word}".strip()
+    return "<br>".join(lines)
+
+
+def colours_of(names: Sequence[str]) -> Mapping[str, str]:
+    """Return a colour for each name, by its place; what is left over shares the last one."""
+    return {name: PALETTE[min(place, len(PALETTE) - 1)] for place, name in enumerate(names)}
+
+
+def parted(rows: Sequence[Row], name: str) -> dict[Any, list[Row]]:
+    """Return rows by their value in a column, the values in their own order."""
+    parts: dict[Any, list[Row]] = {}
+    for row in sorted(rows, key=lambda row: str(row[name])):
+        parts.setdefault(row[name], []).append(row)
+    return parts
+
+
+def by_size(rows: Sequence[Row], name: str, size: str) -> list[str]:
+    """Return the values of a column, the one with the largest sum first, ties by name."""
+    sums = {value: sum(row[size] for row in part) for value, part in parted(rows, name).items()}
+    return sorted(sums, key=lambda value: (-sums[value], str(value)))
+
+
+def column(rows: Sequence[Row], name: str) -> list[Any]:
+    """Return one column of some rows."""
+    return [row[name] for row in rows]
+
+
+def plural(count: int, thing: str, things: str = "") -> str:
+    """Return a count with its noun: "1 event", "1,204 events"."""
+    return f"{count:,} {thing if count == 1 else things or thing + 's'}"
+
+
+_UNITS = ((86_400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
+
+
+def duration(seconds: float) -> str:
+    """Return a span of time in its two largest units: "3 hours 20 minutes"; without its sign."""
+    left = abs(seconds)
+    if left < 1:
+        return f"{round(left * 1000)} ms"
+    left = round(left)
+    parts: list[str] = []
+    for unit, name in _UNITS:
+        if left >= unit and len(parts) < 2:
+            parts.append(plural(left // unit, name))
+            left %= unit
+    return " ".join(parts)
+
+
+def per(seconds: float) -> str:
+    """Return the length of a bin as a rate is read: "per hour", "per 15 minutes"."""
+    return f"per {duration(seconds).removeprefix('1 ')}"

@@ -1,0 +1,72 @@
+"""Few enough numbers for a figure: bins of time, and the names that matter most."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import ibis
+import ibis.expr.types as ir
+
+from investigate.checks import book, offending_rows
+from investigate.evidence import Evidence
+from investigate.model import Window
+
+MOST_BINS = 100
+MOST_NAMES = 6
+MOST_ROWS = 2000
+OTHERS = "(all others)"
+
+_MINUTE, _HOUR, _DAY = 60, 3600, 86_400
+LADDER = (
+    1, 10, _MINUTE, 5 * _MINUTE, 15 * _MINUTE, 30 * _MINUTE, _HOUR, 3 * _HOUR, 6 * _HOUR,
+    12 * _HOUR, _DAY, 7 * _DAY, 28 * _DAY, 364 * _DAY,
+)  # fmt: skip
+
+
+def bin_seconds(window: Window, most: int = MOST_BINS) -> int:
+    """Return the shortest handy span of which at most `most` cover a window."""
+    length = (window.end - window.start).total_seconds()
+    return next((span for span in LADDER if length <= span * most), LADDER[-1])
+
+
+def binned(moment: ir.TimestampValue, seconds: int) -> ir.IntegerValue:
+    """Return the start of the bin a time falls into, in seconds since 1970."""
+    epoch = moment.epoch_seconds().cast("int64")
+    return epoch - epoch % seconds
+
+
+def listed(
+    evidence: Evidence, table: ir.Table, *times: str, most: int = MOST_ROWS
+) -> list[dict[str, Any]]:
+    """Return the first rows of a small table; `times` are columns of times, or of seconds since
+    1970, which become texts that plotly reads as UTC: "2026-03-10 06:00:00"."""
+    rows = evidence.engine.rows(table.limit(most))
+    return [{**row, **{name: moment_text(row[name]) for name in times}} for row in rows]
+
+
+def moment_text(value: datetime | int | None) -> str | None:
+    """Return a time, or seconds since 1970, as text; None for none."""
+    if value is None:
+        return None
+    moment = datetime.fromtimestamp(value, UTC) if isinstance(value, int) else value
+    text = moment.replace(tzinfo=None).isoformat(sep=" ", timespec="milliseconds")
+    return text.removesuffix(".000")
+
+
+def top_names(evidence: Evidence, rows: ir.Table, column: str, most: int = MOST_NAMES) -> list[str]:
+    """Return the most frequent values of a text column, the most frequent first."""
+    names = rows.group_by(name=rows[column].fill_null("")).agg(rows=rows.count())
+    leading = names.order_by([names.rows.desc(), names.name.asc()]).limit(most)
+    return [row["name"] for row in evidence.engine.rows(leading)]
+
+
+def or_others(value: ir.StringValue, names: list[str]) -> ir.StringValue:
+    """Return a text if it is one of these names, else a common name for the rest."""
+    known = value.fill_null("")
+    return ibis.ifelse(known.isin(names), known, OTHERS) if names else ibis.literal(OTHERS)
+
+
+def rows_of(evidence: Evidence, code: str) -> ir.Table:
+    """Return the offending rows of a check in scope: a figure then counts what the finding does."""
+    return offending_rows(book[code], evidence).rows

@@ -1,0 +1,81 @@
+"""What the figures of the raw objects show: when events happened, silences, how late they came."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ibis
+import ibis.expr.types as ir
+
+from investigate.analysis.arrivals import arrivals
+from investigate.analysis.gaps import silences as all_silences
+from investigate.analysis.objects import readable_objects
+from investigate.engine import seconds_between
+from investigate.evidence import Evidence
+from investigate.numbers.bins import bin_seconds, binned, listed, or_others, rows_of, top_names
+
+MOST_MARKED = 400
+
+
+def events_over_time(evidence: Evidence) -> list[dict[str, Any]]:
+    """Return how many raw objects each source has per bin of event time: time, source, events,
+    seconds (the length of a bin). The sources with the most events by name, the rest together."""
+    rows = _dated(evidence)
+    seconds = bin_seconds(evidence.window)
+    names = top_names(evidence, rows, "source")
+    counted = rows.group_by(
+        time=binned(rows.event_time_utc, seconds), source=or_others(rows.source, names)
+    ).agg(events=rows.count(), seconds=ibis.literal(seconds))
+    return listed(evidence, counted.order_by("time", "source"), "time")
+
+
+def silences(evidence: Evidence) -> list[dict[str, Any]]:
+    """Return the longest silences of regular sources: source, event_type, start, end, seconds,
+    usual_seconds (the source's own 90th percentile), of (how many there are in all)."""
+    rows = all_silences(evidence)
+    rows = rows.select(
+        "source", "event_type", "seconds", "usual_seconds",
+        start="start_utc", end="end_utc", of=rows.count().over(),
+    )  # fmt: skip
+    longest = rows.order_by([rows.seconds.desc(), "source", "event_type", "start"])
+    return listed(evidence, longest, "start", "end", most=MOST_MARKED)
+
+
+def lag_over_time(evidence: Evidence) -> list[dict[str, Any]]:
+    """Return how long events took to arrive, per bin of event time: time, events, median_lag,
+    longest_lag (in seconds), seconds (the length of a bin)."""
+    rows = _with_arrival(evidence, _dated(evidence))
+    seconds = bin_seconds(evidence.window)
+    lags = rows.group_by(time=binned(rows.event_time_utc, seconds)).agg(
+        events=rows.count(),
+        median_lag=rows.lag.median().round(3),
+        longest_lag=rows.lag.max().round(3),
+        seconds=ibis.literal(seconds),
+    )
+    return listed(evidence, lags.order_by("time"), "time")
+
+
+def unusual_lags(evidence: Evidence) -> list[dict[str, Any]]:
+    """Return the events that came too late or before their own time, the furthest off first: time,
+    lag (in seconds), kind (late, clock skew), event_id, of_kind (how many there are in all)."""
+    late = rows_of(evidence, "raw/late").select("key", "event_time_utc", kind=ibis.literal("late"))
+    skewed = rows_of(evidence, "raw/clock-skew")
+    skewed = skewed.select("key", "event_time_utc", kind=ibis.literal("clock skew"))
+    both = late.union(skewed)
+    rows = _with_arrival(evidence, both.mutate(rid=both.key))
+    rows = rows.select(time="event_time_utc", lag=rows.lag.round(3), kind="kind", event_id="key")
+    rows = rows.distinct()
+    counted = rows.mutate(of_kind=rows.count().over(group_by="kind"))
+    furthest = counted.order_by([counted.lag.abs().desc(), "event_id"])
+    return listed(evidence, furthest, "time", most=MOST_MARKED)
+
+
+def _dated(evidence: Evidence) -> ir.Table:
+    rows = evidence.in_scope(readable_objects(evidence))
+    return rows.filter(rows.event_time_utc.notnull())
+
+
+def _with_arrival(evidence: Evidence, rows: ir.Table) -> ir.Table:
+    first = arrivals(evidence)
+    joined = rows.inner_join(first, rows.rid == first.event_id, rname="first_{name}")
+    return joined.mutate(lag=seconds_between(joined.event_time_utc, joined.arrived_utc))
