@@ -1,1 +1,269 @@
-"""Checks of the group aggregates."""
+"""Checks of the AggregatesTable: does every day have a version that holds it, once and provably?"""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+
+import ibis.expr.types as ir
+
+from investigate.analysis import logs, processing
+from investigate.analysis.aggregates import days, overwritten, versions
+from investigate.analysis.explanation import BEYOND_BUDGET
+from investigate.analysis.queues import waiting_gap
+from investigate.analysis.stored_events import stored_events
+from investigate.checks.registry import Partly, check
+from investigate.errors import NotEvaluable
+from investigate.evidence import Evidence
+from investigate.model import Severity
+
+
+@check(
+    "aggregates/missing",
+    Severity.DANGEROUS,
+    key="entity_id day",
+    needs=("log_lines",),
+    whole=("aggregates",),
+    found="{count} day{s} {have} been sent for processing and {have} no aggregate at all.",
+    advice="Follow one of the day's events first (`investigate trace`): it was loaded, failed, or "
+    "never received. Look at the findings of sqs and processor for the cause, remove it, and then "
+    "replay the day of this entity once. Until then recount it from the raw objects.",
+    avoid="Do not read a missing aggregate as a count of zero, and do not replay before the cause "
+    "is known: the same fault would take the messages again.",
+)
+def missing(evidence: Evidence) -> Partly:
+    """Was a day sent for processing, with nothing left waiting, and has no aggregate?"""
+    rows = days(evidence)
+    rows = rows.filter(rows.missing)
+    _refuse_if_waiting_is_unknown(evidence, rows, "have no aggregate")
+    return Partly(_shown(rows, "sent"), "; ".join(processing.sent_gaps(evidence)))
+
+
+@check(
+    "aggregates/partial",
+    Severity.DANGEROUS,
+    key="entity_id day",
+    whole=("aggregates",),
+    either=("raw", "events"),
+    found="{count} day{s} {have} events that no version counts, though they had arrived.",
+    advice="Recount the day from the raw objects: that is the answer to give. Then find out why "
+    "the left-out events never reached the processor (`sqs/lost`, `processor/swallowed-errors`, "
+    "`replay/truncated`) and, with the cause removed, replay the whole day of this entity.",
+    avoid="Do not add the versions up and do not correct a row by hand: aggregates are an output "
+    "to diagnose with, and the next replay would contradict your correction.",
+)
+def partial(evidence: Evidence) -> Partly:
+    """Do all versions together leave out events of the day that had arrived when the newest was
+    computed?"""
+    rows = days(evidence)
+    found = rows.filter(rows.partial)
+    _refuse_if_waiting_is_unknown(evidence, found, "leave events out")
+    return Partly(_shown(found, "expected", "held_by_union", "lost"), _gaps(evidence, rows))
+
+
+@check(
+    "aggregates/split",
+    Severity.SUSPECT,
+    key="entity_id day",
+    whole=("aggregates",),
+    either=("raw", "events"),
+    found="{count} day{s} {are} spread over versions of which none holds the whole day.",
+    advice="The processor counts the batch, not the day: 25 events arrive as 10, 10 and 5. Add up "
+    "distinct inputs over the versions, never their values, or recount from the raw objects. No "
+    "event is lost; tell the readers of this table what a version is.",
+    avoid="Do not take the newest version for the day's value, and do not replay to get one "
+    "version: a replay of more than one batch is split again.",
+)
+def split(evidence: Evidence) -> Partly:
+    """Does no single version hold the day, though all together do?"""
+    rows = days(evidence)
+    found = _shown(rows.filter(rows.split), "expected", "held_by_newest", "versions")
+    return Partly(found, _gaps(evidence, rows))
+
+
+@check(
+    "aggregates/inflated",
+    Severity.DANGEROUS,
+    key="entity_id day",
+    needs=("aggregates",),
+    found="{count} day{s} {have} a version that counts an event more than once.",
+    advice="A message was delivered twice into one batch, or a replay included duplicates, and the "
+    "processor does not tell repeats apart. The inputs of the version name the events. Recount "
+    "from the raw objects by event id, and make the processor drop repeated ids of a batch.",
+    avoid="Do not blame the DedupeTable: it guards ingest, not the queue. Do not subtract the "
+    "repeats by hand.",
+)
+def inflated(evidence: Evidence) -> Partly:
+    """Does a version count an event twice?"""
+    rows = days(evidence)
+    found = _shown(rows.filter(rows.inflated), "doubled", "versions")
+    return Partly(found, _unexplained_gap(evidence, rows))
+
+
+@check(
+    "aggregates/stale",
+    Severity.SUSPECT,
+    key="entity_id day",
+    whole=("aggregates",),
+    either=("raw", "events"),
+    found="{count} day{s} {were} complete when last computed, and events have arrived since.",
+    advice="Nothing recomputes a day when late events arrive. See `raw/late` for who sends late, "
+    "and replay these days of these entities once, after the last late event is in.",
+    avoid="Do not treat the stored value as wrong at its time: it was right when it was computed. "
+    "Do not replay every day to be safe; each replay adds a version.",
+)
+def stale(evidence: Evidence) -> Partly:
+    """Was the newest version complete when it was computed, and have events arrived since?"""
+    rows = days(evidence)
+    found = _shown(rows.filter(rows.stale), "expected", "arrived_since", "computed_at_utc")
+    return Partly(found, _gaps(evidence, rows))
+
+
+@check(
+    "aggregates/overwritten",
+    Severity.DANGEROUS,
+    key="entity_id day",
+    needs=("log_lines",),
+    found="{count} day{s} {have} a version that was written over by another in the same second.",
+    advice="The version number is whole seconds, so two batches of one entity and day collide and "
+    "the first is gone. The log lines still hold both inputs hashes. Recount the day from the raw "
+    "objects, and replay it in one go, small enough that a second holds one batch.",
+    avoid="Do not trust the table to be append-only, and do not raise the processor's concurrency "
+    "for this entity while replaying.",
+)
+def overwritten_versions(evidence: Evidence) -> Partly:
+    """Were two versions written under one sort key (same second)?"""
+    rows = overwritten(evidence)
+    reasons = [logs.silence(evidence, "processor"), _unlogged(evidence)]
+    return Partly(
+        _shown(rows, "version", "requests", "hashes"),
+        "; ".join(reason for reason in reasons if reason),
+    )
+
+
+@check(
+    "aggregates/unexplained",
+    Severity.DANGEROUS,
+    key="entity_id day",
+    needs=("aggregates",),
+    found="{count} day{s} {have} a version that no set of known events reproduces.",
+    advice="Either its inputs are gone or changed since (`raw/overwritten`, `raw/missing`, "
+    "`events/payload-conflict`), or the row was written past the processor. Look up its sample "
+    "ids, see whether the processor's code changed around that time, and keep the row as evidence. "
+    "For the value, recount from the raw objects.",
+    avoid="Do not delete or recompute the version before somebody has explained it, and do not "
+    "call it wrong: its hash only says that it counted something we do not hold.",
+)
+def unexplained(evidence: Evidence) -> Partly:
+    """Is there a version whose inputs hash no set of known events reproduces?"""
+    rows = versions(evidence)
+    rows = evidence.settled(rows.filter(rows.agrees_with.isnull()), "computed_at_utc")
+    tried = rows.filter(rows.explained_by != BEYOND_BUDGET)
+    proven = tried.filter(_inside(evidence, tried)).union(_with_known_samples(evidence, tried))
+    proven = proven.distinct()
+    unknown = _size(evidence, evidence.in_scope(rows.anti_join(proven, ["pk", "sk"])))
+    lacking = evidence.incomplete(("raw", "events"))
+    if lacking and _size(evidence, evidence.in_scope(rows)):
+        raise NotEvaluable(
+            "versions are unexplained, but their inputs may be among the events that are not here: "
+            + "; ".join(lacking)
+        )
+    reason = (
+        f"{unknown:,} unexplained version(s) reach beyond the captured window or the search budget"
+    )
+    shown = _shown(proven, "version", "inputs_hash", "input_count", "computed_at_utc")
+    return Partly(shown, reason if unknown else "")
+
+
+@check(
+    "aggregates/churn",
+    Severity.EXPECTED,
+    key="entity_id day",
+    needs=("aggregates",),
+    found="{count} day{s} {have} more than one version.",
+    advice="Every replay and every batch adds a version, so this is how the table works. Equal "
+    "inputs hashes mean that nothing changed in between; where they differ, compare two versions "
+    "to see which events made the difference.",
+    avoid="Do not delete old versions: they show what was known at which time.",
+)
+def churn(evidence: Evidence) -> ir.Table:
+    """How many versions, with how many distinct inputs hashes, does the day have?"""
+    rows = evidence["aggregates"]
+    counts = rows.group_by("entity_id", "day").agg(
+        versions=rows.count(), distinct_hashes=rows.inputs_hash.nunique()
+    )
+    return _shown(counts.filter(counts.versions > 1), "versions", "distinct_hashes")
+
+
+def _shown(rows: ir.Table, *columns: str) -> ir.Table:
+    key = rows.entity_id.fill_null("(no entity)") + " " + rows.day.fill_null("(no day)")
+    return rows.select("entity_id", "day", *columns, key=key)
+
+
+def _size(evidence: Evidence, rows: ir.Table) -> int:
+    return int(evidence.engine.scalar(rows.count()))
+
+
+def _refuse_if_waiting_is_unknown(evidence: Evidence, rows: ir.Table, what: str) -> None:
+    """Raise `NotEvaluable` if there are such days and messages may wait that we do not hold."""
+    size = _size(evidence, evidence.in_scope(rows))
+    gap = waiting_gap(evidence) if size else ""
+    if gap:
+        raise NotEvaluable(f"{size:,} day(s) {what}, but what is still waiting is unknown: {gap}")
+
+
+def _gaps(evidence: Evidence, rows: ir.Table) -> str:
+    """Say why a day that looks whole may not be: unexplained versions, or events never captured."""
+    rows = evidence.in_scope(rows.filter(rows.versions > 0))
+    cut = _size(evidence, rows.filter(~_inside(evidence, rows)))
+    reasons = [
+        _unexplained_gap(evidence, rows),
+        f"{cut:,} day(s) reach beyond the captured window" if cut else "",
+    ]
+    return "; ".join(reason for reason in reasons if reason)
+
+
+def _unexplained_gap(evidence: Evidence, rows: ir.Table) -> str:
+    size = _size(evidence, evidence.in_scope(rows.filter(rows.unexplained > 0)))
+    return f"{size:,} day(s) have versions whose inputs are unknown" if size else ""
+
+
+def _unlogged(evidence: Evidence) -> str:
+    """Say how many versions no log line tells of; the line of a rival may be lacking as well."""
+    if not evidence.has("aggregates"):
+        return ""
+    lines = logs.lines(evidence, "processor_aggregate_written")
+    told = lines.select(
+        entity_id=logs.text_in(lines.fields, "entity_id"),
+        day=logs.text_in(lines.fields, "day"),
+        version=logs.whole_in(lines.fields, "version"),
+    )
+    silent = evidence["aggregates"].anti_join(told, ["entity_id", "day", "version"])
+    size = _size(evidence, evidence.in_scope(silent))
+    return f"{size:,} version(s) have no processor_aggregate_written line" if size else ""
+
+
+def _inside(evidence: Evidence, rows: ir.Table) -> ir.BooleanValue:
+    """Whether a row's day lies wholly inside the window that was captured."""
+    window, one_day = evidence.case.window, timedelta(days=1)
+    first = _midnight_from(window.start)
+    last = window.end.date() - one_day
+    return rows.day.between(first.isoformat(), last.isoformat()).fill_null(False)
+
+
+def _midnight_from(moment: datetime) -> date:
+    """Return the first day that starts at or after a time."""
+    starts = moment.time() == datetime.min.time()
+    return moment.date() if starts else moment.date() + timedelta(days=1)
+
+
+def _with_known_samples(evidence: Evidence, rows: ir.Table) -> ir.Table:
+    """The versions whose inputs are all known by name, so that no other event can explain them."""
+    full = rows.filter(rows.sample_event_ids.length() == rows.input_count)
+    samples = full.select("pk", "sk", "entity_id", "day", "sample_event_ids", "input_count")
+    samples = samples.unnest("sample_event_ids").rename(event_id="sample_event_ids")
+    known = stored_events(evidence).select("entity_id", "day", "event_id").distinct()
+    samples = samples.inner_join(known, ["entity_id", "day", "event_id"])
+    counted = samples.group_by("pk", "sk").agg(
+        known=samples.count(), wanted=samples.input_count.max()
+    )
+    return full.semi_join(counted.filter(counted.known == counted.wanted), ["pk", "sk"])
