@@ -52,6 +52,7 @@ class Runtime:
     environments: Mapping[str, dict[str, str]]
     metrics: MetricBook | None = None
     reserved: dict[str, int] = field(default_factory=dict)
+    outcomes: list[Outcome] = field(default_factory=list)  # of every invocation so far
 
     def invoke(
         self,
@@ -62,6 +63,13 @@ class Runtime:
         throttled: bool = False,
     ) -> Outcome:
         """Run one invocation; a throttled one leaves no lines, only a metric."""
+        outcome = self._invoke(role, event, interrupt, throttled=throttled)
+        self.outcomes.append(outcome)
+        return outcome
+
+    def _invoke(
+        self, role: str, event: Mapping[str, Any], interrupt: Interrupt | None, *, throttled: bool
+    ) -> Outcome:
         request_id = str(UUID(int=self.random.getrandbits(128), version=4))
         if throttled or self.reserved.get(role) == 0:
             self._measure(role, "Throttles", self.clock.now())

@@ -1,0 +1,190 @@
+"""Stories told to a sandbox: generators that yield the moment at which they go on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Generator, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from itertools import count
+from random import Random
+from typing import Any
+
+from investigate import pipeline
+from investigate.model import Window, parse_time
+from investigate.sandbox.function import from_item, to_item
+from investigate.sandbox.truth import GroundTruth
+from investigate.sandbox.world import IngestAnswer, Sandbox
+
+WINDOW = Window(datetime(2026, 3, 10, tzinfo=UTC), datetime(2026, 3, 13, tzinfo=UTC))
+CAPTURED = datetime(2026, 3, 16, 18, tzinfo=UTC)  # the oldest waiting message has hours to live
+LAG = timedelta(seconds=2)
+FAILURES = {
+    "error": "processor/errors",
+    "timeout": "processor/timeouts",
+    "out-of-memory": "processor/out-of-memory",
+}
+
+Story = Generator[datetime, None, None]
+
+
+def at(day: int, clock: str) -> datetime:
+    """Return a time of March 2026, such as `at(10, "09:30")`, in which every story plays."""
+    return datetime.fromisoformat(f"2026-03-{day:02d}T{clock}").replace(tzinfo=UTC)
+
+
+def perform(sandbox: Sandbox, stories: Iterable[Story], until: datetime = CAPTURED) -> None:
+    """Let all stories happen in order of time, each going on where it yielded, and time pass."""
+    for story in stories:
+        _go_on(sandbox, story)
+    sandbox.at(until, lambda: None)
+    sandbox.run()
+
+
+def _go_on(sandbox: Sandbox, story: Story) -> None:
+    due = next(story, None)
+    if due is not None:
+        sandbox.at(due, partial(_go_on, sandbox, story))
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """An event as its client sent it, and what ingest did with it."""
+
+    request: dict[str, Any]
+    event_id: str
+    s3_key: str
+    request_id: str
+
+    @property
+    def sk(self) -> str:
+        """The sort key of its row."""
+        return pipeline.event_sk(self.request["event_time"], self.event_id)
+
+
+@dataclass
+class Plot:
+    """All that a story needs: the sandbox, the truth it records, chance, and its own name.
+
+    The name is also the source and the entity of its events, so that no two stories meet.
+    """
+
+    sandbox: Sandbox
+    truth: GroundTruth
+    rng: Random
+    name: str
+    _serial: count[int] = field(default_factory=lambda: count(1))
+
+    def event(self, when: datetime, **changes: Any) -> dict[str, Any]:
+        """Return an event at that time for a client to send."""
+        event = {
+            "source": self.name,
+            "event_type": "order",
+            "entity_id": self.name,
+            "event_time": pipeline.format_time(when),
+            "payload": {"order": f"{self.name}-{next(self._serial)}"},
+        }
+        return {**event, **changes}
+
+    def send(self, event: dict[str, Any], *, crash: str | None = None) -> Sent:
+        """Send an event to ingest now; a crashed answer is completed by what ingest was doing."""
+        moment = pipeline.format_time(self.sandbox.clock.now())
+        answer = self.sandbox.ingest(event, crash=crash)
+        if answer.status_code in (502, 504):
+            self.truth.add("raw/ingest-failures", answer.request_id)
+        return _sent(event, answer, moment)
+
+    def arrive(self, *events: dict[str, Any]) -> Generator[datetime, None, list[Sent]]:
+        """Let events arrive two seconds after they happened."""
+        arrived = []
+        for event in events:
+            yield parse_time(event["event_time"]) + LAG
+            arrived.append(self.send(event))
+        return arrived
+
+    def usual(self, day: int, hour: int, number: int) -> Generator[datetime, None, list[Sent]]:
+        """Let ordinary events arrive, a quarter of an hour apart."""
+        start = at(day, f"{hour:02d}:03")
+        times = [start + timedelta(minutes=15 * position) for position in range(number)]
+        return (yield from self.arrive(*(self.event(when) for when in times)))
+
+    def replay(self, day: int, entity_id: str | None = None, **options: Any) -> None:
+        """Ask for the replay of one entity's day."""
+        start = pipeline.format_time(at(day, "00:00"))
+        end = pipeline.format_time(at(day, "00:00") + timedelta(days=1))
+        answer = self.sandbox.replay(entity_id or self.name, start, end, **options)
+        if answer.status_code in (502, 504):
+            self.truth.add("replay/failures", answer.request_id)
+
+    def consume(self, **options: Any) -> None:
+        """Let the processor work through the waiting messages; record the invocations that fail."""
+        before = len(self.sandbox.runtime.outcomes)
+        self.sandbox.consume(**options)
+        for outcome in self.sandbox.runtime.outcomes[before:]:
+            if outcome.status == "throttled":
+                self.truth.add("processor/throttles", self.sandbox.names.functions["processor"])
+            elif outcome.status != "ok":
+                self.truth.add(FAILURES[outcome.status], outcome.request_id)
+
+    def process(self, day: int, verdict: str, entity_id: str | None = None) -> None:
+        """Replay one entity's day, let the processor drain the queue, and record how it stands."""
+        self.replay(day, entity_id)
+        self.consume()
+        self.verdict(day, verdict, entity_id)
+
+    def verdict(self, day: int, verdict: str, entity_id: str | None = None) -> None:
+        """Record the verdict of one entity's day, and the finding that goes with it."""
+        entity_id, text = entity_id or self.name, at(day, "00:00").date().isoformat()
+        self.truth.day(entity_id, text, verdict)
+        if verdict not in ("complete", "pending"):
+            self.truth.add(f"aggregates/{verdict}", f"{entity_id} {text}")
+
+    def churned(self, day: int, entity_id: str | None = None) -> None:
+        """Record that a day has more than one version."""
+        text = at(day, "00:00").date().isoformat()
+        self.truth.add("aggregates/churn", f"{entity_id or self.name} {text}")
+
+    def stop_consumer(self) -> None:
+        """Disable the mapping for good; from here on, messages wait and grow old."""
+        self.sandbox.stop_consumer()
+        self.left_waiting()
+
+    def left_waiting(self) -> None:
+        """Record that messages wait in the queue and that nothing will consume them in time."""
+        names = self.sandbox.names
+        queue = str(names.replay_queue_url).rsplit("/", 1)[-1]
+        self.truth.add("sqs/backlog", queue)
+        self.truth.add("sqs/expiring", queue)
+        self.truth.add("processor/not-consuming", names.functions["processor"])
+
+
+def _sent(event: dict[str, Any], answer: IngestAnswer, moment: str) -> Sent:
+    event_id = answer.event_id or _event_id(event)
+    s3_key = answer.s3_key or pipeline.raw_key(
+        event["source"], event["event_type"], event["event_time"], moment, event_id
+    )
+    return Sent(event, event_id, s3_key, answer.request_id)
+
+
+def _event_id(event: dict[str, Any]) -> str:
+    return pipeline.recomputed_event_id(
+        {**event, "payload_sha": pipeline.payload_sha(event["payload"])}
+    )
+
+
+def raw_body(plot: Plot, sent: Sent) -> dict[str, Any]:
+    """Return the JSON of an event's raw object."""
+    sandbox = plot.sandbox
+    found = sandbox.clients.s3.get_object(Bucket=sandbox.names.raw_bucket, Key=sent.s3_key)
+    body: dict[str, Any] = json.loads(found["Body"].read())
+    return body
+
+
+def event_row(plot: Plot, sent: Sent) -> dict[str, Any]:
+    """Return an event's row of the EventsTable."""
+    key = {"PK": pipeline.event_pk(sent.request["entity_id"]), "SK": sent.sk}
+    found = plot.sandbox.clients.dynamodb.get_item(
+        TableName=plot.sandbox.names.events_table, Key=to_item(key)
+    )
+    return from_item(found["Item"])
