@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -38,11 +39,14 @@ class EmulatorClock(LogicalClock):
     def __init__(self, start: datetime, traveller: Any) -> None:
         super().__init__(start)
         self._traveller = traveller
+        self.listeners: list[Callable[[], None]] = []  # told after every move
 
     def move_to(self, moment: datetime) -> None:
         """Move forward, and everything that asks for the time with it."""
         super().move_to(moment)
         self._traveller.move_to(self._now)
+        for listener in self.listeners:
+            listener()
 
 
 class WallClock:

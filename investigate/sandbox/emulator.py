@@ -20,6 +20,7 @@ from investigate.sandbox.clock import EmulatorClock
 from investigate.sandbox.cloud import ACCOUNT, SandboxOptions, log_group
 from investigate.sandbox.lines import stamp
 from investigate.sandbox.metrics import MetricBook
+from investigate.settings import FUNCTION_ROLES
 
 # Operation -> the metric it feeds, and the list in the answer that says how much (None: one).
 QUEUE_METRICS: Mapping[str, tuple[str, str | None]] = {
@@ -50,7 +51,7 @@ def emulated(options: SandboxOptions) -> Iterator[EmulatorClock]:
     with (
         environment(SAFE_ENVIRONMENT),
         time_machine.travel(options.start, tick=False) as traveller,
-        mock_aws(config={"lambda": {"use_docker": False}}),
+        mock_aws(),
     ):
         mock_random.seed(options.seed)
         LogEvent._event_id = 0
@@ -87,12 +88,18 @@ class Corrections:
 
     def complete(self, sqs: Any) -> None:
         """Complete what functions say, measure the queues, and keep moto from consuming them."""
-        for function in self._backend("lambda")._lambdas.all():
+        for role in FUNCTION_ROLES:
+            function = self._backend("lambda").get_function(self._options.function(role))
             function.get_configuration = partial(
                 _with_log_format, function.get_configuration, self._options.log_format
             )
         for queue in self._queues():
             queue.lambda_event_source_mappings.clear()
+        backend = self._backend("sqs")
+        # Old messages are dropped when time passes; moto asks again for each, which is slow.
+        backend.is_message_valid_based_on_retention_period = lambda *_: True
+        backend.receive_message = partial(_receive_at_once, backend.receive_message)
+        self._clock.listeners.append(self._time_passed)
         sqs.meta.events.register("provide-client-params.sqs", _remember_queue)
         sqs.meta.events.register("after-call.sqs", self._measure)
 
@@ -101,7 +108,7 @@ class Corrections:
         changed = stamp(self._clock.now()).replace("Z", "+0000")
         self._backend("lambda").get_function(name).last_modified = changed
 
-    def time_passed(self) -> None:
+    def _time_passed(self) -> None:
         """Drop the messages that are too old, and note the age of the oldest of each queue."""
         now = self._clock.now()
         for queue in self._queues():
@@ -129,6 +136,12 @@ class Corrections:
 
 def _remember_queue(params: Any, context: Any, **_: Any) -> None:
     context["queue_url"] = params.get("QueueUrl", "")
+
+
+def _receive_at_once(receive: Callable[..., Any], *arguments: Any) -> Any:
+    """Receive without waiting: the clock stands still, so a long poll would never end."""
+    queue, count, _, *more = arguments
+    return receive(queue, count, 0, *more)
 
 
 def _age(message: Any, now: datetime) -> float:

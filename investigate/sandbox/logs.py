@@ -33,6 +33,7 @@ class LogWriter:
         self._logs = logs
         self._random = random
         self._sink = sink
+        self._day: date | None = None
         self._environments: list[Environment] = []
         self._waiting: dict[tuple[str, str], list[Stamped]] = {}
 
@@ -50,6 +51,9 @@ class LogWriter:
 
     def write(self, environment: Environment, lines: list[Stamped]) -> None:
         """Keep the lines of one invocation, in order."""
+        if environment.day != self._day:  # log events may not be two weeks old
+            self.flush()
+            self._day = environment.day
         where = (environment.function, environment.stream)
         self._waiting.setdefault(where, []).extend(lines)
         for moment, line in lines if self._sink else ():

@@ -94,20 +94,11 @@ class Sandbox:
         try:
             while self._schedule:
                 moment, _, action = heapq.heappop(self._schedule)
-                self.move_to(moment)
+                self.clock.move_to(moment)
                 action()
         finally:
             self._running = False
         self.flush()
-
-    def move_to(self, moment: datetime) -> None:
-        """Let time pass; never backwards."""
-        day = self.clock.now().date()
-        self.clock.move_to(moment)
-        if self.corrections:
-            self.corrections.time_passed()
-        if self.clock.now().date() != day:  # log events may not be two weeks old
-            self.flush()
 
     def flush(self) -> None:
         """Hand over every log line and metric that is still kept back."""
