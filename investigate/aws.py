@@ -123,7 +123,9 @@ def connect(
 class Connection:
     """One account and region, read-only; every error of AWS comes out as `AccessError`."""
 
-    def __init__(self, session: Any, *, endpoint_url: str | None, sampling: bool) -> None:
+    def __init__(
+        self, session: Any, *, endpoint_url: str | None = None, sampling: bool = False
+    ) -> None:
         self.region: str = session.region_name
         self.sampling = sampling
         self._session = session

@@ -28,6 +28,7 @@ _UNCAUGHT = re.compile(
 )
 _TIMEOUT = re.compile(rf"(?:\S+ )?{_ID} (?P<text>Task timed out after .*)", re.S)
 _EXIT = re.compile(rf"RequestId: {_ID} (?P<text>Error: .*)", re.S)
+_TRACEBACK = "Traceback (most recent call last)"
 _ENVELOPE = ("timestamp", "level", "log_level", "message", "logger", "requestId")
 
 
@@ -54,7 +55,7 @@ class LogReader:
         name = event["logStreamName"]
         stream = self._streams.setdefault(name, Stream(name))
         logged = from_millis(event["timestamp"])
-        message = event["message"].rstrip()
+        message = event["message"].rstrip("\r\n")
         record = json_object(message) if message.startswith("{") else None
         if record is not None:
             self._take_json(stream, logged, record)
@@ -89,12 +90,13 @@ class LogReader:
         self._add(match["id"], moment(match["time"]) or logged, match["level"], match["text"])
 
     def _uncaught_line(self, stream: Stream, logged: datetime | None, match: re.Match[str]) -> None:
-        record = {
-            "errorType": match["type"],
-            "errorMessage": match["message"] or "",
-            "stackTrace": (match["stack"] or "").splitlines(),
-        }
-        self._uncaught_record(stream, logged, record)
+        kind, said, stack = match["type"], match["message"] or "", match["stack"] or ""
+        if kind.startswith("Runtime.") or _TRACEBACK in stack:
+            record = {"errorType": kind, "errorMessage": said, "stackTrace": stack.splitlines()}
+            self._uncaught_record(stream, logged, record)
+        else:  # printed by the function itself, in the same form
+            current = stream.current.request_id if stream.current else None
+            self._add(current, logged, "ERROR", match[0].removeprefix("[ERROR] "))
 
     def _timeout_line(self, stream: Stream, logged: datetime | None, match: re.Match[str]) -> None:
         attempt = stream.attempt(match["id"])

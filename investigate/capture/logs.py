@@ -74,7 +74,7 @@ def _expired(source: Source, group: str) -> Iterator[Coverage]:
     """What the retention of a log group has already taken from the time that was asked for."""
     days = _retention_days(source, group)
     kept: datetime = source.options.captured_at - timedelta(days=days or 0)
-    if days and kept > source.options.since:
+    if days and kept > source.options.window.start:
         reason = f"{group} keeps {days} days, earlier lines have expired"
         yield Coverage("failed", reason, isoformat(kept))
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
-from investigate.capture.source import Gathered, Row, Source, gap
+from investigate.capture.source import Gathered, Row, Source, gap, not_configured
 from investigate.errors import AccessError
 
 QUERIES_AT_ONCE = 500
@@ -43,6 +43,8 @@ class Series:
 def gather(source: Source, gathered: Gathered) -> None:
     """Add every point of the functions' and the queues' own metrics, or why there are none."""
     series = list(_all_series(source))
+    if not source.names.replay_queue_url:
+        gathered.gaps.append(not_configured("replay queue"))
     if not series:
         return
     options = source.options

@@ -13,7 +13,7 @@ from investigate.capture import functions, logs, queues, raw, rows
 from investigate.capture.source import Captured, CaptureOptions, Source, gap
 from investigate.capture.values import storable
 from investigate.case import Case, CaseWriter, Coverage, open_case
-from investigate.errors import AccessError
+from investigate.errors import AccessError, UsageError
 from investigate.settings import PipelineNames, Settings
 from investigate.tables import TABLES, schema_of
 
@@ -54,6 +54,11 @@ def capture(
     wanted = tuple(options.only) or tuple(TABLES)
     for table in wanted:
         schema_of(table)
+    if options.sample_messages and not connection.sampling:
+        raise UsageError(
+            "messages are to be sampled over a connection that was not opened for sampling",
+            hint="connect(..., sampling=True)",
+        )
     source = Source(connection, settings.names, options)
     account = first_look(source, wanted)
     masked = account if options.mask_account else None
@@ -136,7 +141,7 @@ def _store(writer: CaseWriter, captured: Captured, masked: str | None) -> None:
     if captured.rows is None:
         writer.leave_out(captured.table, coverage)
     else:
-        writer.add(captured.table, storable(captured.rows, masked), coverage)
+        writer.add(captured.table, (storable(row, masked) for row in captured.rows), coverage)
 
 
 def _description(source: Source, account: str) -> dict[str, Any]:

@@ -10,8 +10,8 @@ from typing import Any
 
 from investigate.aws import Connection
 from investigate.case import Coverage
-from investigate.errors import AccessError
-from investigate.model import Window
+from investigate.errors import AccessError, UsageError
+from investigate.model import Window, isoformat
 from investigate.settings import PipelineNames
 
 # Logs and metrics are read from a little before the window: what led up to it is part of the story.
@@ -31,6 +31,15 @@ class CaptureOptions:
     payloads: bool = True
     only: tuple[str, ...] = ()  # tables; none: all
     mask_account: bool = False
+
+    def __post_init__(self) -> None:
+        if self.captured_at <= self.window.start:
+            raise UsageError(
+                f"the window starts at {isoformat(self.window.start)}, after the capture",
+                hint="give a window that has begun: --start and --end, or [window]",
+            )
+        if self.sample_messages < 0:
+            raise UsageError("a sample of messages cannot be negative", hint="--sample-messages 0")
 
     @property
     def since(self) -> datetime:

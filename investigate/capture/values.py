@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from base64 import b64encode
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -77,9 +78,12 @@ def to_millis(when: datetime) -> int:
 
 
 def json_object(source: str) -> dict[str, Any] | None:
-    """Return the JSON object a text is, or None if it is none that Python can read."""
+    """Return the JSON object a text is, or None if it is none that Python can read.
+
+    NaN and infinities, which only Python takes for JSON, become null.
+    """
     try:
-        parsed = json.loads(source)
+        parsed = json.loads(source, parse_constant=lambda name: None)
     except (ValueError, RecursionError):
         return None
     return parsed if isinstance(parsed, dict) else None
@@ -114,15 +118,14 @@ def storable(value: Any, account: str | None = None) -> Any:
 
 
 def _exact(digits: str) -> Any:
-    if re.fullmatch(r"-?[0-9]+", digits):
-        return int(digits)
+    exact = Decimal(digits)
+    if exact == exact.to_integral_value():
+        return int(exact)
     rounded = float(digits)
-    return rounded if Decimal(repr(rounded)) == Decimal(digits) else digits
+    return rounded if Decimal(repr(rounded)) == exact else digits
 
 
 def _base64(value: bytes) -> str:
-    from base64 import b64encode
-
     return b64encode(value).decode("ascii")
 
 
