@@ -40,6 +40,7 @@ class Engine:
         if name not in ENGINES:
             raise UsageError.unknown("engine", name, ENGINES)
         self.name = name
+        self._views = 0
         self._backend = ibis.duckdb.connect()
         # Ibis 12 writes lambdas with an arrow, which DuckDB 2 reads only when told so.
         self._backend.raw_sql("SET lambda_syntax = 'ENABLE_SINGLE_ARROW'; SET TimeZone = 'UTC'")
@@ -47,13 +48,19 @@ class Engine:
     def read_parquet(self, paths: Sequence[Path], name: str) -> ir.Table:
         """Return the rows of Parquet files of one schema."""
         with _engine_errors():
-            table = self._backend.read_parquet([str(path) for path in paths], table_name=name)
-            return without_zone(table)
+            files = self._backend.read_parquet([str(path) for path in paths])
+            return self.view(without_zone(files), name)
 
     def read_arrow(self, table: pa.Table, name: str) -> ir.Table:
         """Return the rows of an Arrow table."""
         with _engine_errors():
             return without_zone(self._backend.create_table(name, table, temp=True))
+
+    def view(self, table: ir.Table, name: str) -> ir.Table:
+        """Give an expression a name: it is compiled once, and run by each expression on it."""
+        self._views += 1  # two cases in one engine must not replace each other's views
+        with _engine_errors():
+            return self._backend.create_view(f"{name}_{self._views}", table)
 
     def materialise(self, table: ir.Table) -> ir.Table:
         """Run an expression once and return its rows as a table that later expressions read."""

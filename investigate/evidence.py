@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 import ibis
 import ibis.expr.types as ir
@@ -38,6 +39,7 @@ class Evidence:
     thresholds: Thresholds = field(default_factory=Thresholds)
     scope: Scope | None = None
     _tables: dict[str, ir.Table] = field(default_factory=dict, repr=False)
+    _facts: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def window(self) -> Window:
@@ -80,6 +82,18 @@ class Evidence:
         if name not in self._tables:
             self._tables[name] = self.engine.materialise(build(self))
         return self._tables[name]
+
+    def view(self, name: str, build: Callable[[Evidence], ir.Table]) -> ir.Table:
+        """Return a table that several checks share, built once and run by each of them."""
+        if name not in self._tables:
+            self._tables[name] = self.engine.view(build(self), name)
+        return self._tables[name]
+
+    def fact(self, name: str, find: Callable[[Evidence], Any]) -> Any:
+        """Return a small value that several checks share, found once."""
+        if name not in self._facts:
+            self._facts[name] = find(self)
+        return self._facts[name]
 
     def absence(self, table: str) -> str:
         """Say in words why a table cannot be used."""

@@ -17,6 +17,10 @@ _FIRST_WORD = "^([a-z0-9-]+)"
 
 def raw_objects(evidence: Evidence) -> ir.Table:
     """Return every raw object with `rid`, the id in its key, else the one in its body."""
+    return evidence.view("raw_objects", _with_ids)
+
+
+def _with_ids(evidence: Evidence) -> ir.Table:
     raw = evidence["raw"]
     return raw.mutate(rid=raw_id(raw), readable=raw.readable.fill_null(False))
 
@@ -43,14 +47,13 @@ def is_corrupt(objects: ir.Table) -> ir.BooleanValue:
 
 def unseen(evidence: Evidence) -> str:
     """Say in words how many raw objects nobody could look into; empty if there are none."""
-    rows = evidence.engine.rows(evidence.derived("unseen_objects", _count_unseen))
-    count = rows[0]["objects"] if rows else 0
+    count = evidence.fact("unseen_objects", _count_unseen)
     return f"raw: {count:,} objects could not be fetched" if count else ""
 
 
-def _count_unseen(evidence: Evidence) -> ir.Table:
+def _count_unseen(evidence: Evidence) -> int:
     objects = raw_objects(evidence)
-    return objects.filter(~objects.readable & ~is_corrupt(objects)).agg(objects=ibis._.count())
+    return int(evidence.engine.scalar((~objects.readable & ~is_corrupt(objects)).sum()) or 0)
 
 
 def has_refs(rows: ir.Table) -> ir.BooleanValue:
@@ -79,8 +82,10 @@ def older_than_lifecycle(evidence: Evidence, rows: ir.Table) -> ir.BooleanValue:
 def with_first_ingest(evidence: Evidence) -> ir.Table:
     """Return raw objects with `first_ingest_utc`: the time in the body, else the gate's."""
     objects = raw_objects(evidence)
-    own = ibis.ifelse(objects.readable, objects.ingest_time_utc, ibis.null("timestamp"))
-    objects = objects.mutate(first_ingest_utc=own)
+    objects = objects.select(
+        "rid", "s3_key", "last_modified", "event_time_utc", "entity_id",
+        first_ingest_utc=objects.readable.ifelse(objects.ingest_time_utc, ibis.null("timestamp")),
+    )  # fmt: skip
     if not evidence.has("dedupe"):
         return objects
     gate = evidence["dedupe"].select(gate_id="event_id", gate_utc="first_seen_utc")

@@ -9,7 +9,7 @@ from investigate.evidence import Evidence
 
 
 def invocations_of(evidence: Evidence, role: str) -> ir.Table:
-    """Return the invocations of the functions of a role."""
+    """Return the invocations of the functions of a role; none if no function has it."""
     functions = evidence["functions"]
     named = functions.filter(functions.role == role).select(function="name")
     return evidence["invocations"].semi_join(named, "function")

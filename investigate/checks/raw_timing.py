@@ -50,12 +50,13 @@ def gap(evidence: Evidence) -> ir.Table:
 def late(evidence: Evidence) -> Partly:
     """Did the event arrive later than the threshold?"""
     objects = readable_objects(evidence)
-    first = objects.ingest_time_utc.min().over(ibis.window(group_by=objects.rid))
-    objects = objects.mutate(first_ingest_utc=first)
-    lag = seconds_between(objects.event_time_utc, objects.first_ingest_utc)
-    objects = evidence.settled(objects.mutate(lag_seconds=lag), "ingest_time_utc")
-    rows = objects.filter(objects.lag_seconds > evidence.thresholds.late_seconds)
-    return Partly(shown(rows, arrived="first_ingest_utc", lag="lag_seconds"), unseen(evidence))
+    times = shown(objects, ingest_time_utc="ingest_time_utc")
+    first = times.ingest_time_utc.min().over(ibis.window(group_by=times.key))
+    times = evidence.settled(times.mutate(first_ingest_utc=first), "ingest_time_utc")
+    lag = seconds_between(times.event_time_utc, times.first_ingest_utc)
+    rows = times.mutate(lag_seconds=lag)
+    found = rows.filter(rows.lag_seconds > evidence.thresholds.late_seconds)
+    return Partly(found, unseen(evidence))
 
 
 @check(
