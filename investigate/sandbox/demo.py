@@ -1,0 +1,168 @@
+"""The demo cases: staged in an emulator, captured like any pipeline, written with their truth."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from random import Random
+
+from investigate.aws import connect
+from investigate.capture import CaptureOptions, capture
+from investigate.case import Case
+from investigate.errors import UsageError
+from investigate.sandbox.faults import faults, told
+from investigate.sandbox.stories import CAPTURED, WINDOW, Plot, perform
+from investigate.sandbox.traffic import FEEDS, Feed, healthy_traffic
+from investigate.sandbox.truth import GroundTruth
+from investigate.sandbox.world import Sandbox, SandboxOptions, emulator
+from investigate.settings import Settings
+
+DEPLOYED = datetime(2025, 12, 1, tzinfo=UTC)  # before the earliest event of any story
+SAMPLE_MESSAGES = 100  # more than ever wait, so that no message goes unseen
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """One demo case: its name, what it is about, and the faults in it."""
+
+    name: str
+    about: str
+    faults: tuple[str, ...] = ()
+    remarks: str = ""
+
+
+DEMOS: Mapping[str, Demo] = {
+    demo.name: demo
+    for demo in (
+        Demo(
+            "healthy",
+            "Three ordinary days of ten entities. Some clients repeated a request and some days "
+            "were replayed twice, which is harmless; nothing else happened.",
+        ),
+        Demo(
+            "midnight-duplicates",
+            "Clients and an upstream system repeated events. Within a day that is harmless; after "
+            "midnight the repetition leaves the index pointing at objects that were never written. "
+            "Around midnight, replays also miss events whose time has a fraction of a second.",
+            (
+                "duplicate-next-day", "duplicate-after-processing", "upstream-replay",
+                "timeout-after-row", "window-edge", "retries-exponential", "reaccepted",
+            ),
+        ),
+        Demo(
+            "lost-events",
+            "Events were accepted and are gone: ingest died half-way, objects were deleted, "
+            "a replay stopped at its limit, a queue was purged, and then the consumer was stopped.",
+            (
+                "crash-dedupe-retried", "crash-dedupe-lost", "crash-raw-row-lost",
+                "crash-raw-row-healed", "raw-deleted-unprocessed", "raw-deleted-processed",
+                "raw-corrupt", "limit-truncation", "replay-timeout", "queue-purged",
+                "consumer-stopped",
+            ),
+        ),
+        Demo(
+            "wrong-aggregates",
+            "All events are there, and still the counts per day are wrong, each in its own way.",
+            (
+                "batch-split", "same-second-overwrite", "doubled-batch", "late-after-aggregate",
+                "aggregate-rewritten", "aggregate-deleted", "limit-truncation", "double-charge",
+                "processor-error", "window-edge",
+            ),
+        ),
+        Demo(
+            "everything",
+            "Every fault the sandbox knows, at once, on top of healthy traffic.",
+            tuple(fault.name for fault in faults),
+        ),
+    )
+}  # fmt: skip
+
+
+def demo_named(name: str) -> Demo:
+    """Return the demo case of that name; raise `UsageError` naming all."""
+    if name not in DEMOS:
+        raise UsageError.unknown("demo case", name, DEMOS)
+    return DEMOS[name]
+
+
+def regenerate(folder: str | Path, names: Iterable[str] | None = None) -> list[Path]:
+    """Build demo cases anew and return their folders; one version always gives the same bytes."""
+    built = []
+    for name in DEMOS if names is None else names:
+        demo, target = demo_named(name), Path(folder) / name
+        with tempfile.TemporaryDirectory() as workshop:
+            draft = Path(workshop) / name
+            truth = stage_and_capture(draft, demo.faults)
+            truth.write(draft)
+            (draft / "README.md").write_text(readme(demo, truth), encoding="utf-8")
+            shutil.rmtree(target, ignore_errors=True)
+            shutil.copytree(draft, target)
+        built.append(target)
+    return built
+
+
+def stage_and_capture(
+    folder: Path, fault_names: Sequence[str] = (), feeds: Sequence[Feed] = FEEDS
+) -> GroundTruth:
+    """Let the faults happen on top of traffic, write the case to `folder` and return the truth."""
+    with staged(fault_names, feeds) as (sandbox, truth):
+        take(sandbox, folder)
+    return truth
+
+
+@contextmanager
+def staged(
+    fault_names: Sequence[str] = (), feeds: Sequence[Feed] = FEEDS
+) -> Iterator[tuple[Sandbox, GroundTruth]]:
+    """A pipeline in an emulator in which everything has happened, and the truth about it."""
+    truth = GroundTruth()
+    with emulator(SandboxOptions(start=DEPLOYED)) as sandbox:
+        plot = Plot(sandbox, truth, Random(sandbox.options.seed), "healthy")  # noqa: S311
+        stories = [*healthy_traffic(plot, feeds), *told(plot, fault_names)]
+        # The metrics of the last minute are not out yet when the capture asks for them.
+        perform(sandbox, stories, until=CAPTURED - timedelta(minutes=2))
+        sandbox.clock.move_to(CAPTURED)
+        yield sandbox, truth
+
+
+def take(sandbox: Sandbox, folder: Path) -> Case:
+    """Capture a sandbox, messages included, with the same code that captures a pipeline on AWS."""
+    settings = Settings(sandbox.names, WINDOW)
+    options = CaptureOptions(WINDOW, CAPTURED, sample_messages=SAMPLE_MESSAGES)
+    connection = connect(region=sandbox.options.region, sampling=True)
+    return capture(folder, settings, connection, options)
+
+
+def readme(demo: Demo, truth: GroundTruth) -> str:
+    """Return the page beside a demo case: what happened, and what must be found."""
+    happened = [f"| `{name}` | {faults[name].summary} |" for name in sorted(demo.faults)]
+    found = [f"| `{code}` | {len(keys)} |" for code, keys in sorted(truth.findings.items())]
+    verdicts = [
+        f"| {entity} | {day} | {verdict} |"
+        for (entity, day), verdict in sorted(truth.days.items())
+        if verdict != "complete"
+    ]
+    retries = [f"| {group} | {pattern} |" for (group, _), pattern in sorted(truth.retries.items())]
+    sections = [
+        f"# {demo.name}\n\n{demo.about}",
+        _table("What happened", ("fault", "what"), happened),
+        _table("What the notebooks must find", ("code", "keys"), found),
+        _table("Days whose aggregates are not complete", ("entity", "day", "verdict"), verdicts),
+        _table("How clients repeated their attempts", ("source", "pattern"), retries),
+        demo.remarks,
+        "All keys stand in `truth.json`, which the faults wrote while they happened; no check was "
+        "asked. `investigate sandbox demo` builds this folder anew, byte for byte.",
+    ]
+    return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def _table(title: str, columns: Sequence[str], rows: Sequence[str]) -> str:
+    if not rows:
+        return ""
+    head = f"| {' | '.join(columns)} |\n|{' --- |' * len(columns)}"
+    return f"## {title}\n\n{head}\n" + "\n".join(rows)
