@@ -25,7 +25,8 @@ def printable(text: object) -> str:
 def render(document: Document) -> str:
     """Return the whole answer to `investigate check`, the verdict first."""
     parts = [
-        _head(document),
+        headline(document),
+        _question(document),
         _steps(document),
         *_section("FOUND", map(_finding, briefing.alarming(document))),
         *_section("EXPECTED, no need to act", map(_finding, briefing.expected(document))),
@@ -57,16 +58,20 @@ def labelled(label: str, text: object, indent: int = 2) -> str:
     )
 
 
-def _head(document: Document) -> str:
-    window = document["window"]
+def headline(document: Document) -> str:
+    """Return the verdict, what it means, and where to begin."""
     lines = [
         f"{document['verdict'].upper()}  {printable(document['case'])}",
         "",
         f"  {briefing.MEANINGS[document['verdict']]}",
     ]
     broken = briefing.first_broken_step(document)
-    lines += [f"  The first broken step is {broken}."] if broken else []
-    lines += ["", labelled("window", f"{window['start']} <= event time < {window['end']}")]
+    return "\n".join(lines + ([f"  The first broken step is {broken}."] if broken else []))
+
+
+def _question(document: Document) -> str:
+    window = document["window"]
+    lines = [labelled("window", f"{window['start']} <= event time < {window['end']}")]
     if document.get("entities"):
         lines.append(labelled("entities", ", ".join(document["entities"])))
     until = document["settled_until"]

@@ -1,0 +1,102 @@
+"""The first page of a report: how bad, where, what to do; then everything else that was found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from investigate.model import Outcome, Severity
+from investigate.report import briefing
+from investigate.report.briefing import Document, Entry
+from investigate.report.notebooks import page_of
+
+KEYS_SHOWN = 50
+MOVES_SHOWN = 6
+ROWS_SHOWN = 100
+VERSIONS_SHOWN = 12
+COMPLETE = "complete"
+
+
+def facts_of(document: Document) -> Mapping[str, Any]:
+    """Return what the index says of a findings document, in the names its template uses."""
+    alarming = briefing.alarming(document)
+    urgent = _most_urgent(alarming)
+    days = document["aggregates"]
+    troubled = [day for day in days if day["verdict"] != COMPLETE]
+    do = briefing.instructions(urgent, "advice")
+    do_not = briefing.instructions(urgent, "avoid")
+    return {
+        **{name: document[name] for name in ("window", "captured_at", "settled_until", "verdict")},
+        "coverage": document["coverage"],
+        "retries": document["retries"],
+        "entities": document.get("entities", ()),
+        "meaning": briefing.MEANINGS[document["verdict"]],
+        "broken": briefing.first_broken_step(document),
+        "tally": _tally(document),
+        "completeness": briefing.completeness(document),
+        "walk": briefing.walk(document),
+        "chapters": briefing.chapters(document),
+        "do": do[:MOVES_SHOWN],
+        "do_total": len(do),
+        "do_not": do_not[:MOVES_SHOWN],
+        "do_not_total": len(do_not),
+        "alarming": alarming,
+        "expected": briefing.expected(document),
+        "untold": briefing.untold(document),
+        "passed": briefing.of_outcome(document, Outcome.PASSED),
+        "days": days,
+        "days_shown": troubled[:ROWS_SHOWN],
+        "days_told": _days_told(len(days), len(troubled)),
+        "keys_cap": KEYS_SHOWN,
+        "rows_cap": ROWS_SHOWN,
+        "versions_cap": VERSIONS_SHOWN,
+        "page_of": page_of,
+        "anchor": anchor,
+        "counts": counts,
+        "seconds": seconds,
+    }
+
+
+def anchor(code: str) -> str:
+    """Return where on a page a check stands."""
+    return code.replace("/", "-")
+
+
+def counts(summary: Entry) -> str:
+    """Return in words how a step's checks ended; what is zero is not said."""
+    told = [
+        (summary["found"], "found"),
+        (summary["not_evaluated"] + summary["error"], "not told"),
+        (summary["passed"], "passed"),
+    ]
+    return ", ".join(f"{count} {word}" for count, word in told if count) or "no checks"
+
+
+def seconds(value: float | None) -> str:
+    """Return a number of seconds with its unit, or a dash."""
+    return "–" if value is None else f"{value:g} s"
+
+
+def _most_urgent(alarming: list[Entry]) -> list[Entry]:
+    """Return the findings that cannot wait; if there are none, those that need a look."""
+    can_wait = (Severity.SUSPECT.label, Severity.EXPECTED.label)
+    return [entry for entry in alarming if entry["severity"] not in can_wait] or alarming
+
+
+def _tally(document: Document) -> str:
+    by_severity = [
+        (sum(entry["severity"] == label for entry in briefing.found(document)), label)
+        for label in briefing.SEVERITIES
+    ]
+    told = [f"{count} {label}" for count, label in by_severity if count]
+    untold = len(briefing.untold(document))
+    told += [f"{untold} could not be told"] if untold else []
+    passed = len(briefing.of_outcome(document, Outcome.PASSED))
+    return f"Of {len(document['checks'])} checks: {', '.join([*told, f'{passed} passed'])}."
+
+
+def _days_told(total: int, troubled: int) -> str:
+    shown = f" The first {ROWS_SHOWN} of them:" if troubled > ROWS_SHOWN else ""
+    if not troubled:
+        return f"All {total:,} days that have events or aggregates are complete."
+    return f"{troubled:,} of {total:,} days are not complete.{shown}"

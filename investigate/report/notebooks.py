@@ -1,0 +1,43 @@
+"""The seven notebooks of the walk: where they lie, and which step each is about."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from investigate.errors import UsageError
+from investigate.model import Step
+
+OVERVIEW = "00_overview"
+NOTEBOOKS: Mapping[str, Step | None] = {
+    OVERVIEW: None,
+    "01_raw_data": Step.RAW,
+    "02_events_table": Step.EVENTS,
+    "03_dry_run_replay": Step.REPLAY,
+    "04_sqs": Step.SQS,
+    "05_processor": Step.PROCESSOR,
+    "06_aggregates": Step.AGGREGATES,
+}
+
+
+def default_folder() -> Path:
+    """Return the folder beside the package, where a checkout has its notebooks."""
+    return Path(__file__).resolve().parent.parent.parent / "notebooks"
+
+
+def sources(folder: Path) -> list[Path]:
+    """Return the notebooks in the order of the walk; raise `UsageError` naming what is missing."""
+    paths = [folder / f"{name}.ipynb" for name in NOTEBOOKS]
+    missing = [path.name for path in paths if not path.is_file()]
+    if missing:
+        raise UsageError(
+            f"{folder} lacks {', '.join(missing)}",
+            hint="run from a checkout installed with: pip install --editable .",
+        )
+    return paths
+
+
+def page_of(step: str) -> str | None:
+    """Return the file name of a step's page; None for a chapter without a notebook."""
+    names = [name for name, own in NOTEBOOKS.items() if own and own.value == step]
+    return f"{names[0]}.html" if names else None

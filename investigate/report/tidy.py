@@ -1,0 +1,122 @@
+"""An executed notebook without what differs from run to run: times, paths, random ids."""
+
+from __future__ import annotations
+
+import copy
+import re
+import sys
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbformat import NotebookNode
+
+from investigate.display import visible
+from investigate.report.execute import Executed
+
+PLOTLY = "application/vnd.plotly.v1+json"
+FAILURE_CELL = "report-failure"
+INJECTED = "injected-parameters"
+_ERROR_MARKERS = {"papermill-error-cell-tag"}
+_ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+_KERNEL_FILE = re.compile(r"\S*ipykernel_\d+/\d+\.py")
+
+
+def tidied(executed: Executed) -> NotebookNode:
+    """Return a notebook whose bytes follow from its source, its parameters and the case alone."""
+    notebook = copy.deepcopy(executed.notebook)
+    cells = [_cell(cell) for cell in notebook.cells if not _ERROR_MARKERS & _tags(cell)]
+    if executed.failure:
+        cells.insert(0, _failure_cell(executed.failure))
+    return nbformat.v4.new_notebook(
+        cells=cells,
+        metadata={
+            "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+            "language_info": {"name": "python"},
+        },
+    )
+
+
+def written(notebook: NotebookNode) -> str:
+    """Return a notebook as the text of its file."""
+    return str(nbformat.writes(notebook)) + "\n"
+
+
+def _tags(cell: NotebookNode) -> set[str]:
+    return set(cell.metadata.get("tags", ()))
+
+
+def _cell(cell: NotebookNode) -> NotebookNode:
+    tags = sorted(_tags(cell))
+    if INJECTED in tags:
+        cell.id = INJECTED
+    cell.metadata = NotebookNode(tags=tags) if tags else NotebookNode()
+    if cell.cell_type == "code":
+        cell.outputs = [_output(output) for output in _joined(cell.outputs)]
+    return cell
+
+
+def _joined(outputs: Iterable[NotebookNode]) -> list[NotebookNode]:
+    """Return outputs with the pieces of one stream joined: where it was cut is chance."""
+    joined: list[NotebookNode] = []
+    for output in outputs:
+        last = joined[-1] if joined else None
+        if last and output.output_type == "stream" and last.get("name") == output.name:
+            last.text += output.text
+        else:
+            joined.append(output)
+    return joined
+
+
+def _output(output: NotebookNode) -> NotebookNode:
+    if output.output_type == "error":
+        output.evalue = without_paths(output.evalue)
+        output.traceback = [without_paths(_ANSI.sub("", line)) for line in output.traceback]
+    elif output.output_type == "stream":
+        output.text = without_paths(output.text)
+    elif PLOTLY in output.get("data", {}):
+        # Plotly writes the address of its own server into every figure.
+        output.data[PLOTLY].get("config", {}).pop("plotlyServerURL", None)
+    return output
+
+
+def without_paths(text: str) -> str:
+    """Return a message without the folders of this machine, which name its user."""
+    text = _KERNEL_FILE.sub("<cell>", text)
+    for folder, name in _machine_folders():
+        text = text.replace(folder, name)
+    return text
+
+
+def _machine_folders() -> list[tuple[str, str]]:
+    package = Path(__file__).resolve().parent.parent.parent
+    known = {
+        str(package): "<investigate>",
+        sys.prefix: "<python>",
+        sys.base_prefix: "<python>",
+        tempfile.gettempdir(): "<temporary>",
+        str(Path.home()): "<home>",
+    }
+    return sorted(known.items(), key=lambda item: -len(item[0]))
+
+
+def _failure_cell(failure: str) -> NotebookNode:
+    text = without_paths(visible(failure)).replace("`", "'")
+    quoted = "\n".join(f"    {line}" for line in text.splitlines())
+    source = (
+        "# This notebook did not come to its end\n\n"
+        f"{quoted}\n\n"
+        "What stands below is only a part, and proves nothing by what it does not show."
+    )
+    return nbformat.v4.new_markdown_cell(source, id=FAILURE_CELL, metadata={})
+
+
+def result_of(notebook: NotebookNode, mime: str) -> Any:
+    """Return what the first output of one MIME type in a notebook holds, or None."""
+    for cell in notebook.cells:
+        for output in cell.get("outputs", ()):
+            if mime in output.get("data", {}):
+                return output.data[mime]
+    return None
