@@ -166,7 +166,7 @@ def _cell(value: object) -> Shown:
     return Shown(html.escape(text, quote=True), text)
 
 
-Row = Mapping[str, Any]
+Row = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

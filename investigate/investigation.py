@@ -171,7 +171,11 @@ class Investigation:
     def _tables_of(self, step: str) -> list[str]:
         if not step:
             return list(TABLES)
-        read = {table for check in book.of(Step.parse(step)) for table in check.needs + check.whole}
+        read = {
+            table
+            for check in book.of(Step.parse(step))
+            for table in (*check.needs, *check.whole, *check.either)
+        }
         return [table for table in TABLES if table in read]
 
     def _scope_line(self) -> Shown:

@@ -20,7 +20,10 @@ LONGEST_LABEL = 28
 PALETTE = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#8c8c8c")
 SYMBOLS = ("circle", "square", "diamond", "cross", "triangle-up", "x", "star")
 PATTERNS = ("", "/", "\\", "x", "-", "|", ".")
-GOOD, BAD, WARN, CALM, MUTED = "#009e73", "#d55e00", "#e69f00", "#0072b2", "#8c8c8c"
+# Few to many, readable in print and by colour-blind eyes.
+SCALE = ((0, "#d6e9f5"), (0.35, "#56b4e9"), (0.7, "#0072b2"), (1, "#08306b"))
+GOOD, BAD, WARN, CALM = "#009e73", "#d55e00", "#e69f00", "#0072b2"
+MUTED, DARK = "#8c8c8c", "#3d3d3d"
 
 _SHADES = {
     "light": {"text": "#1c2126", "ground": "#ffffff", "line": "#d5dae0"},

@@ -1,0 +1,98 @@
+"""Figures of the processor: how its invocations ended, and what became of its records."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import plotly.graph_objects as go
+
+from investigate.display import Numbers, Row
+from investigate.figures.style import (
+    BAD,
+    CALM,
+    DARK,
+    PALETTE,
+    PATTERNS,
+    WARN,
+    Drawing,
+    axis,
+    blank,
+    column,
+    drawing,
+    parted,
+    per,
+    plural,
+    time_axis,
+)
+
+Look = Mapping[str, tuple[str, str]]
+
+STATUSES: Look = {
+    "ok": ("ended ok", CALM),
+    "error": ("raised an error", BAD),
+    "timeout": ("timed out", WARN),
+    "out-of-memory": ("ran out of memory", DARK),
+}
+RECORDS: Look = {
+    "loaded": ("loaded (log lines)", CALM),
+    "failed": ("failed (log lines)", BAD),
+    "deleted": ("messages deleted (CloudWatch)", PALETTE[4]),
+}
+
+
+def invocations_over_time(invocations: Numbers) -> Drawing:
+    """Stacked bars of the processor's invocations by how they ended."""
+    if not invocations.rows:
+        why = invocations.unknown or "No invocation of the processor was captured."
+        return blank("How the processor's invocations ended", why)
+    totals = _totals(invocations.rows, "status", "invocations")
+    bad = sum(many for status, many in totals.items() if status != "ok")
+    return drawing(
+        _bars(invocations.rows, "status", "invocations", STATUSES),
+        f"{bad:,} of {plural(sum(totals.values()), 'invocation')} did not end ok",
+        sentence=_told(totals, STATUSES),
+        barmode="stack",
+        xaxis=time_axis("start of the invocation (UTC)"),
+        yaxis=axis(f"invocations {per(invocations.rows[0]['seconds'])}", rangemode="tozero"),
+    )
+
+
+def records_over_time(records: Numbers) -> Drawing:
+    """Bars side by side: records loaded, records failed, messages deleted."""
+    if not records.rows:
+        why = records.unknown or "No log line and no metric tells of a record."
+        return blank("What became of the records", why)
+    totals = _totals(records.rows, "what", "records")
+    failed = totals.get("failed", 0)
+    return drawing(
+        _bars(records.rows, "what", "records", RECORDS),
+        f"{plural(totals.get('loaded', 0), 'record')} loaded, {failed:,} failed"
+        + (f", {plural(totals['deleted'], 'message')} deleted" if "deleted" in totals else ""),
+        sentence="A failed record whose message was deleted is lost to the aggregates.",
+        barmode="group",
+        xaxis=time_axis("time (UTC)"),
+        yaxis=axis(f"records {per(records.rows[0]['seconds'])}", rangemode="tozero"),
+    )
+
+
+def _totals(rows: Sequence[Row], name: str, counted: str) -> dict[str, int]:
+    return {value: sum(column(part, counted)) for value, part in parted(rows, name).items()}
+
+
+def _told(totals: Mapping[str, int], looks: Look) -> str:
+    return " ".join(f"{looks[name][0]}: {many:,}." for name, many in totals.items())
+
+
+def _bars(rows: Sequence[Row], name: str, counted: str, looks: Look) -> list[go.Bar]:
+    parts = parted(rows, name)
+    return [
+        go.Bar(
+            x=column(parts[value], "time"),
+            y=column(parts[value], counted),
+            name=words,
+            marker={"color": colour, "pattern": {"shape": PATTERNS[place]}},
+            hovertemplate="from %{x}<br>%{y}<extra>" + words + "</extra>",
+        )
+        for place, (value, (words, colour)) in enumerate(looks.items())
+        if value in parts
+    ]

@@ -1,0 +1,157 @@
+"""Figures of the queue: how many messages wait, for how long, and how often they were received."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import plotly.graph_objects as go
+
+from investigate.display import Numbers, Row
+from investigate.figures.style import (
+    BAD,
+    CALM,
+    MUTED,
+    PATTERNS,
+    WARN,
+    Drawing,
+    axis,
+    blank,
+    column,
+    drawing,
+    duration,
+    label,
+    parted,
+    per,
+    plural,
+)
+
+STATES = {"visible": CALM, "not_visible": WARN, "delayed": MUTED}
+STATE_WORDS = {"visible": "visible", "not_visible": "in flight", "delayed": "delayed"}
+FORMED = {True: ("well formed", CALM, ""), False: ("malformed", BAD, "/")}
+
+
+def queue_levels(queues: Numbers) -> Drawing:
+    """How many messages each queue held when the case was captured, by state."""
+    title = "What waits in the queues"
+    if not queues.rows:
+        return blank(title, queues.unknown or "No queue was captured.")
+    names = [f"{label(row['queue'], 40)} ({label(row['role'])})" for row in queues.rows]
+    waiting = sum(row[state] or 0 for row in queues.rows for state in STATES)
+    bars = [
+        go.Bar(
+            x=[row[state] for row in queues.rows],
+            y=names,
+            orientation="h",
+            name=STATE_WORDS[state],
+            marker={"color": colour, "pattern": {"shape": PATTERNS[place]}},
+            hovertemplate="%{y}<br>%{x} messages<extra>" + STATE_WORDS[state] + "</extra>",
+        )
+        for place, (state, colour) in enumerate(STATES.items())
+    ]
+    return drawing(
+        bars,
+        f"{plural(waiting, 'message')} in {plural(len(names), 'queue')} at the time of the capture",
+        sentence=" ".join(_oldest(row) for row in queues.rows if row["oldest_age_s"]),
+        height=170 + 34 * max(len(names), 2),
+        barmode="stack",
+        xaxis=axis("messages", rangemode="tozero"),
+        yaxis=axis("", type="category", autorange="reversed"),
+    )
+
+
+def _oldest(row: Row) -> str:
+    kept = f" of {duration(row['retention_s'])} allowed" if row["retention_s"] else ""
+    return f"Oldest in {label(row['queue'], 40)}: {duration(row['oldest_age_s'])}{kept}."
+
+
+def message_ages(ages: Numbers) -> Drawing:
+    """How long the sampled messages have waited, and where the queue would drop them."""
+    title = "How long messages have waited"
+    if not ages.rows:
+        return blank(title, ages.unknown or "No message was in the sample.")
+    first = ages.rows[0]
+    unit, name = (3600, "hours") if first["seconds"] >= 600 else (60, "minutes")
+    bars = [
+        go.Bar(
+            x=[round((row["age_s"] + row["seconds"] / 2) / unit, 3) for row in part],
+            y=column(part, "messages"),
+            width=first["seconds"] * 0.9 / unit,
+            name=FORMED[formed][0],
+            marker={"color": FORMED[formed][1], "pattern": {"shape": FORMED[formed][2]}},
+            hovertemplate=f"about %{{x}} {name}<br>%{{y}} messages<extra></extra>",
+        )
+        for formed, part in _formed(ages.rows)
+    ]
+    total, oldest = sum(ages.column("messages")), max(ages.column("age_s"))
+    retention = first["retention_s"]
+    kept = f"; the queue keeps them {duration(retention)}" if retention else ""
+    return drawing(
+        bars,
+        f"{plural(total, 'sampled message')}, the oldest waiting for {duration(oldest)}{kept}",
+        barmode="stack",
+        shapes=_limits(first, unit) if retention else [],
+        xaxis=axis(f"age at capture ({name})", rangemode="tozero"),
+        yaxis=axis(f"messages {per(first['seconds'])} of age", rangemode="tozero"),
+    )
+
+
+def _formed(rows: Sequence[Row]) -> list[tuple[bool, list[Row]]]:
+    return sorted(parted(rows, "well_formed").items(), reverse=True)
+
+
+def _limits(row: Row, unit: int) -> list[dict[str, Any]]:
+    """A line at the retention, and a shade where a message is about to reach it."""
+    end = round(row["retention_s"] / unit, 3)
+    start = round((row["retention_s"] - row["expiring_s"]) / unit, 3)
+    band = {"type": "rect", "x0": max(start, 0), "x1": end, "fillcolor": WARN, "opacity": 0.18}
+    line = {
+        "type": "line",
+        "x0": end,
+        "x1": end,
+        "line": {"color": BAD, "width": 2, "dash": "dash"},
+    }
+    texts = ("about to expire", "dropped by the queue")
+    upright = {"yref": "paper", "y0": 0, "y1": 1}
+    return [
+        {**band, **upright, "line": {"width": 0},
+         "label": {"text": texts[0], "textposition": "top left"}},
+        {**line, **upright, "label": {"text": texts[1], "textposition": "end", "textangle": -90}},
+    ]  # fmt: skip
+
+
+def receive_counts(receives: Numbers) -> Drawing:
+    """How often the sampled messages were received without being deleted."""
+    title = "How often messages were received"
+    if not receives.rows:
+        return blank(title, receives.unknown or "No message was in the sample.")
+    threshold = receives.rows[0]["poison_receives"]
+    poison = sum(row["messages"] for row in receives.rows if row["receives"] >= threshold)
+    bars = [
+        go.Bar(
+            x=column(part, "receives"),
+            y=column(part, "messages"),
+            width=0.8,
+            name=FORMED[formed][0],
+            marker={"color": FORMED[formed][1], "pattern": {"shape": FORMED[formed][2]}},
+            hovertemplate="received %{x} times<br>%{y} messages<extra></extra>",
+        )
+        for formed, part in _formed(receives.rows)
+    ]
+    return drawing(
+        bars,
+        f"{poison:,} of {plural(sum(receives.column('messages')), 'sampled message')} "
+        f"{'was' if poison == 1 else 'were'} received {threshold} times or more",
+        barmode="stack",
+        shapes=[_threshold(threshold)],
+        xaxis=axis("receives, the capture's own included (20: 20 or more)", dtick=1),
+        yaxis=axis("messages", rangemode="tozero"),
+    )
+
+
+def _threshold(count: int) -> dict[str, Any]:
+    return {
+        "type": "line", "x0": count - 0.5, "x1": count - 0.5, "yref": "paper", "y0": 0, "y1": 1,
+        "line": {"color": BAD, "width": 2, "dash": "dash"},
+        "label": {"text": "poison", "textposition": "end", "textangle": -90},
+    }  # fmt: skip

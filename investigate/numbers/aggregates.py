@@ -1,0 +1,70 @@
+"""What the figures of the aggregates show: versions, what they hold of a day, and every verdict."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ibis
+import ibis.expr.types as ir
+
+from investigate.analysis.aggregates import days, versions
+from investigate.evidence import Evidence
+from investigate.numbers.bins import listed
+
+# Worst first, as docs/checks.md orders the verdicts of a day.
+VERDICTS = (
+    "missing", "unexplained", "overwritten", "inflated", "partial", "split", "stale", "pending",
+    "complete",
+)  # fmt: skip
+DAY = ["entity_id", "day"]
+MOST_DAYS = 20
+MOST_VERSIONS = 600
+MOST_ENTITIES = 30
+MOST_CELLS = 1500
+
+
+def aggregate_versions(evidence: Evidence) -> list[dict[str, Any]]:
+    """Return the versions of the days that most need a look: entity_id, day, verdict (of the day),
+    version, computed, inputs_hash, input_count, explained_by, of_days (how many days there are)."""
+    judged = _judged(evidence)
+    worst = judged.order_by(["weight", *DAY]).limit(MOST_DAYS)
+    worst = worst.select(*DAY, "verdict", "weight", "of_days")
+    rows = worst.inner_join(versions(evidence), DAY)
+    rows = rows.order_by(["weight", *DAY, "version", "sk"]).select(
+        *DAY, "verdict", "version", "inputs_hash", "input_count", "explained_by", "of_days",
+        computed="computed_at_utc",
+    )  # fmt: skip
+    return listed(evidence, rows, "computed", most=MOST_VERSIONS)
+
+
+def day_coverage(evidence: Evidence) -> list[dict[str, Any]]:
+    """Return how much of its events each day's versions hold, the days that most need a look first:
+    entity_id, day, verdict, expected, held_by_newest, held_by_union (none where a version is
+    unexplained), arrived_since, of_days."""
+    rows = _judged(evidence).order_by(["weight", *DAY])
+    rows = rows.select(
+        *DAY, "verdict", "expected", "held_by_newest", "held_by_union", "arrived_since", "of_days"
+    )
+    return listed(evidence, rows, most=MOST_DAYS)
+
+
+def day_verdicts(evidence: Evidence) -> list[dict[str, Any]]:
+    """Return the verdict of each day of the entities that most need a look: entity_id, day,
+    verdict, of_entities (how many entities there are)."""
+    judged = _judged(evidence)
+    entities = judged.group_by("entity_id").agg(
+        worst=judged.weight.min(), bad=(judged.weight == judged.weight.min()).sum()
+    )
+    leading = entities.mutate(of_entities=entities.count().over())
+    leading = leading.order_by(["worst", ibis.desc("bad"), "entity_id"]).limit(MOST_ENTITIES)
+    rows = leading.inner_join(judged, "entity_id")
+    rows = rows.order_by(["worst", ibis.desc("bad"), *DAY])
+    return listed(evidence, rows.select(*DAY, "verdict", "of_entities"), most=MOST_CELLS)
+
+
+def _judged(evidence: Evidence) -> ir.Table:
+    rows = evidence.in_scope(days(evidence))
+    weight = ibis.cases(
+        *((rows.verdict == name, place) for place, name in enumerate(VERDICTS)), else_=len(VERDICTS)
+    )
+    return rows.mutate(weight=weight, of_days=rows.count().over())

@@ -1,0 +1,84 @@
+"""What the figures of the replay show: what one would send, its edges, and what past ones did."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ibis
+import ibis.expr.types as ir
+
+from investigate import pipeline
+from investigate.analysis import replays
+from investigate.evidence import Evidence, timestamp
+from investigate.numbers.bins import bin_seconds, binned, listed, or_others, top_names
+
+MOST_ENTITIES = 8
+MOST_EDGES = 300
+MOST_REPLAYS = 40
+EDGE_SECONDS = 2
+
+
+def replay_plan(evidence: Evidence) -> list[dict[str, Any]]:
+    """Return what a replay of the window asked about would do with the rows of each entity, at the
+    default limit: entity, reason, time (the bin of event time), events, seconds (of a bin)."""
+    rows = replays.planned(evidence, evidence.thresholds.replay_limit)
+    rows = rows.filter(rows.event_time_utc.notnull()).mutate(entity=_entity(rows))
+    names = top_names(evidence, rows, "entity", MOST_ENTITIES)
+    seconds = bin_seconds(evidence.window)
+    counted = rows.group_by(
+        "reason",
+        entity=or_others(rows.entity, names),
+        time=binned(rows.event_time_utc, seconds),
+    ).agg(events=rows.count(), seconds=ibis.literal(seconds))
+    return listed(evidence, counted.order_by("entity", "time", "reason"), "time")
+
+
+def replay_edges(evidence: Evidence) -> list[dict[str, Any]]:
+    """Return the rows whose time is within two seconds of the start or the end of the window: edge,
+    offset_ms, entity, event_id, event_time, by_time and by_text (whether each comparison takes it
+    in), of (how many there are in all)."""
+    edges = [_near(evidence, edge) for edge in ("start", "end")]
+    rows = ibis.union(*edges)
+    rows = rows.mutate(of=rows.count().over())
+    nearest = rows.order_by([rows.offset_ms.abs(), "edge", "entity", "event_id"])
+    return listed(evidence, nearest, most=MOST_EDGES)
+
+
+def replays_logged(evidence: Evidence) -> list[dict[str, Any]]:
+    """Return the replays that left a log line: logged, entity, start, end, rows_there (rows of its
+    window when it ran), scanned, sent, of (how many replays there are in all)."""
+    rows = replays.outcomes(evidence)
+    if evidence.entities:
+        rows = rows.filter(rows.entity_id.isin(evidence.entities))
+    rows = rows.select(
+        "start", "end", "rows_there", "scanned", "sent",
+        logged="logged_utc", entity="entity_id", of=rows.count().over(),
+    )  # fmt: skip
+    return listed(evidence, rows.order_by("logged", "entity"), "logged", most=MOST_REPLAYS)
+
+
+def _near(evidence: Evidence, edge: str) -> ir.Table:
+    bound = timestamp(getattr(evidence.window, edge))
+    near = ibis.interval(seconds=EDGE_SECONDS)
+    rows = evidence["events"].mutate(entity=_entity(evidence["events"]))
+    rows = rows.filter(rows.event_time_utc.between(bound - near, bound + near))
+    if evidence.entities:
+        rows = rows.filter(rows.entity.isin(evidence.entities))
+    start, end = (timestamp(moment) for moment in (evidence.window.start, evidence.window.end))
+    texts = (pipeline.format_time(evidence.window.start), pipeline.format_time(evidence.window.end))
+    return rows.select(
+        "event_id", "event_time", "entity",
+        edge=ibis.literal(edge),
+        offset_ms=_milliseconds(rows.event_time_utc) - _milliseconds(bound),
+        by_time=replays.in_time_window(rows.event_time_utc, start, end),
+        by_text=replays.in_text_window(rows.sk, *(ibis.literal(text) for text in texts)),
+    )  # fmt: skip
+
+
+def _milliseconds(moment: ir.TimestampValue) -> ir.IntegerValue:
+    return moment.epoch_seconds().cast("int64") * 1000 + moment.millisecond().cast("int64")
+
+
+def _entity(rows: ir.Table) -> ir.StringValue:
+    """A replay asks for a partition key, so an entity is what the key says."""
+    return rows.pk.substr(len(pipeline.event_pk("")))
