@@ -58,9 +58,19 @@ class Sent:
     request_id: str
 
     @property
+    def event_time(self) -> str:
+        """The time of the event, as the client gave it."""
+        return str(self.request["event_time"])
+
+    @property
+    def payload_sha(self) -> str:
+        """The hash of its payload."""
+        return pipeline.payload_sha(self.request["payload"])
+
+    @property
     def sk(self) -> str:
         """The sort key of its row."""
-        return pipeline.event_sk(self.request["event_time"], self.event_id)
+        return pipeline.event_sk(self.event_time, self.event_id)
 
 
 @dataclass

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 from investigate import pipeline
 from investigate.sandbox.faults.registry import fault
 from investigate.sandbox.function import from_item, to_item
-from investigate.sandbox.stories import Plot, Story, at
+from investigate.sandbox.stories import Plot, Sent, Story, at
 
 
 @fault("batch-split")
 def batch_split(plot: Plot) -> Story:
     """A day of 25 events becomes three versions, none of which is the day (D13)."""
-    yield from plot.usual(10, 2, 25)
+    # Two types of event: 25 of one, evenly spaced, would be a regular source that falls silent.
+    times = [at(10, "02:03") + timedelta(minutes=15 * number) for number in range(25)]
+    types = ("order", "return")
+    yield from plot.arrive(
+        *(plot.event(when, event_type=types[n % 2]) for n, when in enumerate(times))
+    )
     yield at(11, "03:20")
     plot.process(10, "split")
     plot.churned(10)
@@ -66,6 +73,68 @@ def aggregate_deleted(plot: Plot) -> Story:
     (row,) = _versions(plot)
     plot.sandbox.delete_item("aggregates", {name: row[name] for name in ("PK", "SK")})
     plot.verdict(10, "missing")
+
+
+@fault("backfill-complete")
+def backfill_complete(plot: Plot) -> Story:
+    """A backfill writes one version of a whole day of 12 events, more than any batch holds."""
+    events = yield from plot.usual(10, 9, 12)
+    yield at(11, "10:00")
+    _backfill(plot, events)
+    plot.verdict(10, "complete")
+
+
+@fault("backfill-doubled")
+def backfill_doubled(plot: Plot) -> Story:
+    """A backfill reads a day of 8 events from two places and counts each of them twice."""
+    events = yield from plot.usual(10, 10, 8)
+    yield at(11, "10:10")
+    _backfill(plot, events + events)
+    plot.verdict(10, "inflated")
+
+
+@fault("backfill-cut")
+def backfill_cut(plot: Plot) -> Story:
+    """A backfill of a day of 15 events leaves out the first and the last ones."""
+    events = yield from plot.usual(10, 11, 15)
+    yield at(11, "10:20")
+    _backfill(plot, events[1:13])
+    plot.verdict(10, "partial")
+
+
+@fault("backfill-without-missing")
+def backfill_without_missing(plot: Plot) -> Story:
+    """A backfill counts the raw objects of a day, of which two had been deleted."""
+    events = yield from plot.usual(10, 12, 14)
+    yield at(11, "09:30")
+    for sent in (events[3], events[8]):
+        plot.sandbox.delete_object(sent.s3_key)
+        plot.truth.add("raw/missing", sent.event_id)
+        plot.truth.add("replay/would-fail", sent.event_id)
+    yield at(11, "10:30")
+    _backfill(plot, [sent for sent in events if sent not in (events[3], events[8])])
+    plot.verdict(10, "partial")
+
+
+def _backfill(plot: Plot, events: Sequence[Sent]) -> None:
+    """Write a version of the 10th as the processor would, of a batch that it never gets."""
+    now = plot.sandbox.clock.now()
+    day, version = "2026-03-10", int(now.timestamp())
+    inputs = sorted((sent.event_time, sent.event_id, sent.payload_sha) for sent in events)
+    row = {
+        "PK": pipeline.event_pk(plot.name),
+        "SK": pipeline.aggregate_sk(day, version),
+        "entity_id": plot.name,
+        "day": day,
+        "version": version,
+        "metric_name": pipeline.METRIC_NAME,
+        "value": len(inputs),
+        "input_count": len(inputs),
+        "inputs_hash": pipeline.inputs_hash(inputs),
+        "sample_event_ids": [event_id for _, event_id, _ in inputs[: pipeline.SAMPLE_IDS]],
+        "computed_at": pipeline.format_time(now),
+    }
+    plot.sandbox.put_item("aggregates", row)
 
 
 def _versions(plot: Plot) -> list[dict[str, Any]]:
