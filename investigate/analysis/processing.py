@@ -6,6 +6,7 @@ import ibis
 import ibis.expr.types as ir
 
 from investigate.analysis import logs, replays
+from investigate.analysis.explanation import version_inputs
 from investigate.analysis.loading import unloadable
 from investigate.analysis.queues import dead_letter_gap, waiting_gap
 from investigate.engine import day_of, literal_rows
@@ -71,7 +72,7 @@ def _build_processed(evidence: Evidence) -> ir.Table:
     if evidence.has("log_lines"):
         known.append(logs.lines(evidence, "processor_record_loaded").select("event_id"))
     if _explainable(evidence):
-        known.append(_version_inputs(evidence).select("event_id"))
+        known.append(version_inputs(evidence).select("event_id"))
     if not known:
         raise NotEvaluable("what was processed is told by log_lines or aggregates; neither is here")
     ids = ibis.union(*known) if len(known) > 1 else known[0]
@@ -91,19 +92,13 @@ def processed_gap(evidence: Evidence) -> str:
     if not _explainable(evidence):
         return f"{silence}; aggregates cannot be explained without raw or events"
     versions = evidence["aggregates"].select("pk", "sk")
-    explained = _version_inputs(evidence).select("pk", "sk").distinct()
+    explained = version_inputs(evidence).select("pk", "sk").distinct()
     unknown = _count(evidence, versions.anti_join(explained, ["pk", "sk"]))
     return f"{silence}; {unknown:,} aggregate version(s) are unexplained" if unknown else ""
 
 
 def _explainable(evidence: Evidence) -> bool:
     return evidence.has("aggregates") and (evidence.has("raw") or evidence.has("events"))
-
-
-def _version_inputs(evidence: Evidence) -> ir.Table:
-    from investigate.analysis.aggregates import version_inputs
-
-    return version_inputs(evidence)
 
 
 def waiting(evidence: Evidence) -> ir.Table:

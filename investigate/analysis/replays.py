@@ -80,7 +80,8 @@ def _rows_with_arrival(evidence: Evidence) -> ir.Table:
     joined = events.left_join(first, "event_id").drop("event_id_right")
     return joined.mutate(
         arrived_utc=ibis.coalesce(joined.arrived_utc, joined.ingest_time_utc),
-        has_refs=~(blank(joined.s3_bucket) | blank(joined.s3_key)),
+        # A replay sends no row without an id either: its message would name no event.
+        has_refs=~(blank(joined.event_id) | blank(joined.s3_bucket) | blank(joined.s3_key)),
     )
 
 
@@ -110,21 +111,21 @@ def _build_outcomes(evidence: Evidence) -> ir.Table:
         rows_there=seen.count(),
         rows_with_refs=seen.has_refs.sum(),
         known=scanned.sum(),
-        distinct=(scanned & seen.has_refs & ~seen.repeat).sum(),
-        doubled=(scanned & seen.has_refs).sum(),
+        once=(scanned & seen.has_refs & ~seen.repeat).sum(),
+        twice=(scanned & seen.has_refs).sum(),
     )
     joined = replays.left_join(counts, "replay").drop("replay_right")
     joined = joined.fill_null(
-        {"rows_there": 0, "rows_with_refs": 0, "known": 0, "distinct": 0, "doubled": 0}
+        {"rows_there": 0, "rows_with_refs": 0, "known": 0, "once": 0, "twice": 0}
     )
     # With a scanned row unknown, an equal number would be a coincidence.
     whole = joined.known == joined.scanned
     mode = ibis.cases(
-        ((whole & (joined.distinct == joined.sent)).fill_null(False), "without duplicates"),
-        ((whole & (joined.doubled == joined.sent)).fill_null(False), "with duplicates"),
+        ((whole & (joined.once == joined.sent)).fill_null(False), "without duplicates"),
+        ((whole & (joined.twice == joined.sent)).fill_null(False), "with duplicates"),
         else_=ibis.null("string"),
     )
-    return joined.mutate(mode=mode).drop("known", "distinct", "doubled")
+    return joined.mutate(mode=mode).drop("known", "once", "twice")
 
 
 def reconstructed(evidence: Evidence) -> ir.Table:
