@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from investigate.analysis import aggregates
 from investigate.checks import answer, book
-from investigate.errors import UsageError
+from investigate.errors import EngineError, NotEvaluable, UsageError
 from investigate.evidence import Evidence
 from investigate.model import Finding, Outcome, Severity, Step, isoformat, verdict
 from investigate.tables import TABLES
@@ -29,7 +30,16 @@ class Examination:
 def examine(evidence: Evidence, steps: Sequence[Step] = tuple(Step)) -> Examination:
     """Return everything there is to say about these steps of a case, computed once."""
     findings = run_checks(evidence, steps)
-    return Examination(tuple(findings), document(evidence, findings, aggregates=[], retries=[]))
+    days = _aggregate_rows(evidence) if Step.AGGREGATES in steps else []
+    return Examination(tuple(findings), document(evidence, findings, aggregates=days, retries=[]))
+
+
+def _aggregate_rows(evidence: Evidence) -> list[dict[str, Any]]:
+    try:
+        return aggregates.document_rows(evidence)
+    except (EngineError, NotEvaluable):
+        # The checks of the aggregates read the same tables and say why there is no answer.
+        return []
 
 
 def read_examination(path: str | Path, evidence: Evidence) -> Examination:
@@ -87,7 +97,7 @@ def dump(findings_document: dict[str, Any]) -> str:
 
 
 def exit_code(findings: Iterable[Finding], fail_on: Severity, *, allow_gaps: bool) -> int:
-    """Return 1 if something at or above `fail_on` was found, 3 if something could not be told, else 0."""
+    """Return 1 for something found at or above `fail_on`, 3 for something not told, else 0."""
     findings = list(findings)
     if any(f.outcome is Outcome.FOUND and f.severity >= fail_on for f in findings):
         return 1

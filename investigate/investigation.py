@@ -12,11 +12,13 @@ from investigate import display
 from investigate.case import open_case
 from investigate.checks import book, offending_rows
 from investigate.display import Numbers, Row, Shown
+from investigate.engine import Engine
 from investigate.errors import EngineError, NotEvaluable, UsageError
 from investigate.evidence import Evidence, Scope
 from investigate.findings import Examination, examine, read_examination
 from investigate.model import Finding, Outcome, Step, isoformat, verdict
 from investigate.parameters import Parameters
+from investigate.settings import Thresholds
 from investigate.tables import TABLES
 
 RESULT_MIME = "application/vnd.investigate.result+json"
@@ -39,13 +41,22 @@ def open_investigation(
     run. Raises `CaseError` or `UsageError` with what was asked, what there is and what to type.
     """
     asked = Parameters(case, start, end, entity, findings)
-    opened = open_case(asked.case)
-    scope = Scope(asked.window(opened.window), (asked.entity,) if asked.entity else ())
-    evidence = Evidence(opened, scope=scope)
-    if asked.entity:
-        _refuse_unknown_entity(evidence, asked.entity)
+    evidence = evidence_for(asked)
     known = read_examination(asked.findings, evidence) if asked.findings else examine(evidence)
     return Investigation(evidence, known)
+
+
+def evidence_for(
+    asked: Parameters, *, engine: str = "duckdb", thresholds: Thresholds | None = None
+) -> Evidence:
+    """Return the verified evidence of a case, cut to the window and the entity asked about."""
+    runner = Engine(engine)
+    opened = open_case(asked.case)
+    scope = Scope(asked.window(opened.window), (asked.entity,) if asked.entity else ())
+    evidence = Evidence(opened, runner, thresholds or Thresholds(), scope)
+    if asked.entity:
+        _refuse_unknown_entity(evidence, asked.entity)
+    return evidence
 
 
 @dataclass(frozen=True)

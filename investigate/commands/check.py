@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 
 from investigate.commands.console import Console
-from investigate.commands.question import evidence_for, parameters_of
+from investigate.commands.question import parameters_of
 from investigate.findings import dump, examine, exit_code
+from investigate.investigation import evidence_for
 from investigate.model import Step
 from investigate.report.text import render
 from investigate.settings import Thresholds, load_settings

@@ -6,8 +6,9 @@ import argparse
 from pathlib import Path
 
 from investigate.commands.console import Console
-from investigate.commands.question import evidence_for, parameters_of
+from investigate.commands.question import parameters_of
 from investigate.findings import examine, exit_code
+from investigate.investigation import evidence_for
 from investigate.report.build import write_report
 from investigate.report.execute import Executed
 from investigate.report.folder import refuse_foreign

@@ -48,7 +48,7 @@ def table(rows: Sequence[Sequence[object]]) -> str:
 
 def labelled(label: str, text: object, indent: int = 2) -> str:
     """Return `label  text`, wrapped so that the text stands in a column of its own."""
-    head = " " * indent + f"{label:<11}"
+    head = " " * indent + f"{label:<10} "
     return textwrap.fill(
         printable(text),
         WIDTH,
