@@ -7,10 +7,13 @@ import json
 import zipfile
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import boto3
+import botocore.session
 from botocore.config import Config
+from botocore.loaders import Loader
 
 from investigate import pipeline
 from investigate.errors import UsageError
@@ -74,7 +77,10 @@ class Clients:
 
 def connect(options: SandboxOptions) -> Clients:
     """Return clients with made-up credentials, for the emulator or for the endpoint given."""
+    core = botocore.session.Session()
+    core.register_component("data_loader", _service_models())
     session = boto3.Session(
+        botocore_session=core,
         aws_access_key_id=CREDENTIAL,
         aws_secret_access_key=CREDENTIAL,
         region_name=options.region,
@@ -93,6 +99,12 @@ def connect(options: SandboxOptions) -> Clients:
             for service in ("s3", "dynamodb", "sqs", "lambda", "logs", "cloudwatch", "iam")
         )
     )
+
+
+@cache
+def _service_models() -> Loader:
+    """Return the descriptions of the services, which take longest to read, read once."""
+    return Loader()
 
 
 def create_pipeline(clients: Clients, options: SandboxOptions) -> PipelineNames:

@@ -94,7 +94,7 @@ class Corrections:
                 _with_log_format, function.get_configuration, self._options.log_format
             )
         for queue in self._queues():
-            queue.lambda_event_source_mappings.clear()
+            queue.lambda_event_source_mappings = _NeverFilled()
         backend = self._backend("sqs")
         # Old messages are dropped when time passes; moto asks again for each, which is slow.
         backend.is_message_valid_based_on_retention_period = lambda *_: True
@@ -132,6 +132,13 @@ class Corrections:
 
     def _backend(self, service: str) -> Any:
         return get_backend(service)[ACCOUNT][self._options.region]
+
+
+class _NeverFilled(dict[str, Any]):
+    """The mappings that moto itself would serve, in containers: none, whatever is created."""
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        """Forget it."""
 
 
 def _remember_queue(params: Any, context: Any, **_: Any) -> None:
