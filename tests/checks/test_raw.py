@@ -1,0 +1,433 @@
+"""The raw objects: what each check objects to, what it lets pass, and when it cannot tell."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from investigate.case import Coverage
+from investigate.checks import book, offending_rows
+from investigate.evidence import Evidence, Scope
+from investigate.model import Outcome, Window
+from investigate.settings import Thresholds
+from tests.builders import (
+    CAPTURED,
+    END,
+    START,
+    Event,
+    at,
+    dedupe_row,
+    event_row,
+    evidence_of,
+    finding_of,
+    function_row,
+    invocation_row,
+    raw_row,
+    unreadable_row,
+)
+
+A, B, C = Event("a", at(1)), Event("b", at(2)), Event("c", at(3), entity_id="e2")
+YOUNG = CAPTURED - timedelta(seconds=60)
+PARTIAL = {"raw": Coverage("partial", "two partitions were denied")}
+
+
+def found(code: str, evidence: Evidence) -> list[str]:
+    """The keys of a finding; a check that could not tell is not an empty list."""
+    finding = finding_of(code, evidence)
+    assert finding.outcome in (Outcome.FOUND, Outcome.PASSED), finding.reason
+    return list(finding.keys)
+
+
+def outcome(code: str, evidence: Evidence) -> Outcome:
+    return finding_of(code, evidence).outcome
+
+
+def rows(code: str, evidence: Evidence) -> list[dict]:
+    return evidence.engine.rows(offending_rows(book[code], evidence).rows)
+
+
+# raw/missing and raw/expired
+
+
+def stored(folder, *events, rows=(A, B, C), **others):
+    return evidence_of(
+        folder,
+        raw=[raw_row(event) for event in events],
+        events=[event_row(event) for event in rows],
+        **others,
+    )
+
+
+def test_rows_whose_objects_are_there_miss_nothing(tmp_path):
+    assert found("raw/missing", stored(tmp_path, A, B, C)) == []
+
+
+def test_a_row_whose_object_exists_under_no_key_is_missing(tmp_path):
+    assert found("raw/missing", stored(tmp_path, A, C)) == [B.id]
+
+
+def test_an_object_under_another_key_is_not_missing(tmp_path):
+    elsewhere = raw_row(B, s3_key="somewhere/else.json", key_event_id=None)
+    evidence = evidence_of(tmp_path, raw=[elsewhere], events=[event_row(B)])
+    assert found("raw/missing", evidence) == []
+
+
+@pytest.mark.parametrize("error", ["not-json", "denied"])
+def test_an_object_that_cannot_be_read_is_not_missing(tmp_path, error):
+    evidence = evidence_of(tmp_path, raw=[unreadable_row(B, error)], events=[event_row(B)])
+    assert found("raw/missing", evidence) == []
+
+
+@pytest.mark.parametrize("lacking", [{"event_id": None}, {"s3_key": ""}, {"s3_bucket": None}])
+def test_a_row_without_references_points_at_no_object(tmp_path, lacking):
+    evidence = evidence_of(tmp_path, raw=[], events=[event_row(B, **lacking)])
+    assert found("raw/missing", evidence) == []
+
+
+def test_a_row_that_is_not_settled_is_left_alone(tmp_path):
+    evidence = evidence_of(tmp_path, raw=[], events=[event_row(B, ingest_time_utc=YOUNG)])
+    assert found("raw/missing", evidence) == []
+
+
+def test_a_row_of_unknown_age_counts_as_settled_and_as_not_expired(tmp_path):
+    evidence = evidence_of(tmp_path, raw=[], events=[event_row(B, ingest_time_utc=None)])
+    assert found("raw/missing", evidence) == [B.id]
+    assert found("raw/expired", evidence) == []
+
+
+def test_a_row_older_than_the_lifecycle_rule_is_expired_and_not_missing(tmp_path):
+    limits = Thresholds(raw_lifetime_days=1)  # B was ingested 46 hours before the capture
+    recent = Event("r", at(25))  # and this one 23 hours before it
+    evidence = stored(tmp_path, rows=(B, recent), thresholds=limits)
+    every = Window(START, CAPTURED)
+    evidence.scope = Scope(every)
+    assert found("raw/expired", evidence) == [B.id]
+    assert found("raw/missing", evidence) == [recent.id]
+
+
+@pytest.mark.parametrize("code", ["raw/missing", "raw/expired", "raw/gap"])
+def test_nothing_is_missing_from_a_listing_that_is_not_whole(tmp_path, code):
+    assert outcome(code, stored(tmp_path, A, coverage=PARTIAL)) is Outcome.NOT_EVALUATED
+
+
+def test_the_scope_is_applied_to_the_row_that_points(tmp_path):
+    late_in_the_day = Scope(Window(at(1.5), END))
+    assert found("raw/missing", stored(tmp_path, scope=late_in_the_day)) == sorted([B.id, C.id])
+    only_e2 = Scope(Window(START, END), entities=("e2",))
+    assert found("raw/missing", stored(tmp_path, scope=only_e2)) == [C.id]
+
+
+# raw/corrupt
+
+
+def test_readable_objects_are_not_corrupt(tmp_path):
+    assert found("raw/corrupt", stored(tmp_path, A, B)) == []
+
+
+@pytest.mark.parametrize(
+    "error",
+    ["not-utf8", "not-json: line 1", "not-an-object", "missing-fields: payload", "bad-time"],
+)
+def test_an_object_without_the_right_content_is_corrupt(tmp_path, error):
+    evidence = evidence_of(tmp_path, raw=[raw_row(A), unreadable_row(B, error)])
+    assert found("raw/corrupt", evidence) == [B.s3_key]
+
+
+@pytest.mark.parametrize("error", ["denied", "gone", "archived", "failed: timeout", None])
+def test_an_object_that_nobody_could_fetch_is_neither_corrupt_nor_whole(tmp_path, error):
+    evidence = evidence_of(tmp_path, raw=[raw_row(A), unreadable_row(B, error)])
+    finding = finding_of("raw/corrupt", evidence)
+    assert finding.outcome is Outcome.NOT_EVALUATED
+    assert "1 objects could not be fetched" in finding.reason
+
+
+def test_a_corrupt_object_is_found_even_if_another_could_not_be_fetched(tmp_path):
+    evidence = evidence_of(tmp_path, raw=[unreadable_row(A), unreadable_row(B, "denied")])
+    finding = finding_of("raw/corrupt", evidence)
+    assert list(finding.keys) == [A.s3_key]
+    assert "could not be fetched" in finding.reason
+
+
+def test_a_young_corrupt_object_may_still_be_written(tmp_path):
+    evidence = evidence_of(tmp_path, raw=[unreadable_row(A, last_modified=YOUNG)])
+    assert found("raw/corrupt", evidence) == []
+
+
+def test_a_corrupt_object_is_in_scope_by_the_date_in_its_key(tmp_path):
+    next_day = Event("n", at(30))
+    no_layout = unreadable_row(
+        C, s3_key="x", key_event_date=None, key_event_id=None, key_ingest_date="no date"
+    )
+    evidence = evidence_of(tmp_path, raw=[unreadable_row(A), unreadable_row(next_day), no_layout])
+    assert found("raw/corrupt", evidence) == sorted([A.s3_key, "x"])
+
+
+# the content of readable objects
+
+CONTENT_CHECKS = [
+    "raw/payload-mismatch", "raw/id-mismatch", "raw/misplaced", "raw/late", "raw/clock-skew",
+    "raw/gap",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("code", CONTENT_CHECKS)
+def test_content_that_nobody_could_fetch_does_not_pass(tmp_path, code):
+    evidence = evidence_of(tmp_path, raw=[raw_row(A), unreadable_row(B, "denied")])
+    assert outcome(code, evidence) is Outcome.NOT_EVALUATED
+
+
+@pytest.mark.parametrize("code", CONTENT_CHECKS)
+def test_a_corrupt_object_is_one_finding_and_not_seven(tmp_path, code):
+    evidence = evidence_of(tmp_path, raw=[raw_row(A), unreadable_row(B, "not-json")])
+    assert found(code, evidence) == []
+
+
+@pytest.mark.parametrize("code", ["raw/payload-mismatch", "raw/id-mismatch", "raw/misplaced"])
+def test_objects_as_ingest_wrote_them_pass(tmp_path, code):
+    assert found(code, stored(tmp_path, A, B, C)) == []
+
+
+def test_a_changed_payload_is_a_payload_mismatch_and_no_id_mismatch(tmp_path):
+    evidence = evidence_of(tmp_path, raw=[raw_row(A), raw_row(B, payload_sha_actual="0" * 64)])
+    assert found("raw/payload-mismatch", evidence) == [B.id]
+    assert found("raw/id-mismatch", evidence) == []
+    (row,) = rows("raw/payload-mismatch", evidence)
+    assert (row["recorded"], row["actual"]) == (B.sha, "0" * 64)
+
+
+@pytest.mark.parametrize("at_odds", ["key_event_id", "event_id", "event_id_actual"])
+def test_any_two_ids_of_an_object_at_odds_are_an_id_mismatch(tmp_path, at_odds):
+    evidence = evidence_of(tmp_path, raw=[raw_row(A), raw_row(B, **{at_odds: "other"})])
+    key = "other" if at_odds == "key_event_id" else B.id
+    assert found("raw/id-mismatch", evidence) == [key]
+
+
+def test_a_key_without_an_id_leaves_two_ids_to_compare(tmp_path):
+    plain = raw_row(A, key_event_id=None)
+    edited = raw_row(B, key_event_id=None, event_id_actual="other")
+    assert found("raw/id-mismatch", evidence_of(tmp_path, raw=[plain, edited])) == [B.id]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"key_source": "other"},
+        {"key_event_type": "other"},
+        {"key_event_date": "2026-03-11"},
+        {"key_ingest_date": "2026-03-11"},
+        {"key_hour": "03"},
+    ],
+    ids=lambda changes: next(iter(changes)),
+)
+def test_an_object_in_the_wrong_partition_is_misplaced(tmp_path, changes):
+    evidence = evidence_of(tmp_path, raw=[raw_row(A), raw_row(B, **changes)])
+    assert found("raw/misplaced", evidence) == [B.s3_key]
+
+
+def test_an_object_without_the_layout_is_misplaced_even_if_unreadable(tmp_path):
+    parts = ("event_id", "source", "event_type", "event_date", "ingest_date", "hour")
+    nowhere = {f"key_{part}": None for part in parts}
+    evidence = evidence_of(tmp_path, raw=[raw_row(A), unreadable_row(B, s3_key="b", **nowhere)])
+    assert found("raw/misplaced", evidence) == ["b"]
+
+
+# raw/overwritten and raw/duplicate-objects
+
+
+def test_an_object_written_within_its_request_is_not_overwritten(tmp_path):
+    slow = raw_row(A, last_modified=A.ingested + timedelta(seconds=60))
+    assert found("raw/overwritten", evidence_of(tmp_path, raw=[slow])) == []
+
+
+def test_an_object_written_after_its_ingest_time_is_overwritten(tmp_path):
+    again = raw_row(B, last_modified=B.ingested + timedelta(seconds=61))
+    assert found("raw/overwritten", evidence_of(tmp_path, raw=[raw_row(A), again])) == [B.id]
+
+
+def test_a_key_with_two_versions_is_overwritten(tmp_path):
+    versions = [raw_row(B, version_id="v1"), raw_row(B, version_id="v2")]
+    evidence = evidence_of(tmp_path, raw=[raw_row(A, version_id="v0"), *versions])
+    assert found("raw/overwritten", evidence) == [B.id]
+    assert found("raw/duplicate-objects", evidence) == []
+
+
+def test_the_gate_remembers_when_an_unreadable_object_was_first_written(tmp_path):
+    broken = unreadable_row(B, last_modified=B.ingested + timedelta(hours=1))
+    with_gate = evidence_of(tmp_path, raw=[broken], dedupe=[dedupe_row(B)])
+    assert found("raw/overwritten", with_gate) == [B.id]
+
+
+def test_without_the_gate_nobody_knows_when_an_unreadable_object_was_first_written(tmp_path):
+    finding = finding_of("raw/overwritten", evidence_of(tmp_path, raw=[unreadable_row(B)]))
+    assert finding.outcome is Outcome.NOT_EVALUATED
+    assert "the first ingest of 1 objects is not known" in finding.reason
+
+
+def test_an_overwriting_that_is_not_settled_is_left_alone(tmp_path):
+    evidence = evidence_of(tmp_path, raw=[raw_row(B, last_modified=YOUNG)])
+    assert found("raw/overwritten", evidence) == []
+
+
+def test_one_event_under_two_keys_is_a_duplicate_object(tmp_path):
+    copy = raw_row(B, s3_key="raw/copy.json")
+    evidence = evidence_of(tmp_path, raw=[raw_row(A), raw_row(B), copy])
+    assert found("raw/duplicate-objects", evidence) == [B.id]
+    (row,) = rows("raw/duplicate-objects", evidence)
+    assert [row["first_key"], row["last_key"]] == sorted(["raw/copy.json", B.s3_key])
+
+
+def test_the_first_of_two_objects_decides_whether_they_are_settled(tmp_path):
+    young = raw_row(B, s3_key="raw/copy.json", last_modified=YOUNG)
+    old_and_young = evidence_of(tmp_path, raw=[raw_row(B), young])
+    assert found("raw/duplicate-objects", old_and_young) == [B.id]
+    both_young = evidence_of(tmp_path, raw=[raw_row(B, last_modified=YOUNG), young])
+    assert found("raw/duplicate-objects", both_young) == []
+
+
+def test_objects_without_any_id_are_not_one_event(tmp_path):
+    strange = [unreadable_row(B, s3_key=key, key_event_id=None) for key in ("x", "y")]
+    assert found("raw/duplicate-objects", evidence_of(tmp_path, raw=strange)) == []
+    assert outcome("raw/overwritten", evidence_of(tmp_path, raw=strange)) is Outcome.NOT_EVALUATED
+
+
+# raw/gap
+
+
+def every_ten_minutes(*, until: float, source: str = "web", without: range = range(0)):
+    """A source that speaks every ten minutes from the start of the window."""
+    times = [number for number in range(int(until * 6) + 1) if number not in without]
+    return [Event(f"{source}{number}", at(number / 6), source=source) for number in times]
+
+
+def silences(folder, events, **others):
+    return found("raw/gap", evidence_of(folder, raw=[raw_row(e) for e in events], **others))
+
+
+def test_a_source_that_keeps_its_rhythm_to_the_end_has_no_gap(tmp_path):
+    assert silences(tmp_path, every_ten_minutes(until=23.9)) == []
+
+
+def test_a_silence_in_a_regular_source_is_a_gap(tmp_path):
+    events = every_ten_minutes(until=23.9, without=range(37, 44))  # 06:10 to 07:10: 80 min
+    assert silences(tmp_path, events) == ["web order 2026-03-10T06:00:00Z 2026-03-10T07:20:00Z"]
+
+
+def test_six_times_the_usual_is_not_yet_too_long(tmp_path):
+    events = every_ten_minutes(until=23.9, without=range(37, 42))  # exactly 60 minutes
+    assert silences(tmp_path, events) == []
+
+
+def test_a_source_that_fell_silent_is_a_gap_up_to_the_end_of_the_window(tmp_path):
+    events = every_ten_minutes(until=20)
+    assert silences(tmp_path, events) == ["web order 2026-03-10T20:00:00Z 2026-03-11T00:00:00Z"]
+
+
+def test_the_tail_ends_where_evidence_is_settled(tmp_path):
+    scope = Scope(Window(START, CAPTURED + timedelta(days=5)))
+    (key,) = silences(tmp_path, every_ten_minutes(until=20), scope=scope)
+    assert key == "web order 2026-03-10T20:00:00Z 2026-03-11T23:55:00Z"
+
+
+def test_a_source_with_too_few_events_has_no_rhythm_to_break(tmp_path):
+    assert silences(tmp_path, every_ten_minutes(until=3)) == []  # 19 events, then silence
+
+
+def test_an_irregular_source_has_no_rhythm_to_break(tmp_path):
+    bursts = [Event(f"b{n}-{m}", at(n + m / 3600)) for n in range(10) for m in range(3)]
+    assert silences(tmp_path, bursts) == []
+
+
+def test_a_short_silence_is_no_gap_however_fast_the_source(tmp_path):
+    seconds = [n for n in range(400) if not 100 < n < 200]
+    events = [Event(f"f{n}", START + timedelta(seconds=n)) for n in seconds]
+    until_then = Scope(Window(START, START + timedelta(seconds=400)))
+    assert silences(tmp_path, events, scope=until_then) == []
+
+
+def test_each_source_and_type_has_its_own_rhythm(tmp_path):
+    calm, silent = every_ten_minutes(until=23.9), every_ten_minutes(until=20, source="app")
+    (key,) = silences(tmp_path, calm + silent)
+    assert key.startswith("app order ")
+
+
+def test_events_at_one_time_are_one_beat(tmp_path):
+    twins = [Event(f"t{n}-{m}", at(n / 6)) for n in range(19) for m in range(2)]
+    assert silences(tmp_path, twins) == []  # 38 events at 19 times
+
+
+def test_only_silences_that_touch_the_window_count(tmp_path):
+    events = every_ten_minutes(until=23.9, without=range(37, 44))
+    before, after = Scope(Window(START, at(6))), Scope(Window(at(7.4), END))
+    within = Scope(Window(at(6.5), at(7)), entities=("somebody else",))
+    assert silences(tmp_path, events, scope=before) == []
+    assert silences(tmp_path, events, scope=after) == []
+    assert len(silences(tmp_path, events, scope=within)) == 1
+
+
+# raw/late and raw/clock-skew
+
+
+def test_an_event_that_arrives_at_the_threshold_is_not_late(tmp_path):
+    just = Event("j", at(1), lag=timedelta(hours=6))
+    assert found("raw/late", stored(tmp_path, A, just)) == []
+
+
+def test_an_event_that_arrives_after_the_threshold_is_late(tmp_path):
+    late = Event("l", at(1), lag=timedelta(hours=6, milliseconds=1))
+    assert found("raw/late", stored(tmp_path, A, late)) == [late.id]
+
+
+def test_a_second_object_of_an_event_does_not_make_it_late(tmp_path):
+    again = B.but(lag=timedelta(days=1))
+    assert found("raw/late", stored(tmp_path, B, again)) == []
+
+
+def test_a_late_event_that_is_not_settled_is_left_alone(tmp_path):
+    late = Event("l", at(1), lag=YOUNG - at(1))
+    assert found("raw/late", stored(tmp_path, late)) == []
+
+
+def test_an_event_from_the_future_shows_clock_skew(tmp_path):
+    ahead = Event("f", at(5), lag=timedelta(milliseconds=-1))
+    level = Event("l", at(5), lag=timedelta(0))
+    assert found("raw/clock-skew", stored(tmp_path, A, ahead, level)) == [ahead.id]
+    (row,) = rows("raw/clock-skew", stored(tmp_path, ahead))
+    assert row["ingested"] < row["event_time_utc"]
+
+
+def test_the_skew_that_is_allowed_can_be_set(tmp_path):
+    ahead = Event("f", at(5), lag=timedelta(seconds=-2))
+    evidence = stored(tmp_path, ahead, thresholds=Thresholds(clock_skew_seconds=2))
+    assert found("raw/clock-skew", evidence) == []
+
+
+# raw/ingest-failures
+
+
+def requests(folder, *rows, roles=("ingest", "processor")):
+    functions = [function_row(role) for role in roles]
+    return evidence_of(folder, invocations=rows, functions=functions)
+
+
+def test_requests_that_ended_well_are_no_failures(tmp_path):
+    evidence = requests(tmp_path, invocation_row("r1", at(1), function="ingest"))
+    assert found("raw/ingest-failures", evidence) == []
+
+
+@pytest.mark.parametrize("status", ["error", "timeout", "out-of-memory"])
+def test_a_failed_request_of_the_ingest_function_is_found(tmp_path, status):
+    evidence = requests(
+        tmp_path,
+        invocation_row("r1", at(1), function="ingest"),
+        invocation_row("r2", at(1), function="ingest", status=status),
+        invocation_row("r3", at(1), function="processor", status=status),
+        invocation_row("r4", at(30), function="ingest", status=status),
+        invocation_row("r5", YOUNG, function="ingest", status=status),
+    )
+    assert found("raw/ingest-failures", evidence) == ["r2", "r4"]  # the window does not cut
+
+
+def test_without_a_known_ingest_function_nobody_can_tell(tmp_path):
+    evidence = requests(tmp_path, invocation_row("r1", at(1)), roles=("processor",))
+    assert outcome("raw/ingest-failures", evidence) is Outcome.NOT_EVALUATED
