@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import pytest
+
+from investigate.capture import raw
+from investigate.errors import AccessError
+from tests.builders import Event, at
+from tests.capture.helpers import coverage, refuse, rows_of, source_of
+
+EVENTS = [Event(name, when=at(hour)) for hour, name in enumerate("abcde")]
+
+
+def store(world, *events):
+    for event in events:
+        world.put_object(event.s3_key, json.dumps(event.body).encode())
+
+
+def read(source):
+    (captured,) = raw.read(source)
+    return captured
+
+
+def by_key(captured):
+    return {row["s3_key"]: row for row in rows_of(captured)}
+
+
+def test_every_object_is_listed_and_read(world):
+    store(world, *EVENTS)
+    captured = read(source_of(world))
+    assert coverage(captured) == ("captured", None)
+    rows = by_key(captured)
+    assert set(rows) == {event.s3_key for event in EVENTS}
+    row = rows[EVENTS[0].s3_key]
+    assert (row["key_event_id"], row["event_id"]) == (EVENTS[0].id, EVENTS[0].id)
+    assert (row["key_source"], row["key_event_type"]) == ("web", "order")
+    assert (row["key_event_date"], row["key_ingest_date"]) == ("2026-03-10", "2026-03-10")
+    assert row["key_hour"] == "00"
+    assert row["last_modified"] == world.clock.now()
+    assert row["size"] == len(json.dumps(EVENTS[0].body))
+    assert len(row["etag"]) == 32
+    assert "version_id" not in row
+
+
+def test_the_rows_come_in_the_order_of_the_list_whichever_was_read_first(world):
+    store(world, *EVENTS)
+    first = [row["s3_key"] for row in rows_of(read(source_of(world)))]
+    assert first == sorted(first)
+    assert first == [row["s3_key"] for row in rows_of(read(source_of(world)))]
+
+
+def test_more_objects_than_a_page_holds_are_all_listed(world, monkeypatch):
+    monkeypatch.setattr(raw, "_row", lambda source, listed: {**listed, "readable": True})
+    for number in range(1005):
+        world.put_object(f"raw/{number:04d}", b"{")
+    assert len(rows_of(read(source_of(world)))) == 1005
+
+
+def test_a_key_without_the_layout_has_no_parts_and_is_read_all_the_same(world):
+    world.put_object("raw/elsewhere.json", json.dumps(EVENTS[0].body).encode())
+    (row,) = rows_of(read(source_of(world)))
+    assert (row["key_event_id"], row["key_hour"]) == (None, None)
+    assert row["event_id"] == EVENTS[0].id
+
+
+def test_only_the_prefix_is_read_and_the_consoles_folders_are_no_objects(world):
+    store(world, EVENTS[0])
+    world.put_object("other/x.json", b"{}")
+    world.put_object("raw/", b"")
+    world.put_object("raw/empty.json", b"")
+    rows = by_key(read(source_of(world)))
+    assert set(rows) == {EVENTS[0].s3_key, "raw/empty.json"}
+    assert rows["raw/empty.json"]["error"].startswith("not-json")
+
+
+def test_an_unreadable_body_is_a_row_that_says_why_and_the_table_is_whole(world):
+    store(world, EVENTS[0])
+    world.put_object(EVENTS[1].s3_key, b"\xff")
+    captured = read(source_of(world))
+    assert coverage(captured) == ("captured", None)
+    row = by_key(captured)[EVENTS[1].s3_key]
+    assert (row["readable"], row["error"]) == (False, "not-utf8 (byte 0)")
+    assert row["key_event_id"] == EVENTS[1].id
+
+
+def test_without_payloads_no_payload_is_kept(world):
+    store(world, *EVENTS)
+    captured = read(source_of(world, payloads=False))
+    assert {row["payload"] for row in rows_of(captured)} == {None}
+
+
+@pytest.mark.parametrize(
+    ("code", "error", "status"),
+    [
+        ("AccessDenied", "denied (AccessDenied)", "partial"),
+        ("InvalidObjectState", "archived", "partial"),
+        ("InternalError", "failed (InternalError)", "partial"),
+        ("NoSuchKey", "gone", "captured"),
+    ],
+)
+def test_an_object_that_cannot_be_read_is_a_row_and_the_coverage_counts_it(
+    world, code, error, status
+):
+    store(world, *EVENTS)
+    source = source_of(world)
+    refuse(source.connection, "s3", "GetObject", code, lambda asked: EVENTS[2].id in asked["url"])
+    captured = read(source)
+    row = by_key(captured)[EVENTS[2].s3_key]
+    assert (row["readable"], row["error"]) == (False, error)
+    word = error.split(" ")[0]
+    assert coverage(captured) == (status, f"of 5 objects could not be read: 1 {word}")
+
+
+def test_an_object_far_larger_than_ingest_can_write_is_not_loaded(world, monkeypatch):
+    store(world, EVENTS[0])
+    monkeypatch.setattr(raw, "LARGEST_BODY", 10)
+    captured = read(source_of(world))
+    (row,) = rows_of(captured)
+    assert row["error"] == f"failed ({row['size']} bytes)"
+    assert captured.coverage.status == "partial"
+
+
+def test_every_version_of_an_object_that_exists_is_a_row(world):
+    world.clients.s3.put_bucket_versioning(
+        Bucket=world.names.raw_bucket, VersioningConfiguration={"Status": "Enabled"}
+    )
+    store(world, EVENTS[0], EVENTS[1], EVENTS[1], EVENTS[2])
+    world.clock.move_to(world.clock.now() + timedelta(seconds=1))
+    world.delete_object(EVENTS[2].s3_key)
+    rows = rows_of(read(source_of(world)))
+    assert sorted(row["s3_key"] for row in rows) == sorted(
+        [EVENTS[0].s3_key, EVENTS[1].s3_key, EVENTS[1].s3_key]
+    )
+    assert len({row["version_id"] for row in rows}) == 3
+    assert all(row["readable"] for row in rows)
+
+
+def test_an_unknown_versioning_is_said_and_the_objects_are_read(world):
+    store(world, EVENTS[0])
+    source = source_of(world)
+    refuse(source.connection, "s3", "GetBucketVersioning", "AccessDenied")
+    captured = read(source)
+    assert len(rows_of(captured)) == 1
+    assert coverage(captured) == (
+        "captured",
+        "earlier versions were not looked for: AccessDenied: s3:GetBucketVersioning of demo-raw",
+    )
+
+
+def test_an_object_written_between_list_and_read_is_described_as_it_was_read(world, monkeypatch):
+    store(world, EVENTS[0])
+    source = source_of(world)
+    listed = list(raw._objects(source))
+    world.clock.move_to(world.clock.now() + timedelta(hours=1))
+    world.put_object(EVENTS[0].s3_key, b"{}")
+    monkeypatch.setattr(raw, "_objects", lambda source: listed)
+    (row,) = rows_of(read(source))
+    assert (row["size"], row["last_modified"]) == (2, world.clock.now())
+    assert row["etag"] != listed[0]["etag"]
+
+
+def test_a_denied_list_is_an_access_error_for_the_whole_table(world):
+    source = source_of(world)
+    refuse(source.connection, "s3", "ListObjectsV2", "AccessDenied")
+    with pytest.raises(AccessError) as raised:
+        raw.read(source)
+    assert raised.value.asked == "s3:ListBucket of demo-raw"
+
+
+def test_without_a_bucket_the_table_is_skipped(world):
+    captured = read(source_of(world, without=("raw_bucket",)))
+    assert coverage(captured) == ("skipped", "no raw bucket is configured")
+    assert captured.rows is None

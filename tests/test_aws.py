@@ -1,0 +1,196 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import boto3
+import botocore.session
+import pytest
+from botocore.stub import Stubber
+from moto import mock_aws
+
+from investigate.aws import READ_ONLY, SIDE_EFFECTS, action_of, allowed_operations, connect
+from investigate.errors import AccessError, UsageError, WriteRefused
+
+READ_VERBS = ("Get", "List", "Describe", "Scan", "Filter")
+PERMISSIONS = Path(__file__).parent.parent / "docs" / "permissions.md"
+
+
+def model_of(service: str) -> Any:
+    return botocore.session.get_session().get_service_model(service)
+
+
+def no_request(**_: Any) -> None:
+    raise AssertionError("a request left this machine")
+
+
+@pytest.mark.parametrize("service", READ_ONLY)
+def test_every_listed_operation_exists_and_has_a_read_verb(service):
+    known = model_of(service).operation_names
+    assert [name for name in READ_ONLY[service] if name not in known] == []
+    assert [name for name in READ_ONLY[service] if not name.startswith(READ_VERBS)] == []
+
+
+def test_receiving_messages_is_on_no_list_but_the_opt_in_one():
+    assert {"sqs": frozenset({"ReceiveMessage"})} == SIDE_EFFECTS
+    assert "ReceiveMessage" not in READ_ONLY["sqs"]
+
+
+@pytest.mark.parametrize("service", READ_ONLY)
+def test_every_operation_that_is_not_listed_is_refused_before_it_is_built(service):
+    client = connect().client(service)
+    client.meta.events.register_first("before-call", no_request)
+    refused = set()
+    for method, operation in client.meta.method_to_api_mapping.items():
+        if operation not in READ_ONLY[service]:
+            with pytest.raises(
+                WriteRefused, match=f"{service}:{operation} is not on the read-only"
+            ):
+                getattr(client, method)()
+            refused.add(operation)
+    assert refused == set(model_of(service).operation_names) - READ_ONLY[service]
+
+
+def test_a_presigned_write_is_refused():
+    with pytest.raises(WriteRefused, match="s3:PutObject"):
+        connect().client("s3").generate_presigned_url(
+            "put_object", Params={"Bucket": "raw", "Key": "k"}
+        )
+
+
+def test_an_upload_by_the_transfer_manager_is_refused(tmp_path):
+    file = tmp_path / "body"
+    file.write_text("{}")
+    with pytest.raises(WriteRefused, match="s3:PutObject"):
+        connect().client("s3").upload_file(str(file), "raw", "k")
+
+
+def test_a_service_that_is_not_listed_has_no_client():
+    with pytest.raises(WriteRefused, match="iam is not on the read-only list"):
+        connect().client("iam")
+
+
+def test_receiving_is_refused_unless_the_connection_was_opened_for_sampling():
+    with pytest.raises(WriteRefused) as refused:
+        connect().call("sqs", "ReceiveMessage", QueueUrl="https://q")
+    assert "--sample-messages" in refused.value.hint
+    with mock_aws():
+        url = boto3.client("sqs").create_queue(QueueName="q")["QueueUrl"]
+        assert "Messages" not in connect(sampling=True).call("sqs", "ReceiveMessage", QueueUrl=url)
+
+
+def test_sampling_opens_receiving_and_nothing_else():
+    opened = {
+        service: allowed_operations(service, sampling=True) - allowed_operations(service)
+        for service in READ_ONLY
+    }
+    assert {service: new for service, new in opened.items() if new} == dict(SIDE_EFFECTS)
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("AccessDenied", "denied"),
+        ("AccessDeniedException", "denied"),
+        ("UnauthorizedOperation", "denied"),
+        ("KMSAccessDeniedException", "denied"),
+        ("KMS.AccessDeniedException", "denied"),
+        ("ExpiredToken", "expired"),
+        ("ExpiredTokenException", "expired"),
+        ("InvalidClientTokenId", "credentials"),
+        ("UnrecognizedClientException", "credentials"),
+        ("InvalidAccessKeyId", "credentials"),
+        ("ResourceNotFoundException", "not-found"),
+        ("NoSuchBucket", "not-found"),
+        ("AWS.SimpleQueueService.NonExistentQueue", "not-found"),
+        ("PermanentRedirect", "not-found"),
+        ("InternalServerError", "failed"),
+    ],
+)
+def test_an_error_of_aws_says_what_was_asked_what_was_said_and_what_to_do(code, kind):
+    connection = connect()
+    with Stubber(connection.client("dynamodb")) as stubber:
+        stubber.add_client_error("scan", service_error_code=code, service_message="it said so")
+        with pytest.raises(AccessError) as raised:
+            connection.call("dynamodb", "Scan", TableName="events")
+    error = raised.value
+    assert error.message == f"dynamodb:Scan of events: {code}: it said so"
+    assert (error.kind, error.code, error.asked) == (kind, code, "dynamodb:Scan of events")
+    assert error.hint
+
+
+def test_a_denied_request_names_the_iam_action_and_not_the_operation():
+    connection = connect()
+    with Stubber(connection.client("s3")) as stubber:
+        stubber.add_client_error("list_objects_v2", service_error_code="AccessDenied")
+        with pytest.raises(AccessError) as raised:
+            list(connection.pages("s3", "ListObjectsV2", Bucket="raw"))
+    assert raised.value.asked == "s3:ListBucket of raw"
+    assert "docs/permissions.md" in raised.value.hint
+
+
+def test_without_credentials_it_says_how_to_give_them(monkeypatch):
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    with pytest.raises(AccessError) as raised:
+        connect().account()
+    assert raised.value.kind == "credentials"
+    assert "--profile" in raised.value.hint
+
+
+def test_an_unknown_profile_is_a_matter_of_credentials():
+    with pytest.raises(AccessError, match="nobody") as raised:
+        connect(profile="nobody")
+    assert raised.value.kind == "credentials"
+
+
+def test_without_a_region_it_says_where_to_put_one(monkeypatch):
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    with pytest.raises(AccessError, match="no region is known") as raised:
+        connect()
+    assert "--region" in raised.value.hint
+
+
+def test_an_endpoint_that_does_not_answer_is_unreachable(monkeypatch):
+    monkeypatch.setattr("botocore.endpoint.time.sleep", lambda seconds: None)
+    with pytest.raises(AccessError) as raised:
+        connect(endpoint_url="http://127.0.0.1:9").account()
+    assert raised.value.kind == "unreachable"
+    assert "--endpoint-url" in raised.value.hint
+
+
+def test_an_endpoint_that_is_no_address_is_a_usage_error():
+    with pytest.raises(UsageError, match="Invalid endpoint"):
+        connect(endpoint_url="localhost").account()
+
+
+@mock_aws
+def test_pages_reads_on_until_there_is_no_more():
+    s3 = boto3.client("s3")
+    s3.create_bucket(Bucket="raw", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    for number in range(5):
+        s3.put_object(Bucket="raw", Key=f"k{number}")
+    pages = list(connect().pages("s3", "ListObjectsV2", Bucket="raw", MaxKeys=2))
+    assert [len(page["Contents"]) for page in pages] == [2, 2, 1]
+
+
+@mock_aws
+def test_read_object_returns_the_whole_body_and_names_what_is_not_there():
+    s3 = boto3.client("s3")
+    s3.create_bucket(Bucket="raw", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    s3.put_object(Bucket="raw", Key="k", Body=b"{}")
+    connection = connect()
+    assert connection.read_object(Bucket="raw", Key="k")[1] == b"{}"
+    with pytest.raises(AccessError) as raised:
+        connection.read_object(Bucket="raw", Key="other")
+    assert (raised.value.kind, raised.value.code) == ("not-found", "NoSuchKey")
+
+
+def test_the_permissions_page_lists_exactly_what_a_capture_may_ask():
+    allowed = {action_of(service, name) for service, names in READ_ONLY.items() for name in names}
+    policy = PERMISSIONS.read_text(encoding="utf-8").split("```json")[1].split("```")[0]
+    services = "|".join(READ_ONLY)
+    listed = set(re.findall(rf"\"((?:{services}):\w+)\"", policy))
+    # GetObjectVersion has no operation of its own: it is s3:GetObject of an earlier version.
+    assert listed - {"s3:GetObjectVersion"} == allowed - {"sts:GetCallerIdentity"}
