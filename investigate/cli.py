@@ -28,7 +28,6 @@ def main(arguments: Sequence[str]) -> int:
         # A command is loaded when it is called: `check` never waits for boto3, plotly or papermill.
         command = import_module(f"investigate.commands.{options.module}")
         code = int(command.run(options, console))
-        sys.stdout.flush()
     except InvestigationError as error:
         console.say(f"investigate: {error}")
         return error.exit_code

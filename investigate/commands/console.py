@@ -15,8 +15,9 @@ class Console:
                 stream.reconfigure(encoding="utf-8", errors="backslashreplace")
 
     def out(self, text: str) -> None:
-        """Write a result."""
+        """Write a result, at once: a reader may wait for it while the command goes on."""
         sys.stdout.write(text if text.endswith("\n") else text + "\n")
+        sys.stdout.flush()
 
     def say(self, text: str) -> None:
         """Write a message about the work, at once."""

@@ -7,10 +7,11 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from investigate.errors import UsageError
 from investigate.model import Severity, Step
+from investigate.pipeline import DEFAULT_REPLAY_LIMIT
 
 
 class Parser(argparse.ArgumentParser):
@@ -122,14 +123,82 @@ def _report(parser: argparse.ArgumentParser) -> None:
     _verdict(parser)
 
 
+def _capture(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("case", metavar="CASE", help="the folder to write; it must not exist yet")
+    parser.add_argument("--config", metavar="FILE", required=True, help="the pipeline, in TOML")
+    _window(parser)
+    parser.add_argument(
+        "--only", metavar="TABLE,…", default="", help="these tables only, by name and comma"
+    )
+    parser.add_argument("--endpoint-url", metavar="URL", help="instead of AWS's own endpoints")
+    parser.add_argument("--region", metavar="R", help="default: the configuration's")
+    parser.add_argument("--profile", metavar="P", help="of the AWS credentials")
+    parser.add_argument(
+        "--sample-messages",
+        metavar="N",
+        type=int,
+        default=0,
+        help="also receive up to N messages, which hides them and raises their receive count",
+    )
+    parser.add_argument("--no-payloads", action="store_true", help="keep hashes, not contents")
+    parser.add_argument("--mask-account", action="store_true", help="keep no account id")
+    parser.add_argument(
+        "--now",
+        metavar="T",
+        default="",
+        help="the time of the capture, for a pipeline in a sandbox",
+    )
+
+
+def _replay_plan(parser: argparse.ArgumentParser) -> None:
+    _case(parser)
+    parser.add_argument("--entity", metavar="ID", required=True, help="whose events")
+    _window(parser, required=True)
+    parser.add_argument(
+        "--limit", metavar="N", type=int, default=DEFAULT_REPLAY_LIMIT, help="default: %(default)s"
+    )
+    parser.add_argument(
+        "--include-duplicates", action="store_true", help="send an id again that was seen before"
+    )
+    _format(parser, "text", "json")
+
+
+def _sandbox(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(metavar="ACTION", required=True, parser_class=Parser)
+    demo = _action(actions, "demo", "make the demo cases again, byte for byte")
+    demo.add_argument("names", metavar="NAME", nargs="*", help="default: all of them")
+    demo.add_argument("--out", metavar="DIR", default="data/cases", help="default: %(default)s")
+    _action(actions, "faults", "list the faults by name")
+    serve = _action(actions, "serve", "serve a pipeline as an AWS endpoint on this machine")
+    serve.add_argument(
+        "--fault", metavar="NAME", action="append", default=[], help="let this happen; repeatable"
+    )
+    serve.add_argument("--port", metavar="P", type=_port, default=0, help="default: a free one")
+
+
+def _action(actions: Any, name: str, summary: str) -> argparse.ArgumentParser:
+    added: Parser = actions.add_parser(name, help=summary, description=summary, allow_abbrev=False)
+    added.set_defaults(action=name, parser=added)
+    return added
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65_535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port; 0 to 65535 are")
+    return int(text)
+
+
 def _checks(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("codes", metavar="CODE", nargs="*", help="all there is to know of these")
     _format(parser, "table", "json")
 
 
 COMMANDS: Mapping[str, Command] = {
+    "capture": Command("read a pipeline and write a case; nothing of it changes", _capture),
     "check": Command("run the checks on a case and print the findings", _check),
     "report": Command("execute the notebooks on a case and write the report", _report),
     "checks": Command("list every check: code, step, severity, question", _checks),
     "verify": Command("recompute every digest in a case's manifest", _case),
+    "replay-plan": Command("say what a replay would send, and what not and why", _replay_plan),
+    "sandbox": Command("play the reference pipeline, with faults by name", _sandbox),
 }

@@ -29,7 +29,7 @@ COVERAGE_WORDS: Mapping[str, str] = {
     "partial": "in part",
     "denied": "denied",
     "failed": "failed",
-    "skipped": "not asked for",
+    "skipped": "not captured",
 }
 
 

@@ -49,7 +49,7 @@ class OwnKernel(AsyncKernelManager):
     def _only_the_native_kernel(self) -> KernelSpecManager:
         return KernelSpecManager(kernel_dirs=[])
 
-    async def start_kernel(self, **options: Any) -> None:
+    async def start_kernel(self, **options: Any) -> None:  # type: ignore[override]
         """Start the kernel with a profile folder of its own."""
         profile = str(Path(options["cwd"]) / ".ipython")
         await super().start_kernel(**options, env={**os.environ, "IPYTHONDIR": profile})

@@ -95,7 +95,7 @@ def _pieces(cell: NotebookNode) -> Iterator[Piece]:
 def _data(data: Mapping[str, Any]) -> Iterator[Piece]:
     for mime in sorted(set(data) - KNOWN):
         yield Piece("dropped", mime)
-    mime = next((mime for mime in SHOWN if mime in data), None)
+    mime = next((known for known in SHOWN if known in data), "")
     if mime == PLOTLY:
         yield _figure(data[PLOTLY], str(data.get(PLAIN, "")))
     elif mime == HTML:

@@ -81,7 +81,7 @@ def pages_of(
     for name, notebook, failure in notebooks:
         step = NOTEBOOKS[name]
         short = step.value if step else "overview"
-        word = "error" if failure else words.get(short, document["verdict"])
+        word = "error" if failure else str(words.get(short, document["verdict"]))
         pages.append(Page(name, short, title_of(notebook, name), word, notebook, failure))
     return pages
 

@@ -8,7 +8,6 @@ import sys
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import nbformat
 from nbformat import NotebookNode
@@ -30,13 +29,14 @@ def tidied(executed: Executed) -> NotebookNode:
     cells = [_cell(cell) for cell in notebook.cells if not _ERROR_MARKERS & _tags(cell)]
     if executed.failure:
         cells.insert(0, _failure_cell(executed.failure))
-    return nbformat.v4.new_notebook(
+    made: NotebookNode = nbformat.v4.new_notebook(
         cells=cells,
         metadata={
             "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
             "language_info": {"name": "python"},
         },
     )
+    return made
 
 
 def written(notebook: NotebookNode) -> str:
@@ -110,13 +110,5 @@ def _failure_cell(failure: str) -> NotebookNode:
         f"{quoted}\n\n"
         "What stands below is only a part, and proves nothing by what it does not show."
     )
-    return nbformat.v4.new_markdown_cell(source, id=FAILURE_CELL, metadata={})
-
-
-def result_of(notebook: NotebookNode, mime: str) -> Any:
-    """Return what the first output of one MIME type in a notebook holds, or None."""
-    for cell in notebook.cells:
-        for output in cell.get("outputs", ()):
-            if mime in output.get("data", {}):
-                return output.data[mime]
-    return None
+    cell: NotebookNode = nbformat.v4.new_markdown_cell(source, id=FAILURE_CELL, metadata={})
+    return cell

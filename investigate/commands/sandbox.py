@@ -1,0 +1,97 @@
+"""`investigate sandbox`: the reference pipeline with faults, as cases or as an AWS endpoint."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import fields
+from importlib.util import find_spec
+
+from investigate.commands.console import Console
+from investigate.errors import UsageError
+from investigate.model import Window, isoformat
+from investigate.settings import PipelineNames
+
+NEEDED = ("moto", "time_machine", "werkzeug")
+_INVITATION = """
+A pipeline answers at {url}; Ctrl-C ends it. Its configuration stands on standard output: keep it
+in a file, for example pipeline.toml, and capture the pipeline from another terminal:
+
+  export AWS_ACCESS_KEY_ID=sandbox AWS_SECRET_ACCESS_KEY=sandbox
+  investigate capture cases/sandbox --config pipeline.toml --endpoint-url {url} \\
+    --sample-messages 100 --now {now}
+
+--now, because the clock of the sandbox stands still at that time.
+"""
+
+
+def run(options: argparse.Namespace, console: Console) -> int:
+    """Do what the subcommand says; the libraries of the sandbox are an extra of the package."""
+    missing = [name for name in NEEDED if find_spec(name) is None]
+    if missing:
+        raise UsageError(
+            f"the sandbox needs {', '.join(missing)}, which this installation lacks",
+            hint="pip install 'investigate[sandbox]'",
+        )
+    action = {"demo": _demo, "faults": _faults, "serve": _serve}[options.action]
+    return action(options, console)
+
+
+def _demo(options: argparse.Namespace, console: Console) -> int:
+    from investigate.sandbox.demo import DEMOS, demo_named, regenerate
+
+    names = [demo_named(name).name for name in options.names] or list(DEMOS)
+    for name in names:
+        console.say(f"staging {name}")
+        console.out("\n".join(str(folder) for folder in regenerate(options.out, [name])))
+    return 0
+
+
+def _faults(options: argparse.Namespace, console: Console) -> int:
+    from investigate.report.text import table
+    from investigate.sandbox.faults import faults
+
+    console.out(table([("FAULT", "WHAT HAPPENS"), *((f.name, f.summary) for f in faults)]))
+    return 0
+
+
+def _serve(options: argparse.Namespace, console: Console) -> int:
+    from investigate.sandbox.demo import staged
+    from investigate.sandbox.faults import faults
+    from investigate.sandbox.serve import serve
+    from investigate.sandbox.stories import CAPTURED, WINDOW
+
+    names = [faults[name].name for name in options.fault]
+    console.say("staging: traffic" + "".join(f", {name}" for name in names))
+    with staged(names) as (sandbox, _), serve(sandbox, port=options.port) as served:
+        console.out(_configuration(sandbox.names, WINDOW))
+        console.say(_INVITATION.format(url=served.url, now=isoformat(CAPTURED)))
+        with suppress(KeyboardInterrupt):
+            threading.Event().wait()
+    return 0
+
+
+def _configuration(names: PipelineNames, window: Window) -> str:
+    """Return the configuration file that captures this pipeline."""
+    texts = {
+        known.name: getattr(names, known.name)
+        for known in fields(names)
+        if isinstance(getattr(names, known.name), str)
+    }
+    queues = list(names.dead_letter_queue_urls)
+    span = {"start": isoformat(window.start), "end": isoformat(window.end)}
+    return "\n".join(
+        [
+            *_section("pipeline", {**texts, "dead_letter_queue_urls": queues}),
+            *_section("pipeline.functions", names.functions),
+            *_section("window", span),
+        ]
+    )
+
+
+def _section(title: str, values: Mapping[str, object]) -> list[str]:
+    # A JSON text and a JSON list of texts are the same in TOML.
+    return [f"[{title}]", *(f"{name} = {json.dumps(value)}" for name, value in values.items()), ""]
