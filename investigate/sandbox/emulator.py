@@ -15,6 +15,7 @@ from moto import mock_aws
 from moto.backends import get_backend
 from moto.logs.models import LogEvent
 from moto.moto_api._internal import mock_random
+from moto.sqs.models import Queue
 
 from investigate.sandbox.clock import EmulatorClock
 from investigate.sandbox.cloud import ACCOUNT, SandboxOptions, log_group
@@ -52,6 +53,7 @@ def emulated(options: SandboxOptions) -> Iterator[EmulatorClock]:
         environment(SAFE_ENVIRONMENT),
         time_machine.travel(options.start, tick=False) as traveller,
         mock_aws(),
+        _queues_left_alone(),
     ):
         mock_random.seed(options.seed)
         LogEvent._event_id = 0
@@ -78,6 +80,17 @@ def _set_environment(values: Mapping[str, str | None]) -> None:
     time.tzset()
 
 
+@contextmanager
+def _queues_left_alone() -> Iterator[None]:
+    """Keep moto from consuming queues by itself, in containers, once a mapping is created."""
+    no_mappings = property(lambda queue: {}, lambda queue, value: None)
+    Queue.lambda_event_source_mappings = no_mappings
+    try:
+        yield
+    finally:
+        del Queue.lambda_event_source_mappings
+
+
 class Corrections:
     """What AWS does and moto does not: message retention, log formats, metrics of queues."""
 
@@ -87,14 +100,12 @@ class Corrections:
         self._metrics = metrics
 
     def complete(self, sqs: Any) -> None:
-        """Complete what functions say, measure the queues, and keep moto from consuming them."""
+        """Complete what functions say, and measure the queues."""
         for role in FUNCTION_ROLES:
             function = self._backend("lambda").get_function(self._options.function(role))
             function.get_configuration = partial(
                 _with_log_format, function.get_configuration, self._options.log_format
             )
-        for queue in self._queues():
-            queue.lambda_event_source_mappings = _NeverFilled()
         backend = self._backend("sqs")
         # Old messages are dropped when time passes; moto asks again for each, which is slow.
         backend.is_message_valid_based_on_retention_period = lambda *_: True
@@ -132,13 +143,6 @@ class Corrections:
 
     def _backend(self, service: str) -> Any:
         return get_backend(service)[ACCOUNT][self._options.region]
-
-
-class _NeverFilled(dict[str, Any]):
-    """The mappings that moto itself would serve, in containers: none, whatever is created."""
-
-    def __setitem__(self, key: str, value: Any) -> None:
-        """Forget it."""
 
 
 def _remember_queue(params: Any, context: Any, **_: Any) -> None:
