@@ -40,6 +40,10 @@ def silence(evidence: Evidence, role: str) -> str:
     With the runtime's text format such lines never arrive (D20), so no line proves nothing.
     Raises `NotEvaluable` if log lines were not captured.
     """
+    return str(evidence.fact(f"silence of {role}", lambda known: _silence(known, role)))
+
+
+def _silence(evidence: Evidence, role: str) -> str:
     marker = MARKERS[role]
     if not _count(evidence, lines(evidence, marker)):
         unheard = _why_unheard(evidence, role)
@@ -54,6 +58,8 @@ def _why_unheard(evidence: Evidence, role: str) -> str:
         return f"whether such lines can arrive is unknown ({evidence.absence('functions')})"
     functions = evidence["functions"]
     own = functions.filter(functions.role == role)
+    if not _count(evidence, own):
+        return f"no function of the role {role} is known"
     plain = own.filter((own.log_format != "JSON").fill_null(True))
     if _count(evidence, plain):
         return f"with log format Text the INFO lines of the role {role} never arrive (D20)"

@@ -54,6 +54,10 @@ def unreconstructed(evidence: Evidence) -> int:
 
 def sent_gaps(evidence: Evidence) -> list[str]:
     """Return in words why `sent` may lack events; empty if it has all that replays sent."""
+    return list(evidence.fact("sent_gaps", _find_sent_gaps))
+
+
+def _find_sent_gaps(evidence: Evidence) -> list[str]:
     gaps = [logs.silence(evidence, "replay")]
     unknown = unreconstructed(evidence)
     if unknown:
@@ -134,6 +138,10 @@ def _build_unaccounted(evidence: Evidence) -> ir.Table:
 
 def accounting_gaps(evidence: Evidence) -> list[str]:
     """Return in words where an unaccounted event may be without our seeing it."""
+    return list(evidence.fact("accounting_gaps", _find_accounting_gaps))
+
+
+def _find_accounting_gaps(evidence: Evidence) -> list[str]:
     gaps = [processed_gap(evidence), waiting_gap(evidence), dead_letter_gap(evidence)]
     return [gap for gap in gaps if gap]
 

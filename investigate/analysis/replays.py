@@ -66,7 +66,7 @@ def window_rows(evidence: Evidence) -> ir.Table:
 def _build_window_rows(evidence: Evidence) -> ir.Table:
     replays = logged(evidence).select("replay", "entity_id", "start", "end", "logged_utc")
     replays = replays.mutate(replay_pk=ibis.literal(pipeline.event_pk("")) + replays.entity_id)
-    rows = _rows_with_arrival(evidence).drop("entity_id")
+    rows = _rows_with_arrival(evidence).drop("entity_id", "attributes", "gsi1pk", "gsi1sk")
     joined = replays.inner_join(rows, replays.replay_pk == rows.pk)
     there = joined.filter(
         in_text_window(joined.sk, joined.start, joined.end),

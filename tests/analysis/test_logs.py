@@ -142,3 +142,9 @@ def test_no_line_proves_nothing_while_the_reason_is_unknown(tmp_path: Path, abse
 def test_silence_cannot_be_told_without_log_lines(tmp_path: Path) -> None:
     with pytest.raises(NotEvaluable, match="log_lines"):
         silence(tmp_path, functions=[function_row("replay")], invocations=[])
+
+
+def test_no_line_proves_nothing_while_the_role_has_no_known_function(tmp_path: Path) -> None:
+    functions = [function_row("ingest")]
+    told = silence(tmp_path, log_lines=[], invocations=[], functions=functions)
+    assert told.endswith("no function of the role replay is known")
