@@ -96,6 +96,7 @@ class Runtime:
         environment.free_at = attempt.ended
         self.logs.write(environment, log_lines(attempt, self.log_format))
         self._measure(role, "Invocations", started)
+        self._measure(role, "Throttles", started, 0.0)
         self._measure(role, "Errors", started, float(outcome.status != "ok"))
         self._measure(role, "Duration", started, attempt.duration_ms)
 
