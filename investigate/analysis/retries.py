@@ -1,0 +1,131 @@
+"""How clients repeat their attempts, per source: sequences of attempts and the rule behind them.
+
+A sequence is an event's first logged attempt and every later one, each at most
+`client_retry_seconds` after the one before. What comes after a longer silence is not a retry but
+somebody sending old events again (a replay upstream, a late repeat), and is left out.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ibis
+import ibis.expr.types as ir
+
+from investigate.analysis import logs
+from investigate.analysis.identities import identities
+from investigate.analysis.retry_patterns import classify
+from investigate.engine import seconds_between
+from investigate.evidence import Evidence
+
+CHANNEL = "client"
+UNKNOWN_SOURCE = "(unknown source)"
+SDK_SECONDS = 20  # an SDK waits at most this long between its attempts
+
+
+def attempts(evidence: Evidence) -> ir.Table:
+    """Return every logged attempt to ingest an event, whether it was a retry or not.
+
+    Columns: group (the source), event_id, entity_id, event_time_utc, request_id, attempted_utc,
+    ordinal (0 for the first), gap_s (since the attempt before, from its end to this one's start
+    where the invocations are known) and `in_sequence`. Raises `NotEvaluable` without log lines.
+    """
+    return evidence.derived("attempts", _attempts)
+
+
+def sequences(evidence: Evidence) -> ir.Table:
+    """Return every sequence of two attempts or more: group, event_id, entity_id, event_time_utc,
+    attempts, requests, first_utc, last_utc, longest_gap_s."""
+    rows = attempts(evidence)
+    rows = rows.filter(rows.in_sequence)
+    found = rows.group_by("group", "event_id", "entity_id", "event_time_utc").agg(
+        attempts=rows.count(),
+        requests=rows.request_id.nunique(),
+        first_utc=rows.attempted_utc.min(),
+        last_utc=rows.attempted_utc.max(),
+        longest_gap_s=rows.gap_s.max(),
+    )
+    return found.filter(found.attempts > 1)
+
+
+def patterns(evidence: Evidence) -> ir.Table:
+    """Return one row per group that retried, within the scope: group, channel, pattern, sequences,
+    attempts, median_gap_s, confidence, and the figures of `retry_patterns.classify`."""
+    known = evidence.in_scope(sequences(evidence))
+    gaps = attempts(evidence).semi_join(known, "event_id")
+    gaps = gaps.filter(gaps.in_sequence & (gaps.ordinal > 0))
+    gaps = gaps.select("group", "ordinal", "gap_s", sequence="event_id")
+    totals = known.group_by("group").agg(
+        sequences=known.count(),
+        attempts=known.attempts.sum(),
+        in_one_request=(known.requests == 1).sum(),
+    )
+    medians = gaps.group_by("group").agg(median_gap_s=gaps.gap_s.median())
+    rows = classify(gaps)
+    for part in (totals, medians):
+        rows = rows.inner_join(part, "group")
+    return _with_managed(rows).mutate(channel=ibis.literal(CHANNEL))
+
+
+def document_rows(evidence: Evidence) -> list[dict[str, Any]]:
+    """Return the `retries` of the findings document; empty where log lines were not captured."""
+    if not evidence.has("log_lines"):
+        return []
+    rows = patterns(evidence).select(
+        "group", "channel", "pattern", "sequences", "attempts", "median_gap_s", "confidence"
+    )
+    listed = evidence.engine.rows(rows.order_by("group"))
+    return [{**row, "median_gap_s": round(row["median_gap_s"], 3)} for row in listed]
+
+
+def _attempts(evidence: Evidence) -> ir.Table:
+    told = logs.lines(evidence, "event_ingested")
+    told = told.filter(told.event_id.notnull() & told.logged_utc.notnull())
+    key = logs.text_in(told.fields, "s3_key").fill_null("")
+    rows = told.select(
+        "event_id", "request_id", attempted_utc=told.logged_utc,
+        in_key=key.re_extract("source=(.*)/event_type=", 1).nullif(""),
+    )  # fmt: skip
+    rows = rows.left_join(identities(evidence), "event_id").drop("event_id_right")
+    group = ibis.coalesce(rows.in_key, rows.source, ibis.literal(UNKNOWN_SOURCE))
+    rows = _with_runs(evidence, rows.mutate(group=group).drop("in_key", "source"))
+    return _with_gaps(rows, evidence.thresholds.client_retry_seconds)
+
+
+def _with_runs(evidence: Evidence, rows: ir.Table) -> ir.Table:
+    """Add when the request that made the attempt started and ended, if it had one invocation."""
+    if not evidence.has("invocations"):
+        nothing = ibis.null("timestamp")
+        return rows.mutate(started_utc=nothing, ended_utc=nothing)
+    calls = evidence["invocations"]
+    known = calls.group_by("request_id").agg(
+        calls=calls.count(), started_utc=calls.started_utc.min(), ended_utc=calls.ended_utc.max()
+    )
+    known = known.filter(known.calls == 1).drop("calls")
+    return rows.left_join(known, "request_id").drop("request_id_right")
+
+
+def _with_gaps(rows: ir.Table, limit: int) -> ir.Table:
+    order = ibis.window(group_by="event_id", order_by=["attempted_utc", "request_id"])
+    logged = seconds_between(rows.attempted_utc.lag().over(order), rows.attempted_utc)
+    waited = seconds_between(rows.ended_utc.lag().over(order), rows.started_utc)
+    rows = rows.mutate(
+        ordinal=ibis.row_number().over(order),
+        # Requests that overlap (the client gave up waiting) leave only the distance of their lines.
+        gap_s=ibis.ifelse((waited > 0).fill_null(False), waited, logged),
+        broken=(logged > limit).fill_null(False).cast("int64"),
+    )
+    so_far = ibis.window(group_by="event_id", order_by="ordinal", preceding=None, following=0)
+    rows = rows.mutate(in_sequence=rows.broken.sum().over(so_far) == 0)
+    return rows.drop("started_utc", "ended_utc", "broken")
+
+
+def _with_managed(rows: ir.Table) -> ir.Table:
+    """Attempts of one request are made by AWS, not by a client; that is known before any gap."""
+    managed = rows.in_one_request * 2 > rows.sequences
+    asynchronous = managed & (rows.median_gap_s >= SDK_SECONDS)
+    pattern = ibis.cases((asynchronous, "lambda-async"), (managed, "sdk"), else_=rows.pattern)
+    told = "high: the attempts carry one request id"
+    return rows.mutate(
+        pattern=pattern, confidence=ibis.ifelse(managed, told, rows.confidence)
+    ).drop("in_one_request")
