@@ -87,7 +87,6 @@ def connect(options: SandboxOptions) -> Clients:
     )
     config = Config(
         retries={"total_max_attempts": 1},
-        ignore_configured_endpoint_urls=True,
         parameter_validation=False,
         user_agent="investigate-sandbox",
         request_checksum_calculation="when_required",

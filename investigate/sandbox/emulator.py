@@ -39,6 +39,7 @@ SAFE_ENVIRONMENT: Mapping[str, str | None] = {
     "AWS_PROFILE": None,
     "AWS_DEFAULT_PROFILE": None,
     "AWS_ENDPOINT_URL": None,
+    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true",
     "AWS_CONFIG_FILE": os.devnull,
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
     "AWS_EC2_METADATA_DISABLED": "true",
@@ -83,12 +84,12 @@ def _set_environment(values: Mapping[str, str | None]) -> None:
 @contextmanager
 def _queues_left_alone() -> Iterator[None]:
     """Keep moto from consuming queues by itself, in containers, once a mapping is created."""
-    no_mappings = property(lambda queue: {}, lambda queue, value: None)
-    Queue.lambda_event_source_mappings = no_mappings
+    queues: Any = Queue
+    queues.lambda_event_source_mappings = property(lambda queue: {}, lambda queue, value: None)
     try:
         yield
     finally:
-        del Queue.lambda_event_source_mappings
+        del queues.lambda_event_source_mappings
 
 
 class Corrections:
@@ -142,7 +143,8 @@ class Corrections:
         return list(self._backend("sqs").queues.values())
 
     def _backend(self, service: str) -> Any:
-        return get_backend(service)[ACCOUNT][self._options.region]
+        backends: Any = get_backend
+        return backends(service)[ACCOUNT][self._options.region]
 
 
 def _remember_queue(params: Any, context: Any, **_: Any) -> None:

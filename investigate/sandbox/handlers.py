@@ -111,7 +111,7 @@ def _first_seen(row: Mapping[str, Any], context: Context) -> bool:
 
 def _accept(row: Mapping[str, Any], context: Context) -> dict[str, Any]:
     said = {name: row[name] for name in ("event_id", "status", "s3_key")}
-    context.log(
+    context.info(
         "event_ingested",
         request_id=context.request_id,
         event_id=row["event_id"],
@@ -129,7 +129,7 @@ def _accept(row: Mapping[str, Any], context: Context) -> dict[str, Any]:
 
 
 def _refuse(context: Context, reason: str) -> dict[str, Any]:
-    context.log("event_invalid", request_id=context.request_id, reason=reason)
+    context.info("event_invalid", request_id=context.request_id, reason=reason)
     context.count({"InvalidCount": 1}, Reason=reason)
     return _answer(400, {"error": reason})
 
@@ -144,7 +144,7 @@ def replay(event: Mapping[str, Any], context: Context) -> dict[str, Any]:
     rows = [] if context.dry_run else _rows(entity_id, start, end, limit, context)  # D9
     sent = _send(rows, include_duplicates, context)
     counts = {"scanned": len(rows), "sent": sent}
-    context.log("replay_enqueued", entity_id=entity_id, start=start, end=end, **counts)
+    context.info("replay_enqueued", entity_id=entity_id, start=start, end=end, **counts)
     context.count({"ReplayRequestedCount": 1, "ReplayMessageCount": sent})  # D28: at the end only
     return _answer(200, counts)
 
@@ -190,12 +190,12 @@ def _send(rows: list[dict[str, Any]], include_duplicates: bool, context: Context
 def process(event: Mapping[str, Any], context: Context) -> dict[str, Any]:
     """Aggregate one batch of messages; what it returns lets the queue delete them all (D11)."""
     records = event["Records"]
-    context.log("processor_start", records=len(records))
+    context.info("processor_start", records=len(records))
     if context.dry_run:  # D10: the messages are deleted unread
         return {"ok": True, "processed": 0, "errors": 0}
     loaded = _load(records, context)
     groups = _groups(loaded)  # D12: what fails from here on fails the batch
-    context.log("processor_grouped", groups=len(groups))
+    context.info("processor_grouped", groups=len(groups))
     for (entity_id, day), events in sorted(groups.items()):
         _write_aggregate(entity_id, day, events, context)
     failed = len(records) - len(loaded)
@@ -209,7 +209,7 @@ def _load(records: list[dict[str, Any]], context: Context) -> list[dict[str, Any
         try:
             loaded.append(_load_one(json.loads(record["body"]), context))
         except RECORD_ERRORS as error:  # D11: counted and forgotten
-            context.log("processor_record_failed", level="WARNING", err=str(error))
+            context.warning("processor_record_failed", err=str(error))
     return loaded
 
 
@@ -219,7 +219,7 @@ def _load_one(message: Mapping[str, Any], context: Context) -> dict[str, Any]:
     raw: dict[str, Any] = json.loads(found["Body"].read())
     names = ("event_id", "entity_id", "event_time")
     about = {name: raw.get(name) for name in names}
-    context.log("processor_record_loaded", **about, **where)
+    context.info("processor_record_loaded", **about, **where)
     return raw
 
 
@@ -261,7 +261,7 @@ def _write_aggregate(
     context.clients.dynamodb.put_item(
         TableName=context.environment["AGGREGATES_TABLE"], Item=to_item(row)
     )
-    context.log("processor_aggregate_written", **facts)
+    context.info("processor_aggregate_written", **facts)
 
 
 def _answer(code: int, body: Mapping[str, Any]) -> dict[str, Any]:
