@@ -13,7 +13,6 @@ from investigate.model import Window
 from investigate.sandbox.world import Sandbox
 from tests.builders import END, START, at
 
-
 _EMPTY: dict[str, Any] = {"functions": {}, "dead_letter_queue_urls": ()}
 
 
