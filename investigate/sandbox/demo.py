@@ -154,6 +154,7 @@ def readme(demo: Demo, truth: GroundTruth) -> str:
         _table("What the notebooks must find", ("code", "keys"), found),
         _table("Days whose aggregates are not complete", ("entity", "day", "verdict"), verdicts),
         _table("How clients repeated their attempts", ("source", "pattern"), retries),
+        _table("What cannot be told", ("code",), [f"| `{code}` |" for code in truth.not_evaluated]),
         demo.remarks,
         "All keys stand in `truth.json`, which the faults wrote while they happened; no check was "
         "asked. `investigate sandbox demo` builds this folder anew, byte for byte.",

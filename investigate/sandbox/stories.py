@@ -20,6 +20,14 @@ from investigate.sandbox.world import IngestAnswer, Sandbox
 WINDOW = Window(datetime(2026, 3, 10, tzinfo=UTC), datetime(2026, 3, 13, tzinfo=UTC))
 CAPTURED = datetime(2026, 3, 16, 18, tzinfo=UTC)  # the oldest waiting message has hours to live
 LAG = timedelta(seconds=2)
+# A replay that dies leaves no line that says what it had sent.
+TOLD_BY_REPLAY_LINES = (
+    "replay/truncated",
+    "replay/boundary",
+    "replay/nothing-sent",
+    "sqs/lost",
+    "aggregates/missing",
+)
 FAILURES = {
     "error": "processor/errors",
     "timeout": "processor/timeouts",
@@ -126,6 +134,7 @@ class Plot:
         answer = self.sandbox.replay(entity_id or self.name, start, end, **options)
         if answer.status_code in (502, 504):
             self.truth.add("replay/failures", answer.request_id)
+            self.truth.obscure(*TOLD_BY_REPLAY_LINES)
 
     def consume(self, **options: Any) -> None:
         """Let the processor work through the waiting messages; record the invocations that fail."""

@@ -20,12 +20,22 @@ class GroundTruth:
     findings: dict[str, set[str]] = field(default_factory=dict)
     retries: dict[tuple[str, str], str] = field(default_factory=dict)
     days: dict[tuple[str, str], str] = field(default_factory=dict)
+    obscured: set[str] = field(default_factory=set)
 
     def add(self, code: str, *keys: str) -> None:
         """Record that these keys are offending rows of the check of that code."""
         if not keys:
             raise ValueError(f"{code}: a finding without a key is none")
         self.findings.setdefault(code, set()).update(keys)
+
+    def obscure(self, *codes: str) -> None:
+        """Record that these checks cannot pass: what happened also destroyed their evidence."""
+        self.obscured.update(codes)
+
+    @property
+    def not_evaluated(self) -> list[str]:
+        """The checks that find nothing and cannot say that there is nothing."""
+        return sorted(self.obscured - set(self.findings))
 
     def retried(self, group: str, pattern: str, channel: str = "client") -> None:
         """Record the pattern in which a group repeated its attempts."""
@@ -41,6 +51,7 @@ class GroundTruth:
             "schema": SCHEMA,
             "faults": sorted(self.faults),
             "findings": {code: sorted(self.findings[code]) for code in sorted(self.findings)},
+            "not_evaluated": self.not_evaluated,
             "retries": [
                 {"group": group, "channel": channel, "pattern": pattern}
                 for (group, channel), pattern in sorted(self.retries.items())
@@ -62,7 +73,7 @@ class GroundTruth:
     def read(cls, folder: Path) -> Self:
         """Return the truth that stands beside a case."""
         known: Mapping[str, Any] = json.loads((folder / TRUTH).read_text(encoding="utf-8"))
-        truth = cls(faults=list(known["faults"]))
+        truth = cls(faults=list(known["faults"]), obscured=set(known["not_evaluated"]))
         for code, keys in known["findings"].items():
             truth.add(code, *keys)
         for row in known["retries"]:

@@ -60,6 +60,8 @@ def aggregate_rewritten(plot: Plot) -> Story:
     by_hand = pipeline.sha256("what it should have been")
     plot.sandbox.put_item("aggregates", {**row, "value": row["value"] + 1, "inputs_hash": by_hand})
     plot.verdict(10, "unexplained")
+    told_by_inputs = ("partial", "split", "inflated", "stale")
+    plot.truth.obscure(*(f"aggregates/{verdict}" for verdict in told_by_inputs))
 
 
 @fault("aggregate-deleted")
@@ -135,6 +137,7 @@ def _backfill(plot: Plot, events: Sequence[Sent]) -> None:
         "computed_at": pipeline.format_time(now),
     }
     plot.sandbox.put_item("aggregates", row)
+    plot.truth.obscure("aggregates/overwritten")  # only the processor logs what it writes
 
 
 def _versions(plot: Plot) -> list[dict[str, Any]]:
