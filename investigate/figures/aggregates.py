@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 
 import plotly.graph_objects as go
 
@@ -14,14 +15,16 @@ from investigate.figures.style import (
     GOOD,
     MUTED,
     PALETTE,
-    PATTERNS,
     WARN,
     Drawing,
     axis,
     blank,
     column,
     drawing,
+    fill,
+    height_for,
     label,
+    names_axis,
     parted,
     plural,
     time_axis,
@@ -29,179 +32,212 @@ from investigate.figures.style import (
 
 # What reproduced a version's hash: words and symbol. Anything else did not.
 EXPLANATIONS = {
-    "sample-ids": ("explained by its sample ids", "circle"),
+    "sample-ids": ("its sample ids", "circle"),
     "day-as-of-computed": ("the whole day as it stood", "square"),
     "day-without-missing": ("the day without missing objects", "diamond"),
     "consecutive-run": ("a run of consecutive events", "triangle-up"),
     "day-doubled": ("the day, each event twice", "star"),
+    "unexplained": ("nothing: unexplained", "x"),
 }
-UNEXPLAINED = ("unexplained", "x")
-# A day's verdict: colour and letter.
+# A day's verdict: colour, letter and the letter's colour, worst first.
 VERDICTS = {
-    "missing": ("#8e1b5c", "M"),
-    "unexplained": (DARK, "U"),
-    "overwritten": ("#cc79a7", "O"),
-    "inflated": ("#d55e00", "I"),
-    "partial": ("#a63603", "P"),
-    "split": ("#e69f00", "S"),
-    "stale": ("#f0e442", "L"),
-    "pending": ("#8c8c8c", "W"),
-    "complete": ("#009e73", "✓"),
+    "missing": ("#8e1b5c", "M", "#ffffff"),
+    "unexplained": (DARK, "U", "#ffffff"),
+    "overwritten": ("#cc79a7", "O", "#111111"),
+    "inflated": ("#d55e00", "I", "#111111"),
+    "partial": ("#a63603", "P", "#ffffff"),
+    "split": ("#e69f00", "S", "#111111"),
+    "stale": ("#f0e442", "L", "#111111"),
+    "pending": ("#a6a6a6", "W", "#111111"),
+    "complete": ("#009e73", "✓", "#111111"),
 }
+
+
+def day_verdicts(days: Numbers) -> Drawing:
+    """A calendar: one square per entity and day, its colour and its letter the day's verdict."""
+    if not days.rows:
+        why = days.unknown or "No day in scope has a version or was sent for processing."
+        return blank("Every day's verdict", why)
+    entities = list(dict.fromkeys(days.column("entity_id")))
+    parts = parted(days.rows, "verdict")
+    first = days.rows[0]
+    rest = "" if first["of_days"] == len(days.rows) else f"Shown: {len(entities)} entities."
+    return drawing(
+        [
+            _squares(parts[verdict], entities, verdict, _square_size(days))
+            for verdict in VERDICTS
+            if verdict in parts
+        ],
+        f"{first['of_complete']:,} of {plural(first['of_days'], 'entity day')} complete",
+        sentence=" ".join(
+            text
+            for text in (*(f"{name}: {len(part)}." for name, part in parts.items()), rest)
+            if text
+        ),
+        height=height_for(entities),
+        xaxis=time_axis("day (UTC)", tickformat="%b %d", showgrid=False, **_daily_ticks(days)),
+        yaxis={**names_axis([label(name) for name in entities], "entity"), "showgrid": False},
+    )
+
+
+def _span(days: Numbers) -> int:
+    """How many days there are from the first to the last."""
+    known = [date.fromisoformat(day) for day in days.column("day")]
+    return (max(known) - min(known)).days + 1
+
+
+def _daily_ticks(days: Numbers) -> dict[str, int]:
+    return {"dtick": 86_400_000} if _span(days) <= 10 else {}
+
+
+def _square_size(days: Numbers) -> int:
+    """As large as the days leave room for; below 12 a letter cannot be read any more."""
+    return max(min(700 // _span(days), 24), 6)
+
+
+def _squares(rows: Sequence[Row], entities: list[str], verdict: str, size: int) -> go.Scatter:
+    colour, letter, ink = VERDICTS[verdict]
+    return go.Scatter(
+        x=column(rows, "day"),
+        y=[entities.index(row["entity_id"]) for row in rows],
+        mode="markers+text" if size >= 12 else "markers",
+        name=f"{letter} {verdict}",
+        marker={"color": colour, "symbol": "square", "size": size},
+        text=[letter] * len(rows),
+        textfont={"color": ink, "size": min(12, size - 3)},
+        hovertext=[f"{label(row['entity_id'], 60)}<br>{row['day']}" for row in rows],
+        hovertemplate="%{hovertext}<extra>" + verdict + "</extra>",
+    )
 
 
 def aggregate_versions(versions: Numbers) -> Drawing:
-    """Each version of a day over the time it was computed: its colour is its inputs hash, its
-    symbol what explains the hash."""
-    title = "The versions of each day"
+    """The versions of each day in the order in which they were computed: the colour is the inputs
+    hash, the symbol what explains it, the number how many inputs it has."""
     if not versions.rows:
-        return blank(title, versions.unknown or "No aggregate version in scope.")
-    days = list(dict.fromkeys(_day(row) for row in versions.rows))
-    parts = parted(_coloured(versions.rows), "look")
-    unknown = sum(row["explained_by"] not in EXPLANATIONS for row in versions.rows)
-    hashes = len({row["inputs_hash"] for row in versions.rows})
+        why = versions.unknown or "No aggregate version in scope."
+        return blank("The versions of each day", why)
+    rows = _coloured(versions.rows)
+    days = list(dict.fromkeys(_day(row) for row in rows))
+    parts = parted(rows, "look")
+    unknown = len(parts.get("unexplained", ()))
+    hashes = len({row["inputs_hash"] for row in rows})
     return drawing(
-        [_version_marks(parts[look], look) for look in sorted(parts, key=_legend_place)],
-        f"{plural(len(versions.rows), 'version')} of {plural(len(days), 'day')} with "
+        [_version_marks(parts[look], days, look) for look in EXPLANATIONS if look in parts],
+        f"{plural(len(rows), 'version')} of {plural(len(days), 'day')} with "
         f"{plural(hashes, 'inputs hash', 'inputs hashes')}; {unknown:,} unexplained",
-        sentence=_shown(len(days), versions.rows[0]["of_days"]),
-        height=170 + 30 * max(len(days), 3),
-        xaxis=time_axis("computed at (UTC)"),
-        yaxis=axis("", type="category", categoryorder="array", categoryarray=days[::-1]),
-        legend={"title": {"text": "colour: inputs hash; symbol:"}},
+        sentence=_shown(len(days), rows[0]["of_days"]),
+        height=height_for(days),
+        xaxis=axis("version of the day, in the order computed (number: its inputs)", dtick=1),
+        yaxis=names_axis([_short_day(*day) for day in days]),
+        legend={"title": {"text": "hash explained by"}},
     )
 
 
 def _coloured(rows: Sequence[Row]) -> list[Row]:
-    """Rows with a colour per inputs hash of their day, in the order in which the hashes came."""
-    known: dict[str, list[str]] = {}
+    """Rows with their place among their day's versions, and a colour per inputs hash of the day."""
+    hashes: dict[Day, list[str]] = {}
+    places: dict[Day, int] = {}
     coloured = []
     for row in rows:
-        hashes = known.setdefault(_day(row), [])
-        if row["inputs_hash"] not in hashes:
-            hashes.append(row["inputs_hash"])
-        colour = PALETTE[hashes.index(row["inputs_hash"]) % len(PALETTE)]
-        known_by = row["explained_by"] if row["explained_by"] in EXPLANATIONS else UNEXPLAINED[0]
-        coloured.append({**row, "colour": colour, "look": known_by})
+        day, known = _day(row), hashes.setdefault(_day(row), [])
+        places[day] = places.get(day, 0) + 1
+        if row["inputs_hash"] not in known:
+            known.append(row["inputs_hash"])
+        colour = PALETTE[known.index(row["inputs_hash"]) % len(PALETTE)]
+        look = row["explained_by"] if row["explained_by"] in EXPLANATIONS else "unexplained"
+        coloured.append({**row, "place": places[day], "colour": colour, "look": look})
     return coloured
 
 
-def _legend_place(look: str) -> int:
-    return [*EXPLANATIONS, UNEXPLAINED[0]].index(look)
-
-
-def _version_marks(rows: Sequence[Row], look: str) -> go.Scatter:
-    words, symbol = EXPLANATIONS.get(look, UNEXPLAINED)
+def _version_marks(rows: Sequence[Row], days: list[Day], look: str) -> go.Scatter:
+    words, symbol = EXPLANATIONS[look]
     return go.Scatter(
-        x=column(rows, "computed"),
-        y=[_day(row) for row in rows],
-        mode="markers",
+        x=column(rows, "place"),
+        y=[days.index(_day(row)) for row in rows],
+        mode="markers+text",
         name=words,
         marker={
-            "color": column(rows, "colour"), "symbol": symbol, "size": 12,
+            "color": column(rows, "colour"), "symbol": symbol, "size": 14,
             "line": {"width": 1, "color": DARK},
         },
-        text=[
-            f"hash {label(row['inputs_hash'], 24)}<br>{row['input_count']} inputs" for row in rows
-        ],
-        hovertemplate="%{y}<br>%{x}<br>%{text}<extra>" + words + "</extra>",
+        text=[f"  {row['input_count']}" for row in rows],
+        textposition="middle right",
+        hovertext=[_version_text(row) for row in rows],
+        hovertemplate="%{hovertext}<extra>" + words + "</extra>",
     )  # fmt: skip
+
+
+def _version_text(row: Row) -> str:
+    return (
+        f"{label(row['entity_id'], 60)} {label(row['day'])}<br>"
+        f"version {row['version']}, computed {row['computed']}<br>"
+        f"{plural(row['input_count'] or 0, 'input')}, hash {label(row['inputs_hash'], 24)}"
+    )
 
 
 def day_coverage(days: Numbers) -> Drawing:
     """How many of a day's events its newest version holds, its other versions hold, and none."""
-    title = "What the versions hold of each day"
     if not days.rows:
-        return blank(title, days.unknown or "No day in scope has a version or was sent.")
-    names = [f"{_day(row)} ({row['verdict']})" for row in days.rows]
-    held = [row["held_by_newest"] for row in days.rows]
-    rest = [_more(row["held_by_union"], row["held_by_newest"]) for row in days.rows]
-    none = [_more(row["expected"], row["held_by_union"]) for row in days.rows]
-    since = [row["arrived_since"] for row in days.rows]
-    unsure = [
-        row["expected"] - row["held_by_newest"] if row["held_by_union"] is None else 0
-        for row in days.rows
-    ]
+        why = days.unknown or "No day in scope has a version or was sent for processing."
+        return blank("What the versions hold of each day", why)
+    names = [f"{_short_day(*_day(row))} ({row['verdict']})" for row in days.rows]
     parts = (
-        ("held by the newest version", GOOD, held),
-        ("held by older versions only", CALM, rest),
-        ("held by no version", BAD, none),
-        ("unknown: a version is unexplained", MUTED, unsure),
-        ("arrived since", WARN, since),
+        ("held by the newest version", GOOD, days.column("held_by_newest")),
+        ("held by older versions only", CALM, _difference(days, "held_by_union", "held_by_newest")),
+        ("held by no version", BAD, _difference(days, "expected", "held_by_union")),
+        ("unknown: a version is unexplained", MUTED, [_unsure(row) for row in days.rows]),
+        ("arrived since", WARN, days.column("arrived_since")),
+        ("sent, and there is no version", "#8e1b5c", [_unanswered(row) for row in days.rows]),
     )
-    left_out = sum(value > 0 for value in none)
+    left_out = sum(value > 0 for value in parts[2][2])
     return drawing(
         [_day_bar(names, place, *part) for place, part in enumerate(parts) if any(part[2])],
-        f"{left_out:,} of {plural(len(names), 'day')} shown {'has' if left_out == 1 else 'have'} "
-        "events that no version holds",
+        f"{left_out:,} of {plural(len(names), 'day')} with events that no version holds",
         sentence=_shown(len(names), days.rows[0]["of_days"]),
-        height=170 + 28 * max(len(names), 3),
+        height=height_for(names),
         barmode="stack",
         xaxis=axis("events of the day", rangemode="tozero"),
-        yaxis=axis("", type="category", categoryorder="array", categoryarray=names[::-1]),
+        yaxis=names_axis(names),
     )
 
 
-def _more(larger: int | None, smaller: int | None) -> int:
-    """The difference where both are known."""
-    return 0 if larger is None or smaller is None else max(larger - smaller, 0)
+def _difference(days: Numbers, larger: str, smaller: str) -> list[int]:
+    """How much more one column has than the other, where both are known."""
+    pairs = zip(days.column(larger), days.column(smaller), strict=True)
+    return [0 if None in pair else max(pair[0] - pair[1], 0) for pair in pairs]
+
+
+def _unsure(row: Row) -> int:
+    return row["expected"] - row["held_by_newest"] if row["held_by_union"] is None else 0
+
+
+def _unanswered(row: Row) -> int:
+    return row["sent"] if row["verdict"] == "missing" else 0
 
 
 def _day_bar(names: list[str], place: int, words: str, colour: str, values: list[int]) -> go.Bar:
     return go.Bar(
         x=values,
-        y=names,
+        y=list(range(len(names))),
+        text=names,
+        textposition="none",
         orientation="h",
         name=words,
-        marker={"color": colour, "pattern": {"shape": PATTERNS[place]}},
-        hovertemplate="%{y}<br>%{x} events<extra>" + words + "</extra>",
+        marker=fill(colour, place),
+        hovertemplate="%{text}<br>%{x} events<extra>" + words + "</extra>",
     )
 
 
-def day_verdicts(days: Numbers) -> Drawing:
-    """A calendar: one square per entity and day, its colour and its letter the day's verdict."""
-    title = "Every day's verdict"
-    if not days.rows:
-        return blank(title, days.unknown or "No day in scope has a version or was sent.")
-    entities = list(dict.fromkeys(label(row["entity_id"]) for row in days.rows))
-    parts = parted(days.rows, "verdict")
-    complete = len(parts.get("complete", ()))
-    return drawing(
-        [_squares(parts[verdict], verdict) for verdict in VERDICTS if verdict in parts],
-        f"{complete:,} of {plural(len(days.rows), 'entity day')} "
-        f"{'is' if complete == 1 else 'are'} complete",
-        sentence=" ".join(f"{verdict}: {len(part)}." for verdict, part in parts.items()),
-        height=170 + 30 * max(len(entities), 3),
-        xaxis=time_axis("day (UTC)", dtick=86_400_000, tickformat="%b %d", showgrid=False),
-        yaxis=axis(
-            "entity", type="category", categoryorder="array", categoryarray=entities[::-1],
-            showgrid=False,
-        ),
-    )  # fmt: skip
+Day = tuple[str, str]  # entity and day
 
 
-def _squares(rows: Sequence[Row], verdict: str) -> go.Scatter:
-    colour, letter = VERDICTS[verdict]
-    ink = (
-        "#111111" if verdict in ("stale", "split", "complete", "pending", "overwritten") else "#fff"
-    )
-    return go.Scatter(
-        x=column(rows, "day"),
-        y=[label(row["entity_id"]) for row in rows],
-        mode="markers+text",
-        name=f"{letter} {verdict}",
-        marker={"color": colour, "symbol": "square", "size": 22},
-        text=[letter] * len(rows),
-        textfont={"color": ink, "size": 12},
-        hovertemplate="%{y}<br>%{x}<extra>" + verdict + "</extra>",
-    )
+def _day(row: Row) -> Day:
+    return row["entity_id"], row["day"]
 
 
-def _day(row: Row) -> str:
-    return f"{label(row['entity_id'])} {label(row['day'])}"
+def _short_day(entity: str, day: str) -> str:
+    return f"{label(entity, 24)} {label(day)}"
 
 
 def _shown(shown: int, total: int) -> str:
-    return (
-        "" if shown >= total else f"The {shown} of {total:,} days that most need a look are shown."
-    )
+    return "" if shown >= total else f"The {shown} of {total:,} days that most need a look."

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 import plotly.graph_objects as go
@@ -10,15 +11,19 @@ import plotly.graph_objects as go
 from investigate.display import Numbers, Row
 from investigate.figures.style import (
     PALETTE,
-    PATTERNS,
     SCALE,
+    SYMBOLS,
     Drawing,
     axis,
     blank,
     by_size,
     column,
     drawing,
+    fill,
+    height_for,
     label,
+    names_axis,
+    on_log_axis,
     parted,
     per,
     plural,
@@ -46,26 +51,38 @@ def duplicates_over_time(duplicates: Numbers) -> Drawing:
     counts = {(row["source"], row["time"]): row["duplicates"] for row in rows}
     heat = go.Heatmap(
         x=times,
-        y=[label(name) for name in sources],
+        y=list(range(len(sources))),
+        text=[[_if_any(counts, name, time) for time in times] for name in sources],
         z=[[counts.get((name, time)) for time in times] for name in sources],
         colorscale=SCALE,
         xgap=1,
         ygap=2,
         zmin=0,
-        colorbar={"title": {"text": f"duplicates<br>{per(rows[0]['seconds'])}"}, "thickness": 12},
-        hovertemplate="%{y}<br>from %{x|%Y-%m-%d %H:%M}<br>%{z} duplicates<extra></extra>",
+        zmax=busiest["duplicates"],
+        colorbar={
+            "title": {"text": f"duplicates<br>{per(rows[0]['seconds'])}", "font": {"size": 12}},
+            "thickness": 12,
+            "nticks": 5,
+            "tickformat": ",d",
+        },
+        hovertemplate="%{text}<br>from %{x|%Y-%m-%d %H:%M}<br>%{z} duplicates<extra></extra>",
     )
+    rate = per(rows[0]["seconds"])
     return drawing(
         [heat],
-        f"{plural(sum(column(rows, 'duplicates')), 'duplicate')} refused, most from "
-        f"{label(sources[0])}",
+        f"{plural(sum(column(rows, 'duplicates')), 'duplicate')} refused, up to "
+        f"{busiest['duplicates']:,} {rate} from one source",
         sentence=f"The most in one bin: {busiest['duplicates']:,} from "
         f"{label(busiest['source'])} at {busiest['time']}.",
-        height=150 + 30 * max(len(sources), 3),
+        height=height_for(sources),
         showlegend=False,
         xaxis=time_axis("ingest time (UTC)", showgrid=False),
-        yaxis=axis("source", autorange="reversed", showgrid=False, type="category"),
+        yaxis={**names_axis([label(name) for name in sources], "source"), "showgrid": False},
     )
+
+
+def _if_any(counts: Mapping[tuple[str, str], int], source: str, time: str) -> str | None:
+    return label(source, 60) if (source, time) in counts else None
 
 
 def _every_bin(rows: Sequence[Row]) -> list[str]:
@@ -86,7 +103,7 @@ def duplicates_by_cause(duplicates: Numbers) -> Drawing:
     totals = {cause: sum(column(part, "duplicates")) for cause, part in parts.items()}
     main = max(CAUSES, key=lambda cause: totals.get(cause, 0))
     bars = [
-        _cause_bar(cause, parts[cause], place)
+        _cause_bar(parts[cause], sources, place)
         for place, cause in enumerate(CAUSES)
         if cause in parts
     ]
@@ -94,22 +111,61 @@ def duplicates_by_cause(duplicates: Numbers) -> Drawing:
         bars,
         f"{totals[main]:,} of {plural(sum(totals.values()), 'duplicate')}: {CAUSE_WORDS[main]}",
         sentence=" ".join(f"{CAUSE_WORDS[cause]}: {totals[cause]:,}." for cause in parts),
-        height=150 + 30 * max(len(sources), 3),
+        height=height_for(sources),
         barmode="stack",
         xaxis=axis("duplicates", rangemode="tozero"),
-        yaxis=axis(
-            "source", type="category", categoryorder="array",
-            categoryarray=[label(name) for name in reversed(sources)],
-        ),
-    )  # fmt: skip
+        yaxis=names_axis([label(name) for name in sources], "source"),
+    )
 
 
-def _cause_bar(cause: str, rows: Sequence[Row], place: int) -> go.Bar:
+def retry_gaps(gaps: Numbers) -> Drawing:
+    """How long each source waits before each attempt: flat is fixed, rising is backing off."""
+    if not gaps.rows:
+        why = gaps.unknown or "No client in scope tried again."
+        return blank("How clients space their retries", why)
+    parts = parted(gaps.rows, "source")
+    patterns = Counter(part[0]["pattern"] for part in parts.values())
+    total = gaps.rows[0]["of_sources"]
+    shown = "" if total == len(parts) else f" of the {len(parts)} that did most"
+    told = ", ".join(f"{pattern} {many}" for pattern, many in sorted(patterns.items()))
+    return drawing(
+        [_gap_line(part, place) for place, part in enumerate(parts.values())],
+        f"{plural(total, 'source')} retried; spacing{shown}: {told}",
+        xaxis=axis("attempt (2: the first retry)", dtick=1),
+        height=460,
+        yaxis=axis("seconds since the attempt before", type="log", exponentformat="none", dtick=1),
+    )
+
+
+def _gap_line(rows: Sequence[Row], place: int) -> go.Scatter:
+    """The median gap before each attempt, with bars from the shortest to the longest."""
+    source, pattern = label(rows[0]["source"]), rows[0]["pattern"]
+    return go.Scatter(
+        x=column(rows, "attempt"),
+        y=[on_log_axis(row["median_gap_s"]) for row in rows],
+        error_y={
+            "array": [row["longest_gap_s"] - row["median_gap_s"] for row in rows],
+            "arrayminus": [row["median_gap_s"] - row["shortest_gap_s"] for row in rows],
+            "thickness": 1,
+        },
+        name=f"{source}: {pattern}",
+        mode="lines+markers",
+        line={"color": PALETTE[place], "width": 2},
+        marker={"symbol": SYMBOLS[place], "size": 8},
+        text=[plural(row["sequences"], "sequence") for row in rows],
+        hovertemplate="attempt %{x}<br>%{y} s (median)<br>%{text}<extra>" + source + "</extra>",
+    )
+
+
+def _cause_bar(rows: Sequence[Row], sources: list[str], place: int) -> go.Bar:
+    words = CAUSE_WORDS[CAUSES[place]]
     return go.Bar(
         x=column(rows, "duplicates"),
-        y=[label(row["source"]) for row in rows],
+        y=[sources.index(row["source"]) for row in rows],
+        text=[label(row["source"], 60) for row in rows],
+        textposition="none",
         orientation="h",
-        name=CAUSE_WORDS[cause],
-        marker={"color": PALETTE[place], "pattern": {"shape": PATTERNS[place]}},
-        hovertemplate="%{y}<br>%{x} duplicates<extra>" + cause + "</extra>",
+        name=words,
+        marker=fill(PALETTE[place], place),
+        hovertemplate="%{text}<br>%{x} duplicates<extra>" + words + "</extra>",
     )

@@ -6,14 +6,15 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from investigate.display import COLOURS, MARKS, Numbers, Row
+from investigate.display import COLOURS, MARKS, Numbers, Row, ink
 from investigate.figures.style import (
-    PATTERNS,
     Drawing,
     axis,
     blank,
     column,
     drawing,
+    height_for,
+    names_axis,
     parted,
     plural,
 )
@@ -31,26 +32,29 @@ def checks_by_step(verdicts: Numbers) -> Drawing:
     faults = sum(sum(column(parts.get(word, []), "checks")) for word in FAULTS)
     unsure = sum(column(parts.get("not-evaluated", []), "checks"))
     return drawing(
-        [_word_bar(parts[word], word, place) for place, word in enumerate(WORDS) if word in parts],
+        [_word_bar(parts[word], steps, place) for place, word in enumerate(WORDS) if word in parts],
         f"{faults:,} of {plural(sum(verdicts.column('checks')), 'check')} found a fault, "
         f"{unsure:,} could not be evaluated",
         sentence=" ".join(f"{word}: {sum(column(parts[word], 'checks'))}." for word in parts),
-        height=170 + 32 * len(steps),
+        height=height_for(steps),
         barmode="stack",
         xaxis=axis("checks", rangemode="tozero"),
-        yaxis=axis("", type="category", categoryorder="array", categoryarray=steps[::-1]),
+        yaxis=names_axis(steps),
     )
 
 
-def _word_bar(rows: Sequence[Row], word: str, place: int) -> go.Bar:
+def _word_bar(rows: Sequence[Row], steps: list[str], place: int) -> go.Bar:
+    word = WORDS[place]
     return go.Bar(
         x=column(rows, "checks"),
-        y=column(rows, "step"),
+        y=[steps.index(row["step"]) for row in rows],
         orientation="h",
         name=f"{MARKS[word]} {word}",
-        text=[MARKS[word]] * len(rows),
+        text=[f"{MARKS[word]} {row['checks']}" for row in rows],
         textposition="inside",
         insidetextanchor="middle",
-        marker={"color": COLOURS[word], "pattern": {"shape": PATTERNS[place]}},
-        hovertemplate="%{y}<br>%{x} checks<extra>" + word + "</extra>",
+        textangle=0,
+        insidetextfont={"color": ink(word)},
+        marker={"color": COLOURS[word]},
+        hovertemplate="%{x} checks<extra>" + word + "</extra>",
     )

@@ -12,13 +12,13 @@ from investigate.figures.style import (
     CALM,
     DARK,
     PALETTE,
-    PATTERNS,
     WARN,
     Drawing,
     axis,
     blank,
     column,
     drawing,
+    fill,
     parted,
     per,
     plural,
@@ -46,10 +46,13 @@ def invocations_over_time(invocations: Numbers) -> Drawing:
         why = invocations.unknown or "No invocation of the processor was captured."
         return blank("How the processor's invocations ended", why)
     totals = _totals(invocations.rows, "status", "invocations")
+    total = sum(totals.values())
     bad = sum(many for status, many in totals.items() if status != "ok")
     return drawing(
         _bars(invocations.rows, "status", "invocations", STATUSES),
-        f"{bad:,} of {plural(sum(totals.values()), 'invocation')} did not end ok",
+        f"{bad:,} of {plural(total, 'invocation')} did not end ok"
+        if bad
+        else f"{plural(total, 'invocation')}, all of them ended ok",
         sentence=_told(totals, STATUSES),
         barmode="stack",
         xaxis=time_axis("start of the invocation (UTC)"),
@@ -90,7 +93,7 @@ def _bars(rows: Sequence[Row], name: str, counted: str, looks: Look) -> list[go.
             x=column(parts[value], "time"),
             y=column(parts[value], counted),
             name=words,
-            marker={"color": colour, "pattern": {"shape": PATTERNS[place]}},
+            marker=fill(colour, place),
             hovertemplate="from %{x}<br>%{y}<extra>" + words + "</extra>",
         )
         for place, (value, (words, colour)) in enumerate(looks.items())

@@ -22,6 +22,7 @@ from investigate.figures.style import (
     duration,
     escaped,
     label,
+    on_log_axis,
     parted,
     per,
     plural,
@@ -49,7 +50,7 @@ def events_over_time(events: Numbers, silences: Numbers) -> Drawing:
     return drawing(
         traces,
         f"{plural(sum(events.column('events')), 'event')} from "
-        f"{plural(len(sources), 'source')}; {_silent(silences)}",
+        f"{plural(events.rows[0]['of_sources'], 'source')}; {_silent(silences)}",
         sentence=" ".join(_gap_text(gap) for gap in gaps[:5]),
         height=140 + ROW_HEIGHT * len(sources),
         showlegend=False,
@@ -122,7 +123,7 @@ def _shade(gap: Row) -> dict[str, Any]:
     return {
         "type": "rect", "xref": "x", "x0": gap["start"], "x1": gap["end"],
         "yref": f"{_y(gap['row'])} domain", "y0": 0, "y1": 1,
-        "fillcolor": BAD, "opacity": 0.15, "line": {"width": 0},
+        "fillcolor": BAD, "opacity": 0.15, "line": {"width": 0}, "layer": "below",
     }  # fmt: skip
 
 
@@ -157,7 +158,7 @@ def lag_over_time(lags: Numbers, unusual: Numbers) -> Drawing:
     ]
     return drawing(
         traces,
-        f"{_unusual_words(unusual)}, of {plural(sum(lags.column('events')), 'event')}",
+        _punctuality(unusual, plural(sum(lags.column("events")), "event")),
         sentence=f"The longest lag is {duration(max(lags.column('longest_lag')))}.",
         xaxis=time_axis(),
         yaxis=axis("seconds between event and arrival", type="log", exponentformat="none", dtick=1),
@@ -188,14 +189,11 @@ def _marks(rows: Sequence[Row], colour: str, symbol: str, words: str) -> go.Scat
     )
 
 
-def on_log_axis(seconds: float) -> float:
-    """Return a lag as it can stand on a logarithmic axis, whose lowest value is a millisecond."""
-    return max(float(seconds), 0.001)
-
-
-def _unusual_words(unusual: Numbers) -> str:
+def _punctuality(unusual: Numbers, events: str) -> str:
     if unusual.unknown:
-        return f"Late events not evaluated ({escaped(unusual.unknown)})"
+        return f"{events}; late ones not evaluated ({escaped(unusual.unknown)})"
     of_kind = {row["kind"]: row["of_kind"] for row in unusual.rows}
+    if not of_kind:
+        return f"{events}, none of them late or before its own time"
     late, skewed = of_kind.get("late", 0), of_kind.get("clock skew", 0)
-    return f"{late:,} came too late and {skewed:,} before their own time"
+    return f"{late:,} came too late and {skewed:,} before their own time, of {events}"

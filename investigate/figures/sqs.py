@@ -12,7 +12,6 @@ from investigate.figures.style import (
     BAD,
     CALM,
     MUTED,
-    PATTERNS,
     WARN,
     Drawing,
     axis,
@@ -20,15 +19,19 @@ from investigate.figures.style import (
     column,
     drawing,
     duration,
+    fill,
+    height_for,
     label,
+    names_axis,
     parted,
     per,
     plural,
+    upright,
 )
 
 STATES = {"visible": CALM, "not_visible": WARN, "delayed": MUTED}
 STATE_WORDS = {"visible": "visible", "not_visible": "in flight", "delayed": "delayed"}
-FORMED = {True: ("well formed", CALM, ""), False: ("malformed", BAD, "/")}
+FORMED = {True: ("well formed", fill(CALM)), False: ("malformed", fill(BAD, 1))}
 
 
 def queue_levels(queues: Numbers) -> Drawing:
@@ -36,16 +39,18 @@ def queue_levels(queues: Numbers) -> Drawing:
     title = "What waits in the queues"
     if not queues.rows:
         return blank(title, queues.unknown or "No queue was captured.")
-    names = [f"{label(row['queue'], 40)} ({label(row['role'])})" for row in queues.rows]
+    names = [f"{row['queue']} ({row['role']})" for row in queues.rows]
     waiting = sum(row[state] or 0 for row in queues.rows for state in STATES)
     bars = [
         go.Bar(
             x=[row[state] for row in queues.rows],
-            y=names,
+            y=list(range(len(names))),
+            text=[label(name, 60) for name in names],
+            textposition="none",
             orientation="h",
             name=STATE_WORDS[state],
-            marker={"color": colour, "pattern": {"shape": PATTERNS[place]}},
-            hovertemplate="%{y}<br>%{x} messages<extra>" + STATE_WORDS[state] + "</extra>",
+            marker=fill(colour, place),
+            hovertemplate="%{text}<br>%{x} messages<extra>" + STATE_WORDS[state] + "</extra>",
         )
         for place, (state, colour) in enumerate(STATES.items())
     ]
@@ -53,10 +58,10 @@ def queue_levels(queues: Numbers) -> Drawing:
         bars,
         f"{plural(waiting, 'message')} in {plural(len(names), 'queue')} at the time of the capture",
         sentence=" ".join(_oldest(row) for row in queues.rows if row["oldest_age_s"]),
-        height=170 + 34 * max(len(names), 2),
+        height=height_for(names),
         barmode="stack",
         xaxis=axis("messages", rangemode="tozero"),
-        yaxis=axis("", type="category", autorange="reversed"),
+        yaxis=names_axis([label(name, 44) for name in names]),
     )
 
 
@@ -78,19 +83,20 @@ def message_ages(ages: Numbers) -> Drawing:
             y=column(part, "messages"),
             width=first["seconds"] * 0.9 / unit,
             name=FORMED[formed][0],
-            marker={"color": FORMED[formed][1], "pattern": {"shape": FORMED[formed][2]}},
+            marker=FORMED[formed][1],
             hovertemplate=f"about %{{x}} {name}<br>%{{y}} messages<extra></extra>",
         )
         for formed, part in _formed(ages.rows)
     ]
-    total, oldest = sum(ages.column("messages")), max(ages.column("age_s"))
-    retention = first["retention_s"]
+    total, retention = sum(ages.column("messages")), first["retention_s"]
+    oldest = duration(first["oldest_s"])
     kept = f"; the queue keeps them {duration(retention)}" if retention else ""
     return drawing(
         bars,
-        f"{plural(total, 'sampled message')}, the oldest waiting for {duration(oldest)}{kept}",
+        f"{plural(total, 'sampled message')}, the oldest waiting for {oldest}{kept}",
         barmode="stack",
         shapes=_limits(first, unit) if retention else [],
+        annotations=[upright(retention / unit, "dropped by the queue")] if retention else [],
         xaxis=axis(f"age at capture ({name})", rangemode="tozero"),
         yaxis=axis(f"messages {per(first['seconds'])} of age", rangemode="tozero"),
     )
@@ -111,13 +117,9 @@ def _limits(row: Row, unit: int) -> list[dict[str, Any]]:
         "x1": end,
         "line": {"color": BAD, "width": 2, "dash": "dash"},
     }
-    texts = ("about to expire", "dropped by the queue")
-    upright = {"yref": "paper", "y0": 0, "y1": 1}
-    return [
-        {**band, **upright, "line": {"width": 0},
-         "label": {"text": texts[0], "textposition": "top left"}},
-        {**line, **upright, "label": {"text": texts[1], "textposition": "end", "textangle": -90}},
-    ]  # fmt: skip
+    whole = {"yref": "paper", "y0": 0, "y1": 1}
+    note = {"text": "about to expire", "textposition": "top left"}
+    return [{**band, **whole, "line": {"width": 0}, "label": note}, {**line, **whole}]
 
 
 def receive_counts(receives: Numbers) -> Drawing:
@@ -133,18 +135,23 @@ def receive_counts(receives: Numbers) -> Drawing:
             y=column(part, "messages"),
             width=0.8,
             name=FORMED[formed][0],
-            marker={"color": FORMED[formed][1], "pattern": {"shape": FORMED[formed][2]}},
+            marker=FORMED[formed][1],
             hovertemplate="received %{x} times<br>%{y} messages<extra></extra>",
         )
         for formed, part in _formed(receives.rows)
     ]
     return drawing(
         bars,
-        f"{poison:,} of {plural(sum(receives.column('messages')), 'sampled message')} "
-        f"{'was' if poison == 1 else 'were'} received {threshold} times or more",
+        f"{poison:,} of {plural(sum(receives.column('messages')), 'sampled message')} received "
+        f"{threshold} times or more",
         barmode="stack",
         shapes=[_threshold(threshold)],
-        xaxis=axis("receives, the capture's own included (20: 20 or more)", dtick=1),
+        annotations=[upright(threshold - 0.5, "poison from here on")],
+        xaxis=axis(
+            "receives, the capture's own included (20: 20 or more)",
+            dtick=1,
+            range=[0.4, max([*receives.column("receives"), threshold]) + 0.6],
+        ),
         yaxis=axis("messages", rangemode="tozero"),
     )
 
@@ -153,5 +160,4 @@ def _threshold(count: int) -> dict[str, Any]:
     return {
         "type": "line", "x0": count - 0.5, "x1": count - 0.5, "yref": "paper", "y0": 0, "y1": 1,
         "line": {"color": BAD, "width": 2, "dash": "dash"},
-        "label": {"text": "poison", "textposition": "end", "textangle": -90},
     }  # fmt: skip

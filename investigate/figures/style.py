@@ -9,7 +9,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from investigate.display import NOTHING, Row, visible
+from investigate.display import NOTHING, OTHERS, Row, visible
 
 PLOTLY_MIME = "application/vnd.plotly.v1+json"
 HEIGHT = 380
@@ -21,7 +21,7 @@ PALETTE = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#8
 SYMBOLS = ("circle", "square", "diamond", "cross", "triangle-up", "x", "star")
 PATTERNS = ("", "/", "\\", "x", "-", "|", ".")
 # Few to many, readable in print and by colour-blind eyes.
-SCALE = ((0, "#d6e9f5"), (0.35, "#56b4e9"), (0.7, "#0072b2"), (1, "#08306b"))
+SCALE = ((0, "#c6e0f2"), (0.35, "#56b4e9"), (0.7, "#0072b2"), (1, "#08306b"))
 GOOD, BAD, WARN, CALM = "#009e73", "#d55e00", "#e69f00", "#0072b2"
 MUTED, DARK = "#8c8c8c", "#3d3d3d"
 
@@ -50,7 +50,11 @@ def template(shade: str = "light") -> go.layout.Template:
                 "y": 1, "yref": "container", "yanchor": "top", "pad": {"t": 14},
             },
             "margin": {"l": 60, "r": 20, "b": 50},
-            "legend": {"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom"},
+            "bargap": 0.3,
+            "legend": {
+                "orientation": "h", "traceorder": "normal", "x": 0, "xref": "paper",
+                "y": 0, "yref": "container", "yanchor": "bottom", "title": {"font": {"size": 13}},
+            },
             "hoverlabel": {"align": "left"},
             "xaxis": axis,
             "yaxis": axis,
@@ -83,8 +87,7 @@ def drawing(
     """Return a figure of these traces; `title` is its claim, `sentence` what else it shows. Both
     are texts of ours in which the data is escaped."""
     lines = wrapped(title)
-    legend = layout.setdefault("showlegend", True)
-    top = 44 + 22 * lines.count("<br>") + (34 if legend else 16)
+    layout.setdefault("showlegend", True)
     said = " ".join(f"{part.rstrip('.')}." for part in (title, sentence) if part)
     return Drawing(
         data=list(traces),
@@ -92,7 +95,7 @@ def drawing(
             "template": template(),
             "title": {"text": lines},
             "height": height,
-            "margin": {"t": top},
+            "margin": {"t": 60 + 22 * lines.count("<br>")},
             "meta": {"sentence": visible(html.unescape(said))},
             **layout,
         },
@@ -159,14 +162,54 @@ def parted(rows: Sequence[Row], name: str) -> dict[Any, list[Row]]:
 
 
 def by_size(rows: Sequence[Row], name: str, size: str) -> list[str]:
-    """Return the values of a column, the one with the largest sum first, ties by name."""
+    """Return the values of a column, the one with the largest sum first, ties by name; what stands
+    for all others comes last."""
     sums = {value: sum(row[size] for row in part) for value, part in parted(rows, name).items()}
-    return sorted(sums, key=lambda value: (-sums[value], str(value)))
+    return sorted(sums, key=lambda value: (value == OTHERS, -sums[value], str(value)))
 
 
 def column(rows: Sequence[Row], name: str) -> list[Any]:
     """Return one column of some rows."""
     return [row[name] for row in rows]
+
+
+def fill(colour: str, place: int = 0) -> dict[str, Any]:
+    """Return the look of a bar: a colour, and white hatching by which it is known without it."""
+    hatch = {
+        "shape": PATTERNS[place], "fillmode": "overlay", "fgcolor": "rgba(255,255,255,0.6)",
+        "size": 7, "solidity": 0.22,
+    }  # fmt: skip
+    return {"color": colour, "pattern": hatch} if PATTERNS[place] else {"color": colour}
+
+
+def upright(x: float, text: str) -> dict[str, Any]:
+    """Return an upright note beside a line at x."""
+    return {
+        "x": x, "y": 1, "yref": "paper", "xanchor": "right", "yanchor": "top", "textangle": -90,
+        "text": text, "showarrow": False, "font": {"size": 12},
+    }  # fmt: skip
+
+
+def names_axis(labels: Sequence[str], title: str = "") -> dict[str, Any]:
+    """Return an axis with these labels from top to bottom at 0, 1, 2 and so on; by number, because
+    two long names may be shortened to one label."""
+    return axis(
+        title,
+        tickvals=list(range(len(labels))),
+        ticktext=list(labels),
+        range=[len(labels) - 0.5, -0.5],
+        zeroline=False,
+    )
+
+
+def height_for(names: Sequence[object], each: int = 30) -> int:
+    """Return the height of a figure with one line per name."""
+    return 170 + each * max(len(names), 3)
+
+
+def on_log_axis(seconds: float) -> float:
+    """Return a span as it can stand on a logarithmic axis, whose lowest value is a millisecond."""
+    return max(float(seconds), 0.001)
 
 
 def plural(count: int, thing: str, things: str = "") -> str:

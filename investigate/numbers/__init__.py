@@ -1,7 +1,7 @@
 """What the figures show: small tables, counted in the engine, two thousand rows at most."""
 
 from investigate.numbers.aggregates import aggregate_versions, day_coverage, day_verdicts
-from investigate.numbers.events import duplicates_by_cause, duplicates_over_time
+from investigate.numbers.events import duplicates_by_cause, duplicates_over_time, retry_gaps
 from investigate.numbers.processor import invocations_over_time, records_over_time
 from investigate.numbers.raw import events_over_time, lag_over_time, silences, unusual_lags
 from investigate.numbers.replay import replay_edges, replay_plan, replays_logged
@@ -11,5 +11,5 @@ __all__ = [
     "aggregate_versions", "day_coverage", "day_verdicts", "duplicates_by_cause",
     "duplicates_over_time", "events_over_time", "invocations_over_time", "lag_over_time",
     "message_ages", "queue_levels", "receive_counts", "records_over_time", "replay_edges",
-    "replay_plan", "replays_logged", "silences", "unusual_lags",
+    "replay_plan", "replays_logged", "retry_gaps", "silences", "unusual_lags",
 ]  # fmt: skip

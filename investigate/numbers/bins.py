@@ -9,13 +9,13 @@ import ibis
 import ibis.expr.types as ir
 
 from investigate.checks import book, offending_rows
+from investigate.display import OTHERS
 from investigate.evidence import Evidence
 from investigate.model import Window
 
 MOST_BINS = 100
 MOST_NAMES = 6
 MOST_ROWS = 2000
-OTHERS = "(all others)"
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 LADDER = (
@@ -54,11 +54,21 @@ def moment_text(value: datetime | int | None) -> str | None:
     return text.removesuffix(".000")
 
 
-def top_names(evidence: Evidence, rows: ir.Table, column: str, most: int = MOST_NAMES) -> list[str]:
-    """Return the most frequent values of a text column, the most frequent first."""
-    names = rows.group_by(name=rows[column].fill_null("")).agg(rows=rows.count())
-    leading = names.order_by([names.rows.desc(), names.name.asc()]).limit(most)
-    return [row["name"] for row in evidence.engine.rows(leading)]
+def top_names(
+    evidence: Evidence,
+    rows: ir.Table,
+    column: str,
+    most: int = MOST_NAMES,
+    *,
+    odd: ir.BooleanValue | None = None,
+) -> list[str]:
+    """Return the values of a text column that matter most: those with the most `odd` rows first,
+    then those with the most rows."""
+    strange = ibis.literal(False) if odd is None else odd.fill_null(False)
+    rows = rows.select(name=rows[column].fill_null(""), strange=strange.cast("int64"))
+    names = rows.group_by("name").agg(strange=rows.strange.sum(), rows=rows.count())
+    leading = names.order_by([names.strange.desc(), names.rows.desc(), names.name.asc()])
+    return [row["name"] for row in evidence.engine.rows(leading.limit(most))]
 
 
 def or_others(value: ir.StringValue, names: list[str]) -> ir.StringValue:

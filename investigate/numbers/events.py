@@ -7,11 +7,14 @@ from typing import Any
 import ibis
 import ibis.expr.types as ir
 
+from investigate.analysis import retries
 from investigate.analysis.duplicates import duplicates
 from investigate.evidence import Evidence
 from investigate.numbers.bins import bin_seconds, binned, listed, or_others, top_names
 
 MOST_SOURCES = 12
+MOST_RETRIERS = 7
+MOST_ATTEMPTS = 20
 
 
 def duplicates_over_time(evidence: Evidence) -> list[dict[str, Any]]:
@@ -32,6 +35,28 @@ def duplicates_by_cause(evidence: Evidence) -> list[dict[str, Any]]:
     names = top_names(evidence, rows, "source", MOST_SOURCES)
     counted = rows.group_by("made_by", source=or_others(rows.source, names))
     return listed(evidence, counted.agg(duplicates=rows.count()).order_by("source", "made_by"))
+
+
+def retry_gaps(evidence: Evidence) -> list[dict[str, Any]]:
+    """Return how long clients waited before each further attempt, for the sources that retried
+    most: source, attempt (2 for the first retry), median_gap_s, shortest_gap_s, longest_gap_s,
+    sequences, pattern, of_sources (how many sources retried)."""
+    found = retries.patterns(evidence)
+    found = found.mutate(of_sources=found.count().over())
+    leading = found.order_by([found.attempts.desc(), "group"]).limit(MOST_RETRIERS)
+    known = evidence.in_scope(retries.sequences(evidence))
+    gaps = retries.attempts(evidence).semi_join(known, "event_id")
+    gaps = gaps.filter(gaps.in_sequence, gaps.ordinal.between(1, MOST_ATTEMPTS))
+    gaps = gaps.inner_join(leading.select("group", "pattern", "of_sources"), "group")
+    waits = gaps.group_by(
+        source="group", attempt=gaps.ordinal + 1, pattern="pattern", of_sources="of_sources"
+    ).agg(
+        median_gap_s=gaps.gap_s.median().round(3),
+        shortest_gap_s=gaps.gap_s.min().round(3),
+        longest_gap_s=gaps.gap_s.max().round(3),
+        sequences=gaps.count(),
+    )
+    return listed(evidence, waits.order_by("source", "attempt"))
 
 
 def _refused(evidence: Evidence) -> ir.Table:

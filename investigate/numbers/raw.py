@@ -12,21 +12,35 @@ from investigate.analysis.gaps import silences as all_silences
 from investigate.analysis.objects import readable_objects
 from investigate.engine import seconds_between
 from investigate.evidence import Evidence
-from investigate.numbers.bins import bin_seconds, binned, listed, or_others, rows_of, top_names
+from investigate.numbers.bins import (
+    MOST_NAMES,
+    bin_seconds,
+    binned,
+    listed,
+    or_others,
+    rows_of,
+    top_names,
+)
 
 MOST_MARKED = 400
+MOST_QUIET = 4
 
 
 def events_over_time(evidence: Evidence) -> list[dict[str, Any]]:
     """Return how many raw objects each source has per bin of event time: time, source, events,
-    seconds (the length of a bin). The sources with the most events by name, the rest together."""
+    seconds (the length of a bin), of_sources (how many sources there are). By name the sources that
+    fell silent and those with the most events, the rest together."""
     rows = _dated(evidence)
     seconds = bin_seconds(evidence.window)
-    names = top_names(evidence, rows, "source")
+    quiet = {gap["source"] for gap in silences(evidence)[:MOST_QUIET]}
+    most = MOST_NAMES + len(quiet)
+    names = top_names(evidence, rows, "source", most, odd=rows.source.isin(quiet))
     counted = rows.group_by(
         time=binned(rows.event_time_utc, seconds), source=or_others(rows.source, names)
     ).agg(events=rows.count(), seconds=ibis.literal(seconds))
-    return listed(evidence, counted.order_by("time", "source"), "time")
+    known = evidence.engine.scalar(rows.source.fill_null("").nunique())
+    counted = counted.mutate(of_sources=ibis.literal(known)).order_by("time", "source")
+    return listed(evidence, counted, "time")
 
 
 def silences(evidence: Evidence) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ from investigate.numbers.bins import bin_seconds, binned, listed, or_others, top
 
 MOST_ENTITIES = 8
 MOST_EDGES = 300
-MOST_REPLAYS = 40
+MOST_REPLAYS = 15
 EDGE_SECONDS = 2
 
 
@@ -23,7 +23,8 @@ def replay_plan(evidence: Evidence) -> list[dict[str, Any]]:
     default limit: entity, reason, time (the bin of event time), events, seconds (of a bin)."""
     rows = replays.planned(evidence, evidence.thresholds.replay_limit)
     rows = rows.filter(rows.event_time_utc.notnull()).mutate(entity=_entity(rows))
-    names = top_names(evidence, rows, "entity", MOST_ENTITIES)
+    odd = rows.reason != replays.IN_WINDOW
+    names = top_names(evidence, rows, "entity", MOST_ENTITIES, odd=odd)
     seconds = bin_seconds(evidence.window)
     counted = rows.group_by(
         "reason",
@@ -36,25 +37,33 @@ def replay_plan(evidence: Evidence) -> list[dict[str, Any]]:
 def replay_edges(evidence: Evidence) -> list[dict[str, Any]]:
     """Return the rows whose time is within two seconds of the start or the end of the window: edge,
     offset_ms, entity, event_id, event_time, by_time and by_text (whether each comparison takes it
-    in), of (how many there are in all)."""
+    in), of and of_odd (how many there are, and how many on which the two disagree)."""
     edges = [_near(evidence, edge) for edge in ("start", "end")]
     rows = ibis.union(*edges)
-    rows = rows.mutate(of=rows.count().over())
-    nearest = rows.order_by([rows.offset_ms.abs(), "edge", "entity", "event_id"])
+    odd = rows.by_time != rows.by_text
+    rows = rows.mutate(odd=odd, of=rows.count().over(), of_odd=odd.sum().over())
+    nearest = rows.order_by([rows.odd.desc(), rows.offset_ms.abs(), "edge", "entity", "event_id"])
+    nearest = nearest.drop("odd")
     return listed(evidence, nearest, most=MOST_EDGES)
 
 
 def replays_logged(evidence: Evidence) -> list[dict[str, Any]]:
-    """Return the replays that left a log line: logged, entity, start, end, rows_there (rows of its
-    window when it ran), scanned, sent, of (how many replays there are in all)."""
+    """Return the replays that left a log line, those that left out most first: logged, entity,
+    start, end, rows_there (rows of its window when it ran), scanned, sent, of and of_short (how
+    many replays there are, and how many scanned less than was there)."""
     rows = replays.outcomes(evidence)
     if evidence.entities:
         rows = rows.filter(rows.entity_id.isin(evidence.entities))
+    short = (rows.scanned < rows.rows_there).fill_null(False)
     rows = rows.select(
-        "start", "end", "rows_there", "scanned", "sent",
-        logged="logged_utc", entity="entity_id", of=rows.count().over(),
+        "start", "end", "rows_there", "scanned", "sent", logged="logged_utc", entity="entity_id",
+        of=rows.count().over(), of_short=short.sum().over(),
     )  # fmt: skip
-    return listed(evidence, rows.order_by("logged", "entity"), "logged", most=MOST_REPLAYS)
+    left_out = (rows.rows_there - rows.sent).fill_null(0)
+    rows = rows.order_by(
+        [(rows.rows_there - rows.scanned).desc(), left_out.desc(), "logged", "entity"]
+    )
+    return listed(evidence, rows, "logged", most=MOST_REPLAYS)
 
 
 def _near(evidence: Evidence, edge: str) -> ir.Table:

@@ -25,8 +25,8 @@ def queue_levels(evidence: Evidence) -> list[dict[str, Any]]:
 
 def message_ages(evidence: Evidence) -> list[dict[str, Any]]:
     """Return how many sampled messages had waited how long when the case was captured: age_s (the
-    start of a bin), well_formed, messages, seconds (the length of a bin), retention_s (the shortest
-    of the replay queues; none if unknown), expiring_s (the threshold)."""
+    start of a bin), well_formed, messages, seconds (the length of a bin), oldest_s, retention_s
+    (the shortest of the replay queues; none if unknown), expiring_s (the threshold)."""
     rows = evidence["messages"]
     ages = seconds_between(rows.sent_utc, timestamp(evidence.case.captured_at))
     rows = rows.filter(rows.sent_utc.notnull()).mutate(age=ages.cast("int64"))
@@ -39,6 +39,7 @@ def message_ages(evidence: Evidence) -> list[dict[str, Any]]:
     ).agg(messages=rows.count())
     limits = {
         "seconds": seconds,
+        "oldest_s": oldest,
         "retention_s": _retention(evidence),
         "expiring_s": evidence.thresholds.expiring_seconds,
     }
