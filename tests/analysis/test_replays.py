@@ -93,9 +93,9 @@ def test_the_window_is_compared_as_text(tmp_path: Path) -> None:
 
 
 def test_rows_that_arrived_after_the_replay_are_not_its(tmp_path: Path) -> None:
-    late = B.but(lag=timedelta(hours=40))
-    case = a_case(tmp_path, rows_of(A, late), log_lines=[replayed(1, 1)])
-    assert sent_by(case) == [A.id]
+    late = A.but(lag=timedelta(hours=40))
+    case = a_case(tmp_path, rows_of(late, B), log_lines=[replayed(1, 1)])
+    assert sent_by(case) == [B.id]
 
 
 def test_a_row_overwritten_after_the_replay_was_in_it(tmp_path: Path) -> None:
