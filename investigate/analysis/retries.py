@@ -2,7 +2,8 @@
 
 A sequence is an event's first logged attempt and every later one, each at most
 `client_retry_seconds` after the one before. What comes after a longer silence is not a retry but
-somebody sending old events again (a replay upstream, a late repeat), and is left out.
+somebody sending old events again (a replay upstream, a late repeat), and is left out. So is an id
+that stands for several payloads: an idempotency key used again is not a retry.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ import ibis
 import ibis.expr.types as ir
 
 from investigate.analysis import logs
+from investigate.analysis.arrivals import raw_id
 from investigate.analysis.identities import identities
 from investigate.analysis.retry_patterns import classify
-from investigate.engine import seconds_between
+from investigate.engine import literal_rows, seconds_between
 from investigate.evidence import Evidence
 
 CHANNEL = "client"
@@ -37,7 +39,7 @@ def sequences(evidence: Evidence) -> ir.Table:
     """Return every sequence of two attempts or more: group, event_id, entity_id, event_time_utc,
     attempts, requests, first_utc, last_utc, longest_gap_s."""
     rows = attempts(evidence)
-    rows = rows.filter(rows.in_sequence)
+    rows = rows.filter(rows.in_sequence).anti_join(_reused(evidence), "event_id")
     found = rows.group_by("group", "event_id", "entity_id", "event_time_utc").agg(
         attempts=rows.count(),
         requests=rows.request_id.nunique(),
@@ -76,6 +78,19 @@ def document_rows(evidence: Evidence) -> list[dict[str, Any]]:
     )
     listed = evidence.engine.rows(rows.order_by("group"))
     return [{**row, "median_gap_s": round(row["median_gap_s"], 3)} for row in listed]
+
+
+def _reused(evidence: Evidence) -> ir.Table:
+    """The ids (event_id) that raw and events together know with more than one payload."""
+    known = [literal_rows([], {"event_id": "string", "payload_sha": "string"})]
+    if evidence.has("raw"):
+        raw = evidence["raw"]
+        known.append(raw.select("payload_sha", event_id=raw_id(raw)))
+    if evidence.has("events"):
+        known.append(evidence["events"].select("payload_sha", "event_id"))
+    rows = ibis.union(*known) if len(known) > 1 else known[0]
+    counts = rows.group_by("event_id").agg(payloads=rows.payload_sha.nunique())
+    return counts.filter(counts.payloads > 1).select("event_id")
 
 
 def _attempts(evidence: Evidence) -> ir.Table:

@@ -19,6 +19,8 @@ FIXED_RANGE = 1.5  # longest over shortest gap of the schedule
 PLATEAU = 0.10  # a gap this near to the last one is on the plateau
 DOUBLINGS = (0.5, 2.0)  # log2 of the growth per attempt that counts as exponential
 RATIO_SPREAD = 0.15  # median deviation of log2 ratios without jitter
+JITTER = 0.10  # median relative deviation from the schedule without jitter, ...
+SCHEDULED = 3  # ... which so many sequences make known: clocks of seconds blur short gaps only
 GROWTH = 0.35  # Theil-Sen slope of log2(gap) per attempt, with jitter
 TAU = 0.2
 
@@ -35,14 +37,14 @@ def classify(gaps: ir.Table) -> ir.Table:
 
     `gaps` has group, sequence, ordinal (1 for the gap before the second attempt) and gap_s.
     Figures: telling_sequences and telling_gaps (those of sequences with two gaps or more), reached
-    (gaps that a quarter of them have), spread, ratio, ratio_spread, growth, tau, plateau_s.
+    (gaps that a quarter of them have), spread, ratio, ratio_spread, jitter, growth, tau, plateau_s.
     """
     telling = _telling(gaps)
     rows = gaps.select("group").distinct()
     schedule = _schedule(telling)
     for part in (
         _amounts(telling), _spread(telling, "gap_s", "typical_s", "deviation_s"),
-        _shape(schedule), _ratios(telling, schedule), _growth(telling),
+        _shape(schedule), _ratios(telling, schedule), _jitter(telling, schedule), _growth(telling),
     ):  # fmt: skip
         rows = rows.left_join(part, "group").drop("group_right")
     rows = rows.mutate(
@@ -122,6 +124,14 @@ def _ratios(telling: ir.Table, schedule: ir.Table) -> ir.Table:
     return rows.drop("group_right")
 
 
+def _jitter(telling: ir.Table, schedule: ir.Table) -> ir.Table:
+    """The median relative distance of gaps from the schedule of their group."""
+    typical = schedule.select("group", "ordinal", "typical")
+    rows = telling.inner_join(typical, ["group", "ordinal"])
+    distance = (rows.gap_s / rows.typical - 1).abs()
+    return rows.group_by("group").agg(jitter=distance.median())
+
+
 def _growth(telling: ir.Table) -> ir.Table:
     """Theil-Sen slope and Kendall's tau over all pairs of gaps of one sequence."""
     earlier = telling.select(*GAP, "ordinal", "doublings")
@@ -139,12 +149,17 @@ def _growth(telling: ir.Table) -> ir.Table:
 def _pattern(rows: ir.Table) -> ir.StringValue:
     """The first that holds; what needs more evidence than there is, is not claimed."""
     fixed = (rows.spread < FIXED_SPREAD) & (rows.range < FIXED_RANGE)
+    scheduled = (rows.telling_sequences >= SCHEDULED) & (rows.jitter < JITTER)
     capped = (
-        (rows["head"] >= 2) & (rows.plateau >= 2) & (rows.reached >= 5)
+        (rows["head"] >= 2)
+        & (rows.plateau >= 2)
+        & (rows.reached >= 5)
         & (rows.head_ends < rows.plateau_starts)
-        & rows.head_ratio.between(*DOUBLINGS) & (rows.head_ratio_spread < RATIO_SPREAD)
-    )  # fmt: skip
-    doubling = rows.ratio.between(*DOUBLINGS) & (rows.ratio_spread < RATIO_SPREAD)
+        & rows.head_ratio.between(*DOUBLINGS)
+        & ((rows.head_ratio_spread < RATIO_SPREAD) | scheduled)
+    )
+    steady = (rows.ratio_spread < RATIO_SPREAD) | scheduled
+    doubling = rows.ratio.between(*DOUBLINGS) & steady
     growing = (rows.growth >= GROWTH) & (rows.tau > TAU)
     return ibis.cases(
         ((rows.reached >= 2) & fixed.fill_null(False), "fixed"),

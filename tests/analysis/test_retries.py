@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -25,6 +26,7 @@ from tests.builders import (
     evidence_of,
     invocation_row,
     log_line,
+    raw_row,
 )
 
 GAP_COLUMNS = {
@@ -132,6 +134,23 @@ def test_simulated_clients_are_told_apart(rule):
     assert found.count(expected) >= SIMULATED - 1, sorted(set(found))
 
 
+@pytest.mark.parametrize("rule", ["doubling", "capped", "full jitter", "uniform"])
+def test_clocks_of_whole_seconds_blur_no_pooled_rule(rule):
+    expected, gaps = RULES[rule]
+    rng = Random(f"{rule} by the second")  # noqa: S311 - a simulation
+
+    def by_the_second(exact: Gaps) -> Gaps:
+        moments = [sum(exact[:n], rng.random()) // 1 for n in range(len(exact) + 1)]
+        return [later - moment for moment, later in pairwise(moments)]
+
+    groups = {
+        f"client {number}": [by_the_second(gaps(rng)) for _ in range(8)]
+        for number in range(SIMULATED)
+    }
+    found = [row["pattern"] for row in classified(groups).values()]
+    assert found.count(expected) >= SIMULATED - 2, {kind: found.count(kind) for kind in found}
+
+
 @pytest.mark.parametrize(
     ("rule", "least"),
     [("constant", 0.99), ("doubling", 0.99), ("capped", 0.95), ("uniform", 0.9),
@@ -206,6 +225,12 @@ def test_what_comes_after_a_long_silence_is_not_a_retry(tmp_path):
     evidence = a_case(tmp_path, *tried(A, 4, 901, 4, 4))
     (row,) = document_rows(evidence)
     assert (row["sequences"], row["attempts"], row["pattern"]) == (1, 2, "insufficient")
+
+
+def test_an_id_used_again_for_other_data_is_not_a_retry(tmp_path):
+    stored, refused = raw_row(A), event_row(A, payload_sha="e" * 64, status="DUPLICATE")
+    evidence = a_case(tmp_path, *tried(A, 4, 4), raw=[stored], events=[refused])
+    assert document_rows(evidence) == []
 
 
 def test_a_replay_upstream_is_not_a_retry(tmp_path):
