@@ -14,6 +14,7 @@ from investigate.model import Finding, Outcome, Step, isoformat, verdict
 
 LONGEST_CELL = 200  # a raw object's key fits
 NOTHING = "–"
+OTHERS = "(all others)"  # stands for every name that a figure has no place for
 
 # Each verdict has a word, a mark and a colour, so that none is told by colour alone. The colours
 # stay apart for colour-blind eyes (Okabe and Ito).
