@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from investigate.analysis import aggregates
+from investigate.analysis import aggregates, retries
 from investigate.checks import answer, book
 from investigate.errors import EngineError, NotEvaluable, UsageError
 from investigate.evidence import Evidence
@@ -30,15 +30,20 @@ class Examination:
 def examine(evidence: Evidence, steps: Sequence[Step] = tuple(Step)) -> Examination:
     """Return everything there is to say about these steps of a case, computed once."""
     findings = run_checks(evidence, steps)
-    days = _aggregate_rows(evidence) if Step.AGGREGATES in steps else []
-    return Examination(tuple(findings), document(evidence, findings, aggregates=days, retries=[]))
+    parts = {
+        "aggregates": _rows(aggregates.document_rows, evidence, asked=Step.AGGREGATES in steps),
+        "retries": _rows(retries.document_rows, evidence, asked=Step.RETRIES in steps),
+    }
+    return Examination(tuple(findings), document(evidence, findings, **parts))
 
 
-def _aggregate_rows(evidence: Evidence) -> list[dict[str, Any]]:
+def _rows(
+    read: Callable[[Evidence], list[dict[str, Any]]], evidence: Evidence, *, asked: bool
+) -> list[dict[str, Any]]:
     try:
-        return aggregates.document_rows(evidence)
+        return read(evidence) if asked else []
     except (EngineError, NotEvaluable):
-        # The checks of the aggregates read the same tables and say why there is no answer.
+        # The checks read the same tables, and say why there is no answer.
         return []
 
 
