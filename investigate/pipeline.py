@@ -170,13 +170,11 @@ def aggregate_sk(day: str, version: int) -> str:
     return f"DAY#{day}#VER#{version}"
 
 
+# What stands around the id and the hash of one input in the canonical JSON that is hashed.
 INPUT_PREFIX, INPUT_MIDDLE, INPUT_SUFFIX = '{"event_id":"', '","payload_sha":"', '"}'
 
 
 def inputs_hash(inputs: Iterable[tuple[str, str, str]]) -> str:
     """Return the hash of an aggregate's inputs: (event_time text, event_id, payload_sha)."""
-    listed = ",".join(
-        f"{INPUT_PREFIX}{event_id}{INPUT_MIDDLE}{sha}{INPUT_SUFFIX}"
-        for _, event_id, sha in sorted(inputs)
-    )
-    return sha256(f"[{listed}]")
+    listed = [{"event_id": event_id, "payload_sha": sha} for _, event_id, sha in sorted(inputs)]
+    return sha256(canonical_json(listed))
