@@ -19,15 +19,30 @@ from investigate.errors import AccessError
 LARGEST_BODY = 32 * 1024 * 1024
 
 
+class Patience:
+    """How often an endpoint may not answer before the remaining objects are not asked for."""
+
+    def __init__(self, left: int = WORKERS) -> None:
+        self._left = left
+
+    def spend(self, error: AccessError) -> None:
+        """Take note of an unread object; raise its error if all others will fail too."""
+        if error.kind == "unreachable":
+            self._left -= 1
+        if error.kind in ("expired", "credentials") or self._left < 0:
+            raise error
+
+
 def read(source: Source) -> list[Captured]:
     """Return the table `raw`; an object that cannot be read is a row that says so."""
     if not source.names.raw_bucket:
         return [Captured("raw", not_configured("raw bucket"))]
     versions, note = _keeps_versions(source)
     listed = _versions(source) if versions else _objects(source)
+    patience = Patience()
     with ThreadPoolExecutor(WORKERS) as pool:
         # `map` keeps the order of the list, whichever object arrives first.
-        rows = list(pool.map(lambda entry: _row(source, entry), listed))
+        rows = list(pool.map(lambda entry: _row(source, entry, patience), listed))
     return [Captured("raw", _coverage(rows, note), rows)]
 
 
@@ -98,7 +113,7 @@ def _listed(source: Source, entry: Mapping[str, Any]) -> Row:
     }
 
 
-def _row(source: Source, listed: Row) -> Row:
+def _row(source: Source, listed: Row, patience: Patience) -> Row:
     if listed["size"] > LARGEST_BODY:
         return {**listed, "readable": False, "error": f"failed ({listed['size']} bytes)"}
     version = {"VersionId": listed["version_id"]} if "version_id" in listed else {}
@@ -107,6 +122,7 @@ def _row(source: Source, listed: Row) -> Row:
             Bucket=source.names.raw_bucket, Key=listed["s3_key"], **version
         )
     except AccessError as error:
+        patience.spend(error)
         return {**listed, "readable": False, "error": _unread(error)}
     return {
         **listed,

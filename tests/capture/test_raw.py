@@ -52,7 +52,7 @@ def test_the_rows_come_in_the_order_of_the_list_whichever_was_read_first(world):
 
 
 def test_more_objects_than_a_page_holds_are_all_listed(world, monkeypatch):
-    monkeypatch.setattr(raw, "_row", lambda source, listed: {**listed, "readable": True})
+    monkeypatch.setattr(raw, "_row", lambda source, listed, patience: {**listed, "readable": True})
     for number in range(1005):
         world.put_object(f"raw/{number:04d}", b"{")
     assert len(rows_of(read(source_of(world)))) == 1005
@@ -111,6 +111,25 @@ def test_an_object_that_cannot_be_read_is_a_row_and_the_coverage_counts_it(
     assert (row["readable"], row["error"]) == (False, error)
     word = error.split(" ")[0]
     assert coverage(captured) == (status, f"of 5 objects could not be read: 1 {word}")
+
+
+@pytest.mark.parametrize("code", ["ExpiredToken", "InvalidAccessKeyId"])
+def test_credentials_that_stop_working_end_the_reading_of_the_table(world, code):
+    store(world, *EVENTS)
+    source = source_of(world)
+    refuse(source.connection, "s3", "GetObject", code)
+    with pytest.raises(AccessError):
+        raw.read(source)
+
+
+def test_a_silent_endpoint_is_asked_only_so_often():
+    patience = raw.Patience(2)
+    silent = AccessError("s3:GetObject: timed out", kind="unreachable", code="ReadTimeoutError")
+    patience.spend(silent)
+    patience.spend(AccessError("s3:GetObject: no", kind="denied", code="AccessDenied"))
+    patience.spend(silent)
+    with pytest.raises(AccessError):
+        patience.spend(silent)
 
 
 def test_an_object_far_larger_than_ingest_can_write_is_not_loaded(world, monkeypatch):
