@@ -18,6 +18,7 @@ from investigate.analysis.objects import (
     unseen,
 )
 from investigate.checks.registry import Partly, check
+from investigate.engine import milliseconds_since_1970
 from investigate.evidence import Evidence, timestamp
 from investigate.model import Severity
 
@@ -147,9 +148,7 @@ def expired_block(evidence: Evidence) -> ir.Table:
     refused = events.filter(events.status == pipeline.DUPLICATE)
     gate = evidence["dedupe"].select("ttl_epoch", "first_seen_utc", gate_id="event_id")
     rows = refused.join(gate, [("event_id", "gate_id")])
-    second = rows.ingest_time_utc.epoch_seconds()
-    into_it = rows.ingest_time_utc.microsecond() > 0
-    late = (second > rows.ttl_epoch) | ((second == rows.ttl_epoch) & into_it)
+    late = milliseconds_since_1970(rows.ingest_time_utc) > rows.ttl_epoch * 1000
     return rows.filter(late.fill_null(False)).select(
         "sk", "event_time_utc", "ingest_time_utc", "ttl_epoch", "first_seen_utc", "entity_id",
         key="event_id",

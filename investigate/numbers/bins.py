@@ -10,6 +10,7 @@ import ibis.expr.types as ir
 
 from investigate.checks import book, offending_rows
 from investigate.display import OTHERS
+from investigate.engine import seconds_since_1970
 from investigate.evidence import Evidence
 from investigate.model import Window
 
@@ -32,7 +33,7 @@ def bin_seconds(window: Window, most: int = MOST_BINS) -> int:
 
 def binned(moment: ir.TimestampValue, seconds: int) -> ir.IntegerValue:
     """Return the start of the bin a time falls into, in seconds since 1970."""
-    epoch = moment.epoch_seconds().cast("int64")
+    epoch = seconds_since_1970(moment)
     return epoch - epoch % seconds
 
 

@@ -9,6 +9,7 @@ import ibis.expr.types as ir
 
 from investigate import pipeline
 from investigate.analysis import replays
+from investigate.engine import milliseconds_since_1970
 from investigate.evidence import Evidence, timestamp
 from investigate.numbers.bins import bin_seconds, binned, listed, or_others, top_names
 
@@ -78,14 +79,10 @@ def _near(evidence: Evidence, edge: str) -> ir.Table:
     return rows.select(
         "event_id", "event_time", "entity",
         edge=ibis.literal(edge),
-        offset_ms=_milliseconds(rows.event_time_utc) - _milliseconds(bound),
+        offset_ms=milliseconds_since_1970(rows.event_time_utc) - milliseconds_since_1970(bound),
         by_time=replays.in_time_window(rows.event_time_utc, start, end),
         by_text=replays.in_text_window(rows.sk, *(ibis.literal(text) for text in texts)),
     )  # fmt: skip
-
-
-def _milliseconds(moment: ir.TimestampValue) -> ir.IntegerValue:
-    return moment.epoch_seconds().cast("int64") * 1000 + moment.millisecond().cast("int64")
 
 
 def _entity(rows: ir.Table) -> ir.StringValue:

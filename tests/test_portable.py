@@ -1,0 +1,80 @@
+"""Every question that a check asks can be asked of Spark too, with functions that Spark has."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import ibis.expr.types as ir
+import pytest
+
+from investigate.checks import book, offending_rows
+from investigate.engine import Engine
+from investigate.errors import NotEvaluable
+from investigate.evidence import Evidence
+from tests.builders import evidence_of
+from tests.complete import troubled
+from tests.spark import spark_sql
+
+# Functions of Spark SQL 3.5 that the questions may use. Add one only after looking it up in
+# https://spark.apache.org/docs/latest/api/sql/: what is not there needs a Python function.
+SPARK_FUNCTIONS = {
+    "ARRAY_SORT", "BOOL_OR", "CAST", "COALESCE", "COLLECT_LIST", "CONCAT", "CONCAT_WS", "COUNT",
+    "DATEDIFF", "DATE_FORMAT", "ELEMENT_AT", "ENDSWITH", "EXPLODE", "GREATEST", "IF", "ISNAN",
+    "LAG", "LEAD", "LENGTH", "MAX", "MIN", "NULLIF", "PERCENTILE", "POSEXPLODE", "REGEXP_EXTRACT",
+    "REPLACE", "ROW_NUMBER", "SHA2", "SIZE", "STRUCT", "SUBSTRING", "SUM", "TRANSFORM", "TRY_CAST",
+}  # fmt: skip
+
+
+class Bilingual(Engine):
+    """Answers with DuckDB, after writing down what Spark would be asked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written: list[str] = []
+
+    def _write(self, table: ir.Table) -> None:
+        self.written.append(spark_sql(table))
+
+    def view(self, table: ir.Table, name: str) -> ir.Table:
+        self._write(table)
+        return super().view(table, name)
+
+    def materialise(self, table: ir.Table) -> ir.Table:
+        self._write(table)
+        return super().materialise(table)
+
+    def rows(self, table: ir.Table) -> list[dict[str, Any]]:
+        self._write(table)
+        return super().rows(table)
+
+    def scalar(self, value: ir.Scalar) -> Any:
+        self._write(value.as_table())
+        return super().scalar(value)
+
+
+@pytest.fixture(scope="module")
+def case(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return evidence_of(tmp_path_factory.mktemp("portable"), **troubled()).case
+
+
+def functions_in(sql: str) -> set[str]:
+    without_texts = re.sub(r"'(?:[^'\\]|\\.|'')*'", "''", sql)
+    return set(re.findall(r"\b([A-Z][A-Z0-9_]*)\(", without_texts))
+
+
+@pytest.mark.parametrize("check", list(book), ids=lambda check: check.code)
+def test_every_question_can_be_asked_of_spark(case, check):
+    engine = Bilingual()
+    evidence = Evidence(case, engine=engine)
+    try:
+        engine.written.append(spark_sql(offending_rows(check, evidence).rows))
+    except NotEvaluable as unknown:
+        pytest.fail(f"the complete case cannot answer {check.code}: {unknown}")
+    used = set().union(*(functions_in(sql) for sql in engine.written))
+    assert used - SPARK_FUNCTIONS == set()
+
+
+def test_a_function_that_spark_lacks_is_noticed():
+    assert functions_in("SELECT UNWRAP_JSON_STR(`a`), 'NOT_ME('") == {"UNWRAP_JSON_STR"}
