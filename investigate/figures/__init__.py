@@ -2,7 +2,7 @@
 
 from investigate.figures.aggregates import aggregate_versions, day_coverage, day_verdicts
 from investigate.figures.events import duplicates_by_cause, duplicates_over_time, retry_gaps
-from investigate.figures.overview import checks_by_step
+from investigate.figures.overview import checks_by_step, event_flow
 from investigate.figures.processor import invocations_over_time, records_over_time
 from investigate.figures.raw import events_over_time, lag_over_time
 from investigate.figures.replay import replay_edges, replay_plan, replays_logged
@@ -11,7 +11,7 @@ from investigate.figures.style import Drawing, template
 
 __all__ = [
     "Drawing", "aggregate_versions", "checks_by_step", "day_coverage", "day_verdicts",
-    "duplicates_by_cause", "duplicates_over_time", "events_over_time", "invocations_over_time",
-    "lag_over_time", "message_ages", "queue_levels", "receive_counts", "records_over_time",
-    "replay_edges", "replay_plan", "replays_logged", "retry_gaps", "template",
+    "duplicates_by_cause", "duplicates_over_time", "event_flow", "events_over_time",
+    "invocations_over_time", "lag_over_time", "message_ages", "queue_levels", "receive_counts",
+    "records_over_time", "replay_edges", "replay_plan", "replays_logged", "retry_gaps", "template",
 ]  # fmt: skip

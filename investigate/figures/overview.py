@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import plotly.graph_objects as go
 
 from investigate.display import COLOURS, MARKS, Numbers, Row, ink
 from investigate.figures.style import (
+    BAD,
+    CALM,
+    MUTED,
+    WARN,
     Drawing,
     axis,
     blank,
     column,
     drawing,
+    fill,
     height_for,
     names_axis,
     parted,
@@ -20,7 +26,76 @@ from investigate.figures.style import (
 )
 
 WORDS = ("escalate", "dangerous", "suspect", "expected", "error", "not-evaluated", "passed")
+DROPS = {"dropped": "not here", "waiting": "waiting", "unknown": "unknown", "joined": "joined here"}
 FAULTS = ("escalate", "dangerous", "suspect")
+
+
+STATIONS = {
+    "known": "known to any store",
+    "readable": "raw object readable",
+    "refs": "row that leads to it",
+    "sent": "sent for processing",
+    "processed": "processed",
+    "aggregated": "in an aggregate version",
+}
+# What became of the events of a station that are not at the next: words and colour.
+BRANCHES = {
+    "reached": ("came this far", CALM),
+    "dropped": ("did not come this far", BAD),
+    "waiting": ("waiting in the queue", WARN),
+    "unknown": ("unknown: evidence is missing", MUTED),
+}
+
+
+def event_flow(flow: Numbers) -> Drawing:
+    """One bar per station of the golden path: how many events came, and what became of the rest."""
+    title = "Where events drop out"
+    if not flow.rows or not flow.rows[0]["reached"]:
+        return blank(title, flow.unknown or "No settled event in scope.")
+    rows = flow.rows
+    stations = [STATIONS[row["stage"]] for row in rows]
+    worst = max(rows[1:], key=lambda row: row["dropped"])
+    lost = f"most drop out before “{STATIONS[worst['stage']]}” ({worst['dropped']:,})"
+    return drawing(
+        [_branch(rows, name, place) for place, name in enumerate(BRANCHES)],
+        f"{rows[-1]['reached']:,} of {plural(rows[0]['reached'], 'event')} are in an aggregate "
+        f"version; {lost if worst['dropped'] else 'none is known to drop out'}",
+        sentence=" ".join(f"{STATIONS[row['stage']]}: {row['reached']:,}." for row in rows),
+        height=height_for(stations, 34),
+        barmode="stack",
+        annotations=[_rest(row, place) for place, row in enumerate(rows) if _told(row)],
+        xaxis=axis("events", rangemode="tozero"),
+        yaxis=names_axis(stations),
+    )
+
+
+def _branch(rows: Sequence[Row], name: str, place: int) -> go.Bar:
+    words, colour = BRANCHES[name]
+    return go.Bar(
+        x=column(rows, name),
+        y=list(range(len(rows))),
+        orientation="h",
+        name=words,
+        text=[f"{row[name]:,}" if name == "reached" else "" for row in rows],
+        textposition="inside",
+        insidetextanchor="middle",
+        insidetextfont={"color": "#ffffff"},
+        marker=fill(colour, place),
+        hovertemplate="%{x} events<extra>" + words + "</extra>",
+    )
+
+
+def _told(row: Row) -> str:
+    """What became of those that are not here, in words: a bar of three events is a hairline."""
+    parts = [f"{row[name]:,} {word}" for name, word in DROPS.items() if row[name]]
+    return ", ".join(parts)
+
+
+def _rest(row: Row, place: int) -> dict[str, Any]:
+    return {
+        "x": sum(row[name] for name in BRANCHES), "y": place, "text": f" {_told(row)}",
+        "showarrow": False, "xanchor": "left", "font": {"size": 12},
+    }  # fmt: skip
 
 
 def checks_by_step(verdicts: Numbers) -> Drawing:
