@@ -25,7 +25,7 @@ def text_in(json: ir.StringValue, name: str) -> ir.StringValue:
 
 def whole_in(json: ir.StringValue, name: str) -> ir.IntegerValue:
     """Return the whole number under a name of flat JSON; null if it is absent."""
-    return json.re_extract(f'"{name}" *: *(-?[0-9]+)', 1).nullif("").cast("int64")
+    return json.re_extract(f'"{name}" *: *(-?[0-9]+)', 1).nullif("").try_cast("int64")
 
 
 def moment_of(text: ir.StringValue) -> ir.TimestampValue:
