@@ -18,7 +18,7 @@ from investigate.report.execute import Executed, execute_all
 from investigate.report.folder import published
 from investigate.report.notebooks import default_folder, sources
 from investigate.report.site import PLOTLY, Page, Site, pages_of
-from investigate.report.tidy import tidied, without_paths, written
+from investigate.report.tidy import failure_of, tidied, written
 
 FINDINGS = "findings.json"
 
@@ -79,10 +79,7 @@ def _again(evidence: Evidence) -> str:
 
 
 def _pages(executed: Sequence[Executed], examination: Examination) -> list[Page]:
-    notebooks = [
-        (done.name, tidied(done), without_paths(done.failure) if done.failure else None)
-        for done in executed
-    ]
+    notebooks = [(done.name, tidied(done), failure_of(done)) for done in executed]
     return pages_of(examination.document, notebooks)
 
 

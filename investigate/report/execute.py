@@ -38,6 +38,7 @@ class Executed:
     """A notebook after its run; `failure` says why it did not come to its end, or is None."""
 
     name: str
+    folder: Path
     notebook: NotebookNode
     failure: str | None
 
@@ -90,7 +91,7 @@ def execute(
     if problem.startswith("the kernel did not start"):
         problem = _attempt(copy, output, parameters, cell_seconds)
     notebook = nbformat.read(output if output.exists() else copy, as_version=4)
-    return Executed(source.stem, notebook, problem or _unfinished(notebook))
+    return Executed(source.stem, folder, notebook, problem or _unfinished(notebook))
 
 
 def _attempt(source: Path, output: Path, parameters: Mapping[str, str], seconds: int) -> str:

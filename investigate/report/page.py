@@ -12,7 +12,6 @@ from markupsafe import Markup
 from nbconvert.filters import Highlight2HTML, markdown2html
 from nbformat import NotebookNode
 
-from investigate.display import visible
 from investigate.investigation import RESULT_MIME
 from investigate.report.tidy import FAILURE_CELL, PLOTLY
 
@@ -84,10 +83,10 @@ def _cell(cell: NotebookNode) -> Cell:
 def _pieces(cell: NotebookNode) -> Iterator[Piece]:
     for output in cell.outputs:
         if output.output_type == "stream":
-            yield Piece("messages" if output.name == "stderr" else "text", visible(output.text))
+            yield Piece("messages" if output.name == "stderr" else "text", output.text)
         elif output.output_type == "error":
             told = f"{output.ename}: {output.evalue}"
-            yield Piece("error", visible("\n".join(output.traceback)), visible(told))
+            yield Piece("error", "\n".join(output.traceback), told)
         else:
             yield from _data(output.data)
 
@@ -102,10 +101,10 @@ def _data(data: Mapping[str, Any]) -> Iterator[Piece]:
         # Written by investigate.display, which escapes; the page's policy runs no script in it.
         yield Piece("html", Markup(data[HTML]))  # noqa: S704
     elif mime == PLAIN:
-        yield Piece("text", visible(data[PLAIN]))
+        yield Piece("text", data[PLAIN])
 
 
 def _figure(figure: Mapping[str, Any], sentence: str) -> Piece:
     drawn = {"data": figure.get("data", []), "layout": figure.get("layout", {})}
     height = int(drawn["layout"].get("height") or DEFAULT_HEIGHT)
-    return Piece("figure", script_data(drawn), visible(sentence) or "figure", height)
+    return Piece("figure", script_data(drawn), sentence or "figure", height)

@@ -68,7 +68,7 @@ class Site:
         )
 
     def _render(self, name: str, /, **values: Any) -> str:
-        shared = {"case": display.visible(self._document["case"]), "pages": self._pages}
+        shared = {"case": self._document["case"], "pages": self._pages}
         return self._templates.get_template(f"{name}.html.j2").render(**shared, **values)
 
 
@@ -101,6 +101,11 @@ def _look(shade: str) -> Mapping[str, Any]:
     return look
 
 
+def _seen(value: object) -> object:
+    """Return what a template writes with nothing in it that hides or reorders text."""
+    return display.visible(value) if type(value) is str else value
+
+
 def _environment() -> Environment:
     own = files("investigate.report")
     environment = Environment(
@@ -110,16 +115,15 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
+        finalize=_seen,
     )
     style = display.stylesheet() + (own / "assets" / "report.css").read_text(encoding="utf-8")
-    environment.filters["visible"] = display.visible
     environment.globals.update(
         style=Markup(style),  # noqa: S704  our own files
         generator=GENERATOR,
         colours=display.COLOURS,
         marks=display.MARKS,
         ink=display.ink,
-        visible=display.visible,
         prose=prose,
     )
     return environment

@@ -27,8 +27,10 @@ def tidied(executed: Executed) -> NotebookNode:
     """Return a notebook whose bytes follow from its source, its parameters and the case alone."""
     notebook = copy.deepcopy(executed.notebook)
     cells = [_cell(cell) for cell in notebook.cells if not _ERROR_MARKERS & _tags(cell)]
-    if executed.failure:
-        cells.insert(0, _failure_cell(executed.failure))
+    for output in (output for cell in cells for output in cell.get("outputs", ())):
+        _tidy(output, executed.folder)
+    if failure := failure_of(executed):
+        cells.insert(0, _failure_cell(failure))
     made: NotebookNode = nbformat.v4.new_notebook(
         cells=cells,
         metadata={
@@ -54,7 +56,7 @@ def _cell(cell: NotebookNode) -> NotebookNode:
         cell.id = INJECTED
     cell.metadata = NotebookNode(tags=tags) if tags else NotebookNode()
     if cell.cell_type == "code":
-        cell.outputs = [_output(output) for output in _joined(cell.outputs)]
+        cell.outputs = _joined(cell.outputs)
     return cell
 
 
@@ -70,29 +72,35 @@ def _joined(outputs: Iterable[NotebookNode]) -> list[NotebookNode]:
     return joined
 
 
-def _output(output: NotebookNode) -> NotebookNode:
+def _tidy(output: NotebookNode, folder: Path) -> None:
     if output.output_type == "error":
-        output.evalue = without_paths(output.evalue)
-        output.traceback = [without_paths(_ANSI.sub("", line)) for line in output.traceback]
+        output.evalue = _without_paths(output.evalue, folder)
+        lines = (_ANSI.sub("", line) for line in output.traceback)
+        output.traceback = [_without_paths(line, folder) for line in lines]
     elif output.output_type == "stream":
-        output.text = without_paths(output.text)
+        output.text = _without_paths(output.text, folder)
     elif PLOTLY in output.get("data", {}):
         # Plotly writes the address of its own server into every figure.
         output.data[PLOTLY].get("config", {}).pop("plotlyServerURL", None)
-    return output
 
 
-def without_paths(text: str) -> str:
-    """Return a message without the folders of this machine, which name its user."""
+def failure_of(executed: Executed) -> str | None:
+    """Return why a notebook did not come to its end, in words that can be shown, or None."""
+    return visible(_without_paths(executed.failure, executed.folder)) if executed.failure else None
+
+
+def _without_paths(text: str, folder: Path) -> str:
+    """Return a message without the folders of this machine: they name its user, and may differ."""
     text = _KERNEL_FILE.sub("<cell>", text)
-    for folder, name in _machine_folders():
-        text = text.replace(folder, name)
+    for path, name in _machine_folders(folder):
+        text = text.replace(path, name)
     return text
 
 
-def _machine_folders() -> list[tuple[str, str]]:
+def _machine_folders(folder: Path) -> list[tuple[str, str]]:
     package = Path(__file__).resolve().parent.parent.parent
     known = {
+        str(folder): "<notebooks>",
         str(package): "<investigate>",
         sys.prefix: "<python>",
         sys.base_prefix: "<python>",
@@ -103,8 +111,7 @@ def _machine_folders() -> list[tuple[str, str]]:
 
 
 def _failure_cell(failure: str) -> NotebookNode:
-    text = without_paths(visible(failure)).replace("`", "'")
-    quoted = "\n".join(f"    {line}" for line in text.splitlines())
+    quoted = "\n".join(f"    {line}" for line in failure.splitlines())
     source = (
         "# This notebook did not come to its end\n\n"
         f"{quoted}\n\n"

@@ -1,0 +1,233 @@
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+
+import pytest
+
+from investigate.display import MARKS
+from investigate.model import STEPS
+from investigate.report.index import KEYS_SHOWN, MOVES_SHOWN, ROWS_SHOWN
+from investigate.report.notebooks import NOTEBOOKS
+from investigate.report.site import Site, pages_of
+from tests.report.markup import ADDRESS, Markup
+from tests.report.samples import HOSTILE, document, entry, notebook
+
+
+def index(told, **failures):
+    notebooks = [(name, notebook(), failures.get(f"nb_{name[:2]}")) for name in NOTEBOOKS]
+    return Site(told, pages_of(told, notebooks)).index("investigate report CASE")
+
+
+def lines_of(page):
+    """The visible text, one line per piece."""
+    return [" ".join(text.split()) for tag, text in Markup(page).texts if tag != "style"]
+
+
+def body_of(told, **failures):
+    return " ".join(line for line in lines_of(index(told, **failures)) if line)
+
+
+BROKEN = document(
+    entry("raw/late", severity="suspect"),
+    entry("events/reused-id", severity="dangerous"),
+    entry("sqs/lost", severity="escalate", keys=["id-1", "id-2"]),
+    entry("events/duplicate", severity="expected"),
+    entry("replay/dry-run", "not-evaluated", reason="functions: denied (AccessDenied)"),
+    entry("processor/errors", "error", reason="the query failed"),
+    entry("raw/gap", "passed"),
+)
+
+
+def test_the_verdict_comes_before_everything_else():
+    told = body_of(BROKEN)
+    assert told.index("escalate Data is lost") < told.index("The six steps")
+    assert "The first broken step is events" in told
+    assert "1 escalate, 1 dangerous, 1 suspect, 1 expected, 2 could not be told, 1 passed" in told
+
+
+def test_the_six_steps_stand_in_order_each_with_a_link_to_its_page():
+    page = Markup(index(BROKEN))
+    names = [text for tag, text in page.texts if tag == "span" and text.isalpha()]
+    assert names[:6] == [step.value for step in STEPS]
+    links = page.values("a", "href")
+    assert {f"{name}.html" for name in NOTEBOOKS} <= set(links)
+
+
+def test_exactly_one_step_is_marked_as_the_first_broken():
+    assert lines_of(index(BROKEN)).count("first broken step") == 1
+    assert "first broken step" not in body_of(document(entry("raw/gap", "passed")))
+
+
+def test_what_to_do_starts_with_the_worst_and_leaves_out_what_can_wait():
+    told = body_of(BROKEN)
+    do = told[told.index("What to do now") : told.index("What not to do")]
+    assert do.index("sqs/lost") < do.index("events/reused-id")
+    assert "raw/late" not in do
+
+
+def test_without_danger_the_suspects_say_what_to_do():
+    told = body_of(document(entry("raw/late", severity="suspect")))
+    assert "Mend raw/late." in told[told.index("What to do now") :]
+
+
+def test_a_long_list_of_moves_is_cut_and_says_so():
+    entries = [entry(f"raw/fault-{number}") for number in range(MOVES_SHOWN + 3)]
+    told = body_of(document(*entries))
+    assert told.count("and 3 more, each with its finding below") == 2
+
+
+def test_a_finding_shows_some_keys_and_says_where_the_rest_is():
+    keys = [f"key-{number:04}" for number in range(KEYS_SHOWN + 70)]
+    told = body_of(document(entry("raw/corrupt", keys=keys)))
+    assert f"key-{KEYS_SHOWN - 1:04}" in told
+    assert f"key-{KEYS_SHOWN:04}" not in told
+    assert "120 × event_id" in told
+    assert "50 of 120 shown; findings.json has all of them" in told
+
+
+def test_a_list_of_keys_that_findings_json_cuts_is_said_to_be_cut():
+    one = entry("raw/corrupt", keys=["a"] * 60, count=12_345)
+    assert "50 of 12,345 shown; findings.json has the first 60" in body_of(document(one))
+
+
+def test_what_could_not_be_told_is_no_pass_and_says_why():
+    told = body_of(BROKEN)
+    section = told[told.index("What could not be told") :]
+    assert "None of these is a pass." in section
+    assert "functions: denied (AccessDenied)" in section
+    assert "the query failed" in section
+
+
+def test_nothing_found_with_gaps_is_no_all_clear():
+    told = body_of(document(entry("raw/gap", "passed"), entry("raw/late", "not-evaluated")))
+    assert "not-evaluated Nothing was found, but not everything could be told." in told
+    assert "That is no all-clear" in told
+
+
+def test_a_clean_case_says_so_without_a_list_of_things_to_do():
+    told = body_of(document(entry("raw/gap", "passed")))
+    assert "passed Every check passed" in told
+    assert "What to do now" not in told
+    assert "no all-clear" not in told
+
+
+def test_a_finding_from_partial_evidence_says_there_may_be_more():
+    told = body_of(document(entry("sqs/poison", reason="messages: partial")))
+    assert "There may be more: messages: partial" in told
+
+
+def test_failed_notebooks_are_named_on_top_and_beside_their_link():
+    told = body_of(BROKEN, nb_04="the kernel died")
+    assert "1 of 7 notebooks did not come to its end" in told
+    assert told.index("04_sqs : the kernel died") < told.index("Data is lost")
+    page = Markup(index(BROKEN, nb_04="the kernel died"))
+    assert page.values("section", "role") == ["alert"]
+
+
+def test_a_report_without_failures_has_no_alert():
+    assert Markup(index(BROKEN)).values("section", "role") == []
+
+
+def test_days_that_are_not_complete_are_listed_with_what_explains_each_version():
+    days = [
+        {"entity_id": "e1", "day": "2026-03-10", "verdict": "complete", "versions": []},
+        {
+            "entity_id": "e2", "day": "2026-03-10", "verdict": "split",
+            "versions": [{"version": 7, "inputs_hash": "h", "explained_by": "sample-ids"}],
+        },
+    ]  # fmt: skip
+    told = body_of(document(aggregates=days))
+    assert "1 of 2 days are not complete." in told
+    assert "e2 2026-03-10 split 7 sample-ids" in told
+    assert "e1" not in told
+
+
+def test_many_incomplete_days_are_cut_and_the_cut_is_said():
+    days = [
+        {"entity_id": f"e{number}", "day": "2026-03-10", "verdict": "split", "versions": []}
+        for number in range(ROWS_SHOWN + 5)
+    ]
+    told = body_of(document(aggregates=days))
+    assert f"105 of 105 days are not complete. The first {ROWS_SHOWN} of them:" in told
+    assert "e99" in told
+    assert "e100" not in told
+
+
+def test_retries_are_shown_with_their_pattern():
+    row = {
+        "group": "checkout", "channel": "client", "pattern": "exponential", "sequences": 9,
+        "attempts": 54, "median_gap_s": 4.0, "confidence": "high",
+    }  # fmt: skip
+    told = body_of(document(retries=[row, {**row, "group": "other", "median_gap_s": None}]))
+    assert "checkout client exponential 9 54 4 s high" in told
+    assert "other client exponential 9 54 – high" in told
+
+
+def test_chapters_with_checks_stand_beside_the_steps():
+    told = body_of(document(entry("dead-letters/waiting")))
+    assert "Besides: dead-letters ! dangerous" in told
+    assert "Besides" not in body_of(BROKEN)
+
+
+def hostile_document(text):
+    versions = [{"version": 1, "inputs_hash": text, "explained_by": text}]
+    retries = {
+        "group": text, "channel": text, "pattern": text, "sequences": 1, "attempts": 2,
+        "median_gap_s": 1.0, "confidence": text,
+    }  # fmt: skip
+    return document(
+        entry("raw/corrupt", keys=[text, "b", "c", "d"], summary=text, reason=text, key=text),
+        entry("raw/missing", keys=[text], advice=text, avoid=text),
+        entry("raw/late", "not-evaluated", reason=text, question=text),
+        entry("raw/gap", "error", reason=text),
+        case=text,
+        entities=[text],
+        aggregates=[{"entity_id": text, "day": text, "verdict": text, "versions": versions}],
+        retries=[retries],
+        coverage={"raw": {"status": "partial", "reason": text, "horizon": text}},
+    )
+
+
+def test_hostile_evidence_stays_text_in_every_field():
+    hostile = Markup(index(hostile_document(HOSTILE), nb_01=HOSTILE))
+    harmless = Markup(index(hostile_document("harmless"), nb_01="harmless"))
+    assert hostile.handlers == []
+    assert hostile.shape == harmless.shape
+
+
+def test_what_hides_or_reorders_text_is_shown_by_its_number():
+    page = index(hostile_document("a\u202eb\x1b[31mc"))
+    assert not re.search("[\u202e\x1b]", page)
+    assert "\\u202e" in page
+
+
+def test_the_index_names_no_host_runs_no_script_and_loads_nothing():
+    page = index(BROKEN)
+    assert re.search(ADDRESS, page) is None
+    markup = Markup(page)
+    assert "script" not in {tag for tag, _ in markup.elements}
+    assert "link" not in {tag for tag, _ in markup.elements}
+    assert "script-src 'none'" in markup.values("meta", "content")[0]
+
+
+def test_every_link_inside_the_page_has_a_target():
+    markup = Markup(index(BROKEN))
+    targets = {link[1:] for link in markup.values("a", "href") if link.startswith("#")}
+    assert targets <= set(markup.ids)
+    assert len(markup.ids) == len(set(markup.ids))
+
+
+def test_the_page_can_be_walked_by_its_headings_and_landmarks():
+    markup = Markup(index(BROKEN))
+    tags = [tag for tag, _ in markup.elements]
+    assert tags.count("h1") == tags.count("main") == 1
+    levels = [int(tag[1]) for tag in tags if re.fullmatch("h[1-6]", tag)]
+    assert all(after - before <= 1 for before, after in pairwise(levels))
+    labelled = [a["aria-labelledby"] for _, a in markup.elements if "aria-labelledby" in a]
+    assert set(labelled) <= set(markup.ids)
+
+
+@pytest.mark.parametrize("word", ["escalate", "dangerous", "suspect", "expected"])
+def test_a_severity_is_told_by_word_and_mark_and_not_by_colour_alone(word):
+    assert f"{MARKS[word]} {word}" in body_of(document(entry("raw/corrupt", severity=word)))
