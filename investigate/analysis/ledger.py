@@ -1,0 +1,204 @@
+"""Where every event id stands: which stores know it, and how far through the pipeline it came."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import ibis
+import ibis.expr.types as ir
+
+from investigate.analysis import processing
+from investigate.analysis.aggregates import version_inputs, versions
+from investigate.analysis.arrivals import arrivals
+from investigate.analysis.identities import identities
+from investigate.analysis.objects import pointing_rows, raw_objects, readable_objects, unseen
+from investigate.analysis.queues import waiting_gap
+from investigate.engine import day_of
+from investigate.errors import NotEvaluable
+from investigate.evidence import Evidence
+
+# The stations of the flow, in order; the others of the ledger are side branches.
+FLOW = ("known", "readable", "refs", "sent", "processed", "aggregated")
+
+
+def ledger(evidence: Evidence) -> ir.Table:
+    """Return one row per event id that any evidence names: event_id, entity_id, source,
+    event_time_utc, day, arrived_utc, and what is known of it.
+
+    `raw` (an object has the id), `readable` (and can be read), `row` (the index has it), `refs`
+    (with a place to load it from), `dedupe`, `sent` (for processing), `waiting` (in a message),
+    `processed` and `aggregated` (an explained version counts it). Each is true, false, or null
+    where the evidence was not captured or does not show everything.
+    """
+    return evidence.derived("ledger", _build)
+
+
+def flow(evidence: Evidence) -> ir.Table:
+    """Return how many settled events in scope reach each stage, one row per stage of `FLOW`.
+
+    `reached`; of those that reached the stage before: `dropped` (known not to have come this far),
+    `waiting` (not yet, a message holds them) and `unknown`; and `joined`, which are here though
+    not known to have been there: reached = reached before - dropped - waiting - unknown + joined.
+    """
+    rows = evidence.in_scope(evidence.settled(ledger(evidence), "arrived_utc"))
+    rows = rows.mutate(known=ibis.literal(True))
+    counts = [_station(rows, position) for position in range(len(FLOW))]
+    return ibis.union(*counts).order_by("position")
+
+
+def _station(rows: ir.Table, position: int) -> ir.Table:
+    here = rows[FLOW[position]]
+    before = rows[FLOW[max(position - 1, 0)]].fill_null(False)
+    queued = rows.waiting.fill_null(False) & ~here.fill_null(False) & (position > 2)
+    counts = rows.agg(
+        reached=here.fill_null(False).sum(),
+        dropped=(before & ~here.fill_null(True) & ~queued).sum(),
+        waiting=(before & queued).sum(),
+        unknown=(before & here.isnull() & ~queued).sum(),
+        joined=(here.fill_null(False) & ~before).sum(),
+    )
+    filled = {name: counts[name].fill_null(0) for name in counts.columns}
+    place = {"position": ibis.literal(position, "int64"), "stage": ibis.literal(FLOW[position])}
+    return counts.select(**place, **filled)
+
+
+@dataclass(frozen=True, slots=True)
+class _Stage:
+    """The ids that reached a stage (None: nothing tells), and whether no other id did."""
+
+    ids: ir.Table | None
+    whole: bool = False
+
+
+def _build(evidence: Evidence) -> ir.Table:
+    stages = {name: find(evidence) for name, find in _STAGES.items()}
+    listed = [stage.ids for stage in stages.values() if stage.ids is not None]
+    if not listed:
+        raise NotEvaluable("no captured table names an event")
+    rows = ibis.union(*listed, distinct=True) if len(listed) > 1 else listed[0].distinct()
+    rows = rows.filter(rows.event_id.notnull())
+    for name, stage in stages.items():
+        rows = _with_stage(rows, name, stage)
+    return _with_doubt(evidence, _described(evidence, rows))
+
+
+def _with_doubt(evidence: Evidence, rows: ir.Table) -> ir.Table:
+    """An unexplained version of the day may count an event that no explained one does."""
+    if not _explainable(evidence):
+        return rows
+    known = versions(evidence)
+    days = known.filter(known.agrees_with.isnull()).select("entity_id", "day").distinct()
+    days = days.mutate(doubt=ibis.literal(True))
+    rows = rows.left_join(days, ["entity_id", "day"]).drop("entity_id_right", "day_right")
+    doubtful = rows.doubt.fill_null(False) & ~rows.aggregated.fill_null(False)
+    told = ibis.ifelse(doubtful, ibis.null("boolean"), rows.aggregated)
+    return rows.mutate(aggregated=told).drop("doubt")
+
+
+def _with_stage(rows: ir.Table, name: str, stage: _Stage) -> ir.Table:
+    absent = ibis.literal(False) if stage.whole else ibis.null("boolean")
+    if stage.ids is None:
+        return rows.mutate(**{name: absent})
+    reached = stage.ids.select("event_id").distinct().mutate(reached=ibis.literal(True))
+    joined = rows.left_join(reached, "event_id").drop("event_id_right")
+    return joined.mutate(**{name: ibis.coalesce(joined.reached, absent)}).drop("reached")
+
+
+def _described(evidence: Evidence, rows: ir.Table) -> ir.Table:
+    """Add whose event it is, from the stores, else from what was sent for processing."""
+    parts = [identities(evidence)]
+    if evidence.has("log_lines"):
+        sent = processing.sent(evidence)
+        parts.append(
+            sent.select("event_id", sent_entity=sent.entity_id, sent_time=sent.event_time_utc)
+        )
+    for part in parts:
+        rows = rows.left_join(part, "event_id").drop("event_id_right")
+    if len(parts) > 1:
+        rows = rows.mutate(
+            entity_id=ibis.coalesce(rows.entity_id, rows.sent_entity),
+            event_time_utc=ibis.coalesce(rows.event_time_utc, rows.sent_time),
+        ).drop("sent_entity", "sent_time")
+    if any(evidence.has(name) for name in ("raw", "events", "dedupe")):
+        rows = rows.left_join(arrivals(evidence), "event_id").drop("event_id_right")
+    else:
+        rows = rows.mutate(arrived_utc=ibis.null("timestamp"))
+    return rows.mutate(day=day_of(rows.event_time_utc))
+
+
+def _raw(evidence: Evidence) -> _Stage:
+    if not evidence.has("raw"):
+        return _Stage(None)
+    return _Stage(raw_objects(evidence).select(event_id="rid"), evidence.is_whole("raw"))
+
+
+def _readable(evidence: Evidence) -> _Stage:
+    if not evidence.has("raw"):
+        return _Stage(None)
+    whole = evidence.is_whole("raw") and not unseen(evidence)
+    return _Stage(readable_objects(evidence).select(event_id="rid"), whole)
+
+
+def _row(evidence: Evidence) -> _Stage:
+    return _of_table(evidence, "events")
+
+
+def _refs(evidence: Evidence) -> _Stage:
+    if not evidence.has("events"):
+        return _Stage(None)
+    return _Stage(pointing_rows(evidence).select("event_id"), evidence.is_whole("events"))
+
+
+def _dedupe(evidence: Evidence) -> _Stage:
+    return _of_table(evidence, "dedupe")
+
+
+def _of_table(evidence: Evidence, table: str) -> _Stage:
+    if not evidence.has(table):
+        return _Stage(None)
+    return _Stage(evidence[table].select("event_id"), evidence.is_whole(table))
+
+
+def _sent(evidence: Evidence) -> _Stage:
+    if not evidence.has("log_lines"):
+        return _Stage(None)
+    whole = evidence.is_whole("log_lines") and not processing.sent_gaps(evidence)
+    return _Stage(processing.sent(evidence).select("event_id"), whole)
+
+
+def _waiting(evidence: Evidence) -> _Stage:
+    ids = processing.waiting(evidence) if evidence.has("messages") else None
+    try:
+        return _Stage(ids, not waiting_gap(evidence))
+    except NotEvaluable:  # nobody knows how much waits in the queues
+        return _Stage(ids)
+
+
+def _processed(evidence: Evidence) -> _Stage:
+    if not evidence.has("log_lines") and not _explainable(evidence):
+        return _Stage(None)
+    return _Stage(processing.processed(evidence), not processing.processed_gap(evidence))
+
+
+def _aggregated(evidence: Evidence) -> _Stage:
+    if not _explainable(evidence):
+        return _Stage(None)
+    return _Stage(version_inputs(evidence).select("event_id"), evidence.is_whole("aggregates"))
+
+
+def _explainable(evidence: Evidence) -> bool:
+    return evidence.has("aggregates") and (evidence.has("raw") or evidence.has("events"))
+
+
+_STAGES: Mapping[str, Callable[[Evidence], _Stage]] = {
+    "raw": _raw,
+    "readable": _readable,
+    "row": _row,
+    "refs": _refs,
+    "dedupe": _dedupe,
+    "sent": _sent,
+    "waiting": _waiting,
+    "processed": _processed,
+    "aggregated": _aggregated,
+}
