@@ -84,8 +84,9 @@ def not_consuming(evidence: Evidence) -> ir.Table:
     "none of its messages is deleted, and all come back after the visibility timeout. Group these "
     "rows by `error_type`; a throttled or refused PutItem heals itself once the table or the role "
     "is right, a record that breaks the grouping does not (`sqs/poison`).",
-    avoid="Do not judge by ProcessorErrorCount: a failed invocation prints no metric, so it misses "
-    "exactly these. " + _NEVER,
+    avoid=_NEVER
+    + "Do not judge by ProcessorErrorCount: a failed invocation prints no metric, so it misses "
+    "exactly these.",
 )
 def errors(evidence: Evidence) -> ir.Table:
     """Which invocations of the processor ended with an error?"""
