@@ -18,7 +18,7 @@ from investigate.errors import UsageError
 from investigate.sandbox.faults import faults, told
 from investigate.sandbox.stories import CAPTURED, WINDOW, Plot, perform
 from investigate.sandbox.traffic import FEEDS, Feed, healthy_traffic
-from investigate.sandbox.truth import GroundTruth
+from investigate.sandbox.truth import TRUTH, GroundTruth
 from investigate.sandbox.world import Sandbox, SandboxOptions, emulator
 from investigate.settings import Settings
 
@@ -95,6 +95,7 @@ def regenerate(folder: str | Path, names: Iterable[str] | None = None) -> list[P
     built = []
     for name in DEMOS if names is None else names:
         demo, target = demo_named(name), Path(folder) / name
+        _refuse_to_replace_others(target)
         with tempfile.TemporaryDirectory() as workshop:
             draft = Path(workshop) / name
             truth = stage_and_capture(draft, demo.faults)
@@ -104,6 +105,14 @@ def regenerate(folder: str | Path, names: Iterable[str] | None = None) -> list[P
             shutil.copytree(draft, target)
         built.append(target)
     return built
+
+
+def _refuse_to_replace_others(target: Path) -> None:
+    if target.exists() and not (target / TRUTH).is_file():
+        raise UsageError(
+            f"{target} exists and is no demo case; evidence is never overwritten",
+            hint="choose another folder for the demo cases",
+        )
 
 
 def stage_and_capture(

@@ -107,6 +107,7 @@ def _ingested(plot: Plot, arrivals: Sequence[Arrival]) -> Story:
         sent = plot.send(arrival.event)
         if arrival.repeated:
             plot.truth.add("events/duplicate", sent.event_id)
+            plot.truth.retried(arrival.event["source"], "insufficient")  # one gap has no pattern
 
 
 def _aggregated(plot: Plot, entities: Sequence[str]) -> Story:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from random import Random
 
 from investigate.errors import UsageError
@@ -46,9 +46,7 @@ class Faults:
 
     def __getitem__(self, name: str) -> Fault:
         if name not in self._faults:
-            raise UsageError.unknown(
-                "fault", name, self._faults, hint="list them: investigate sandbox faults"
-            )
+            raise UsageError.unknown("fault", name, self._faults)
         return self._faults[name]
 
 
@@ -66,4 +64,4 @@ def told(plot: Plot, names: Iterable[str]) -> list[Story]:
 def _own(plot: Plot, fault: Fault) -> Plot:
     # Chance follows from the name, so that a fault is the same whatever it is told together with.
     seed = f"{plot.sandbox.options.seed} {fault.name}"
-    return replace(plot, name=fault.name, rng=Random(seed))  # noqa: S311
+    return Plot(plot.sandbox, plot.truth, Random(seed), fault.name)  # noqa: S311
