@@ -1,4 +1,4 @@
-"""A case on disk: a manifest and one folder of Parquet files per table; written once, opened and verified."""
+"""A case on disk: a manifest and a folder of Parquet files per table; written once, verified."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ COVERAGE_STATUSES = ("captured", "partial", "denied", "skipped", "failed")
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """What is known of one table: whether it was captured, why not, and up to which time it can tell."""
+    """What is known of one table: whether it was captured, why not, and how far it can tell."""
 
     status: str
     reason: str | None = None
@@ -152,7 +152,7 @@ class CaseWriter:
     ) -> None:
         if error is None:
             self._write_manifest()
-            os.replace(self._draft, self.folder)
+            self._draft.replace(self.folder)
         else:
             with suppress(FileNotFoundError):
                 shutil.rmtree(self._draft)
@@ -226,9 +226,9 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
         )
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise CaseDamagedError(
-            f"{path} is not JSON: {error}", hint="capture the case again"
+            f"{path} cannot be read as JSON: {error}", hint="capture the case again"
         ) from error
     if not isinstance(manifest, dict):
         raise CaseDamagedError(f"{path} is not a JSON object", hint="capture the case again")

@@ -12,7 +12,6 @@ import duckdb
 import ibis
 import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
-import pandas as pd
 import pyarrow as pa
 from ibis.common.exceptions import IbisError
 
@@ -40,7 +39,7 @@ class Engine:
         if name not in ENGINES:
             raise UsageError.unknown("engine", name, ENGINES)
         self.name = name
-        self._views = 0
+        self._named = 0
         # Engines merge nested selects themselves, and faster than ibis does.
         ibis.options.sql.fuse_selects = False
         self._backend = ibis.duckdb.connect()
@@ -56,23 +55,17 @@ class Engine:
     def read_arrow(self, table: pa.Table, name: str) -> ir.Table:
         """Return the rows of an Arrow table."""
         with _engine_errors():
-            return without_zone(self._backend.create_table(name, table, temp=True))
+            return without_zone(self._backend.create_table(self._fresh(name), table, temp=True))
 
     def view(self, table: ir.Table, name: str) -> ir.Table:
         """Give an expression a name: it is compiled once, and run by each expression on it."""
-        self._views += 1  # two cases in one engine must not replace each other's views
         with _engine_errors():
-            return self._backend.create_view(f"{name}_{self._views}", table)
+            return self._backend.create_view(self._fresh(name), table)
 
     def materialise(self, table: ir.Table) -> ir.Table:
         """Run an expression once and return its rows as a table that later expressions read."""
         with _engine_errors():
             return table.cache()
-
-    def frame(self, table: ir.Table, limit: int | None = None) -> pd.DataFrame:
-        """Run an expression and return its rows for a person to look at, at most `limit`."""
-        with _engine_errors():
-            return (table if limit is None else table.limit(limit)).to_pandas()
 
     def rows(self, table: ir.Table) -> list[dict[str, Any]]:
         """Run an expression and return its rows; for small results only."""
@@ -83,6 +76,11 @@ class Engine:
         """Run an expression of one value and return it as a plain Python value."""
         with _engine_errors():
             return value.to_pyarrow().as_py()
+
+    def _fresh(self, name: str) -> str:
+        # Two cases in one engine must not replace each other's tables.
+        self._named += 1
+        return f"{name}_{self._named}"
 
 
 def without_zone(table: ir.Table) -> ir.Table:

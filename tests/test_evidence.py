@@ -1,0 +1,198 @@
+"""A case as the checks see it: what is settled, what is in scope, and what is shared."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import ibis
+import pyarrow as pa
+import pytest
+
+from investigate.case import Coverage
+from investigate.errors import NotEvaluable, UsageError
+from investigate.evidence import Evidence, Scope, timestamp
+from investigate.model import Window
+from tests.builders import CAPTURED, END, START, Event, at, event_row, evidence_of, raw_row
+
+A, B = Event("a", at(1)), Event("b", at(2), entity_id="e2")
+
+
+@pytest.fixture
+def evidence(tmp_path) -> Evidence:
+    known = {"dedupe": Coverage("denied", "no dynamodb:Scan"), "raw": Coverage("partial", "cut")}
+    return evidence_of(
+        tmp_path,
+        events=[event_row(A), event_row(B)],
+        raw=[raw_row(A)],
+        coverage=known,
+    )
+
+
+def rows(evidence: Evidence, table: ibis.Table) -> list[dict]:
+    return evidence.engine.rows(table)
+
+
+def dated(**columns) -> ibis.Table:
+    kinds = {"event_time_utc": pa.timestamp("us")}
+    schema = pa.schema([(name, kinds.get(name, pa.string())) for name in columns])
+    return ibis.memtable(pa.table(columns, schema=schema))
+
+
+# tables and their absence
+
+
+def test_a_table_is_read_once(evidence):
+    assert evidence["events"] is evidence["events"]
+    assert len(rows(evidence, evidence["events"])) == 2
+
+
+def test_a_table_that_was_not_captured_says_why(evidence):
+    with pytest.raises(NotEvaluable, match=r"dedupe: denied \(no dynamodb:Scan\)"):
+        evidence["dedupe"]
+
+
+def test_a_table_that_nobody_knows_is_a_mistake_and_no_lack_of_evidence(evidence):
+    with pytest.raises(UsageError, match="unknown table 'event'"):
+        evidence["event"]
+
+
+def test_what_was_captured_and_what_is_whole_are_two_things(evidence):
+    assert [evidence.has(table) for table in ("events", "raw", "dedupe")] == [True, True, False]
+    assert [evidence.is_whole(table) for table in ("events", "raw", "dedupe")] == [
+        True, False, False,
+    ]  # fmt: skip
+
+
+def test_every_needed_table_that_is_absent_is_named(evidence):
+    evidence.require(("events", "raw"))
+    with pytest.raises(NotEvaluable, match=r"needs dedupe: denied .*; messages: skipped"):
+        evidence.require(("events", "dedupe", "messages"))
+
+
+def test_of_several_tables_one_can_be_enough(evidence):
+    evidence.require_one(())
+    evidence.require_one(("dedupe", "events"))
+    with pytest.raises(NotEvaluable, match=r"needs one of dedupe: denied .*; messages: skipped"):
+        evidence.require_one(("dedupe", "messages"))
+
+
+def test_incomplete_tables_are_told_in_words(evidence):
+    assert evidence.incomplete(("events", "raw")) == ["raw: partial (cut)"]
+
+
+def test_times_come_without_a_zone_and_in_utc(evidence):
+    (row,) = rows(evidence, evidence["raw"])
+    assert row["event_time_utc"] == A.when.replace(tzinfo=None)
+
+
+# what is shared
+
+
+@pytest.mark.parametrize("share", ["derived", "view", "fact"])
+def test_what_several_checks_share_is_built_once(evidence, share):
+    built = []
+
+    def build(given: Evidence) -> ibis.Table:
+        built.append(given)
+        return given["events"].select("event_id")
+
+    first = getattr(evidence, share)("ids", build)
+    assert getattr(evidence, share)("ids", build) is first
+    assert built == [evidence]
+
+
+def test_two_cases_in_one_engine_keep_their_tables_apart(tmp_path):
+    one = evidence_of(tmp_path, events=[event_row(A)])
+    two = evidence_of(tmp_path, events=[event_row(B)])
+    two = Evidence(two.case, engine=one.engine)
+    first, second = one["events"], two["events"]
+    assert [row["event_id"] for row in rows(one, first)] == [A.id]
+    assert [row["event_id"] for row in rows(two, second)] == [B.id]
+
+
+def test_two_looks_at_one_case_share_nothing(evidence):
+    other = Evidence(evidence.case)
+    assert other.fact("n", lambda _: 1) == 1
+    assert evidence.fact("n", lambda _: 2) == 2
+
+
+# settled
+
+
+def test_settled_evidence_is_older_than_the_capture_by_the_settling_time(evidence):
+    assert evidence.settled_until == CAPTURED - timedelta(seconds=300)
+
+
+def test_a_row_is_settled_up_to_the_moment_itself_and_without_a_time(evidence):
+    limit = evidence.settled_until.replace(tzinfo=None)
+    table = dated(
+        name=["before", "at", "after", "unknown"],
+        event_time_utc=[
+            limit - timedelta(seconds=1), limit, limit + timedelta(microseconds=1), None,
+        ],
+    )  # fmt: skip
+    settled = rows(evidence, evidence.settled(table, "event_time_utc"))
+    assert sorted(row["name"] for row in settled) == ["at", "before", "unknown"]
+
+
+# scope
+
+
+def in_scope(evidence: Evidence, table: ibis.Table, scope: Scope | None = None) -> list[str]:
+    evidence.scope = scope
+    return sorted(row["key"] for row in rows(evidence, evidence.in_scope(table)))
+
+
+TIMES = dated(
+    key=["before", "start", "inside", "end", "unknown"],
+    event_time_utc=[
+        moment.replace(tzinfo=None) if moment else None
+        for moment in (START - timedelta(microseconds=1), START, at(5), END, None)
+    ],
+)
+
+
+def test_the_window_is_half_open_and_what_has_no_time_is_in_it(evidence):
+    assert in_scope(evidence, TIMES) == ["inside", "start", "unknown"]
+
+
+def test_a_scope_takes_the_place_of_the_window_of_the_case(evidence):
+    assert in_scope(evidence, TIMES, Scope(Window(at(5), END + timedelta(seconds=1)))) == [
+        "end", "inside", "unknown",
+    ]  # fmt: skip
+
+
+def test_a_day_is_in_a_window_that_touches_it(evidence):
+    days = ["2026-03-09", "2026-03-10", "2026-03-11", None]
+    table = dated(key=["before", "first", "next", "unknown"], day=days)
+    assert in_scope(evidence, table) == ["first", "unknown"]
+    into_the_next = Scope(Window(at(23), END + timedelta(seconds=1)))
+    assert in_scope(evidence, table, into_the_next) == ["first", "next", "unknown"]
+
+
+def test_the_time_goes_before_the_day(evidence):
+    table = dated(key=["k"], day=["1999-01-01"], event_time_utc=[at(1).replace(tzinfo=None)])
+    assert in_scope(evidence, table) == ["k"]
+
+
+def test_entities_are_asked_about_by_name_and_the_unknown_one_stays(evidence):
+    table = dated(key=["one", "two", "unknown"], entity_id=["e1", "e2", None])
+    window = Window(START, END)
+    assert in_scope(evidence, table) == ["one", "two", "unknown"]
+    assert in_scope(evidence, table, Scope(window, ("e2",))) == ["two", "unknown"]
+    assert in_scope(evidence, table, Scope(window, ("e1", "e2"))) == ["one", "two", "unknown"]
+
+
+def test_rows_without_scope_columns_are_always_in_scope(evidence):
+    assert in_scope(evidence, dated(key=["k"]), Scope(Window(START, END), ("e2",))) == ["k"]
+
+
+def test_the_scope_is_what_was_asked_else_the_case(evidence):
+    assert (evidence.window, evidence.entities) == (Window(START, END), ())
+    evidence.scope = Scope(Window(at(1), at(2)), ("e1",))
+    assert (evidence.window, evidence.entities) == (Window(at(1), at(2)), ("e1",))
+
+
+def test_a_time_becomes_a_literal_of_the_engine(evidence):
+    moment = at(1).replace(microsecond=123456)
+    assert evidence.engine.scalar(timestamp(moment)) == moment.replace(tzinfo=None)
