@@ -57,7 +57,9 @@ def version_inputs(evidence: Evidence) -> ir.Table:
 
 
 def _versions(evidence: Evidence) -> ir.Table:
-    answers = _explained(evidence).select(*VERSION, "explained_by", "agrees_with").distinct()
+    found = _explained(evidence)
+    answers = found.filter(found.position.fill_null(0) == 0)
+    answers = answers.select(*VERSION, "explained_by", "agrees_with")
     rows = evidence["aggregates"].left_join(answers, VERSION).drop("pk_right", "sk_right")
     return rows.mutate(explained_by=rows.explained_by.fill_null(UNEXPLAINED))
 
@@ -97,6 +99,16 @@ def _without_inputs(rows: ir.Table, explained_by: str, agrees_with: str | None) 
         event_id=ibis.null("string"),
         payload_sha=ibis.null("string"),
     )
+
+
+def _agreed_samples(evidence: Evidence, left: ir.Table) -> ir.Table:
+    """The sample ids of events that both stores hold alike: one hash instead of two."""
+    stored = stored_events(evidence)
+    alike = stored.group_by("entity_id", "day", "event_id").agg(
+        stores=stored.count(), least=stored.payload_sha.min(), payload_sha=stored.payload_sha.max()
+    )
+    alike = alike.filter((alike.stores == 2) & (alike.least == alike.payload_sha))
+    return _known_samples(left, alike.mutate(store=ibis.literal(BOTH)))
 
 
 def _samples(evidence: Evidence, left: ir.Table) -> ir.Table:
@@ -174,14 +186,22 @@ def _of_the_right_length(rows: ir.Table) -> ir.Table:
     return rows.semi_join(right, [*VERSION, "store"])
 
 
-def _runs(evidence: Evidence, left: ir.Table) -> ir.Table:
-    """Every run of as many consecutive events as the version counted, within the budget; and the
-    run that starts with the first sample id, whatever it costs."""
+def _anchored_runs(evidence: Evidence, left: ir.Table) -> ir.Table:
+    """The run that starts with the first sample id, whatever it costs."""
     ranked = _ranked(_as_of_computed(evidence, left))
-    starts = ranked.filter(ranked.rank + ranked.length <= ranked["size"])
-    starts = starts.inner_join(_run_costs(evidence, left), VERSION)
-    anchored = (starts.event_id == starts.first_sample).fill_null(False)
-    starts = starts.filter(starts.affordable | anchored).select(*VERSION, "store", start="rank")
+    return _runs_from(ranked, ranked.filter(ranked.event_id == ranked.first_sample))
+
+
+def _all_runs(evidence: Evidence, left: ir.Table) -> ir.Table:
+    """Every run of as many consecutive events as the version counted, within the budget."""
+    ranked = _ranked(_as_of_computed(evidence, left))
+    costs = _run_costs(evidence, left)
+    return _runs_from(ranked, ranked.semi_join(costs.filter(costs.affordable), VERSION))
+
+
+def _runs_from(ranked: ir.Table, starts: ir.Table) -> ir.Table:
+    starts = starts.filter(starts["rank"] + starts.length <= starts["size"])
+    starts = starts.select(*VERSION, "store", start="rank")
     rows = ranked.drop("start").inner_join(starts, [*VERSION, "store"])
     return rows.filter((rows["rank"] >= rows.start) & (rows["rank"] < rows.start + rows.length))
 
@@ -265,10 +285,12 @@ def _one_candidate(matched: ir.Table) -> ir.Table:
 
 
 STRATEGIES = (
+    (SAMPLE_IDS, _agreed_samples),
     (SAMPLE_IDS, _samples),
     (SAMPLE_IDS, _mixed_samples),
     (DAY_AS_OF_COMPUTED, _whole_days),
     (DAY_WITHOUT_MISSING, _days_without_missing),
-    (CONSECUTIVE_RUN, _runs),
+    (CONSECUTIVE_RUN, _anchored_runs),
+    (CONSECUTIVE_RUN, _all_runs),
     (DAY_DOUBLED, _doubled_days),
 )
