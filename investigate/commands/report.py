@@ -12,6 +12,7 @@ from investigate.investigation import evidence_for
 from investigate.report.build import write_report
 from investigate.report.execute import Executed
 from investigate.report.folder import refuse_foreign
+from investigate.report.notebooks import default_folder, sources
 from investigate.report.text import headline
 
 NOTEBOOK_FAILED = 3
@@ -21,6 +22,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
     """Write the report, say where it is, and return the exit code of the contract."""
     out = Path(options.out)
     refuse_foreign(out)
+    notebooks = sources(default_folder())
     evidence = evidence_for(parameters_of(options))
     console.say("running the checks")
     examination = examine(evidence)
@@ -29,7 +31,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
     def told(executed: Executed) -> None:
         console.say(f"  {executed.name}: {executed.failure or 'done'}")
 
-    failed = write_report(evidence, examination, out, told=told)
+    failed = write_report(evidence, examination, out, notebooks=notebooks, told=told)
     console.out(f"{headline(examination.document)}\n\n  {out / 'index.html'}")
     if failed:
         return NOTEBOOK_FAILED

@@ -16,7 +16,6 @@ from investigate.findings import Examination, dump
 from investigate.model import isoformat
 from investigate.report.execute import Executed, execute_all
 from investigate.report.folder import published
-from investigate.report.notebooks import default_folder, sources
 from investigate.report.site import PLOTLY, Page, Site, pages_of
 from investigate.report.tidy import failure_of, tidied, written
 
@@ -28,17 +27,16 @@ def write_report(
     examination: Examination,
     out: Path,
     *,
-    notebooks: Path | None = None,
+    notebooks: Sequence[Path],
     told: Callable[[Executed], None] = lambda executed: None,
 ) -> list[Executed]:
     """Write the report of an examination into `out` and return the notebooks that failed.
 
     The report appears whole or not at all; a notebook that fails is part of it, and says so.
     """
-    listed = sources(notebooks or default_folder())
     with published(out) as draft:
         with _workplace(evidence.case, examination) as folder:
-            executed = execute_all(listed, _parameters(evidence), folder, told=told)
+            executed = execute_all(notebooks, _parameters(evidence), folder, told=told)
         (draft / FINDINGS).write_text(dump(examination.document), encoding="utf-8")
         _write_pages(draft, _pages(executed, examination), examination, _again(evidence))
         _write_assets(draft)

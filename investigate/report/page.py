@@ -13,7 +13,7 @@ from nbconvert.filters import Highlight2HTML, markdown2html
 from nbformat import NotebookNode
 
 from investigate.investigation import RESULT_MIME
-from investigate.report.tidy import FAILURE_CELL, PLOTLY
+from investigate.report.tidy import FAILURE_CELL, INJECTED, PLOTLY
 
 HTML = "text/html"
 PLAIN = "text/plain"
@@ -41,6 +41,7 @@ class Cell:
     kind: str
     source: Markup
     outputs: Sequence[Piece] = ()
+    open: bool = False  # what was asked is shown; other code is folded
 
 
 def cells_of(notebook: NotebookNode) -> list[Cell]:
@@ -77,7 +78,7 @@ def _cell(cell: NotebookNode) -> Cell:
         # The notebooks are ours; no evidence is ever in a markdown cell.
         return Cell(cell.id, "text", Markup(words))  # noqa: S704
     code = Markup(Highlight2HTML()(cell.source))  # noqa: S704  escaped by Pygments
-    return Cell(cell.id, "code", code, tuple(_pieces(cell)))
+    return Cell(cell.id, "code", code, tuple(_pieces(cell)), open=cell.id == INJECTED)
 
 
 def _pieces(cell: NotebookNode) -> Iterator[Piece]:
