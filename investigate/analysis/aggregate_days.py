@@ -33,10 +33,12 @@ def days(evidence: Evidence) -> ir.Table:
     """Return every entity's day that has a version or was sent for processing, with its verdict.
 
     Columns: entity_id, day, verdict; the conditions missing, overwritten, inflated, partial, split
-    and stale; the counts versions, distinct_hashes, unexplained, expected, held_by_union,
-    held_by_newest, left_out, lost (left out, settled, not waiting) and arrived_since; and
-    computed_at_utc of the newest version. Counts that an unexplained version makes unknowable are
-    null. A verdict tells what the evidence shows: events count as lost if no message holds them.
+    and stale; computed_at_utc of the newest version; and counts: versions, distinct_hashes,
+    unexplained (with unexplained_settled and newest_unexplained), sent (settled events known to
+    have been sent), sent_waiting, expected, held_by_union, held_by_newest, held_by_best (the
+    version that holds most), left_out, lost (left out, settled, not waiting), arrived_since,
+    doubled and collisions. What an unexplained version makes unknowable is null. A verdict tells
+    what the evidence shows: an event counts as lost if no message in the case holds it.
     """
     return evidence.derived("aggregate_days", _days)
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
-
 import ibis.expr.types as ir
 
 from investigate.analysis import logs, processing
 from investigate.analysis.aggregates import days, overwritten, versions
 from investigate.analysis.explanation import BEYOND_BUDGET
 from investigate.analysis.queues import waiting_gap
-from investigate.analysis.stored_events import stored_events
 from investigate.checks.registry import Partly, check
 from investigate.errors import NotEvaluable
 from investigate.evidence import Evidence
@@ -57,7 +54,9 @@ def partial(evidence: Evidence) -> Partly:
     rows = days(evidence)
     found = rows.filter(rows.partial)
     _refuse_if_waiting_is_unknown(evidence, found, "leave events out")
-    return Partly(_shown(found, "expected", "held_by_union", "lost"), _gaps(evidence, rows))
+    return Partly(
+        _shown(found, "expected", "held_by_union", "lost"), _unexplained_gap(evidence, rows)
+    )
 
 
 @check(
@@ -77,7 +76,7 @@ def split(evidence: Evidence) -> Partly:
     """Does no single version hold the day, though all together do?"""
     rows = days(evidence)
     found = _shown(rows.filter(rows.split), "expected", "held_by_newest", "versions")
-    return Partly(found, _gaps(evidence, rows))
+    return Partly(found, _unexplained_gap(evidence, rows))
 
 
 @check(
@@ -115,7 +114,7 @@ def stale(evidence: Evidence) -> Partly:
     """Was the newest version complete when it was computed, and have events arrived since?"""
     rows = days(evidence)
     found = _shown(rows.filter(rows.stale), "expected", "arrived_since", "computed_at_utc")
-    return Partly(found, _gaps(evidence, rows))
+    return Partly(found, _unexplained_gap(evidence, rows))
 
 
 @check(
@@ -157,21 +156,18 @@ def unexplained(evidence: Evidence) -> Partly:
     """Is there a version whose inputs hash no set of known events reproduces?"""
     rows = versions(evidence)
     rows = evidence.settled(rows.filter(rows.agrees_with.isnull()), "computed_at_utc")
-    tried = rows.filter(rows.explained_by != BEYOND_BUDGET)
-    proven = tried.filter(_inside(evidence, tried)).union(_with_known_samples(evidence, tried))
-    proven = proven.distinct()
-    unknown = _size(evidence, evidence.in_scope(rows.anti_join(proven, ["pk", "sk"])))
     lacking = evidence.incomplete(("raw", "events"))
     if lacking and _size(evidence, evidence.in_scope(rows)):
         raise NotEvaluable(
             "versions are unexplained, but their inputs may be among the events that are not here: "
             + "; ".join(lacking)
         )
-    reason = (
-        f"{unknown:,} unexplained version(s) reach beyond the captured window or the search budget"
+    untried = rows.explained_by == BEYOND_BUDGET
+    left_out = _size(evidence, evidence.in_scope(rows.filter(untried)))
+    shown = _shown(
+        rows.filter(~untried), "version", "inputs_hash", "input_count", "computed_at_utc"
     )
-    shown = _shown(proven, "version", "inputs_hash", "input_count", "computed_at_utc")
-    return Partly(shown, reason if unknown else "")
+    return Partly(shown, f"{left_out:,} version(s) have too many runs to try" if left_out else "")
 
 
 @check(
@@ -211,17 +207,6 @@ def _refuse_if_waiting_is_unknown(evidence: Evidence, rows: ir.Table, what: str)
         raise NotEvaluable(f"{size:,} day(s) {what}, but what is still waiting is unknown: {gap}")
 
 
-def _gaps(evidence: Evidence, rows: ir.Table) -> str:
-    """Say why a day that looks whole may not be: unexplained versions, or events never captured."""
-    rows = evidence.in_scope(rows.filter(rows.versions > 0))
-    cut = _size(evidence, rows.filter(~_inside(evidence, rows)))
-    reasons = [
-        _unexplained_gap(evidence, rows),
-        f"{cut:,} day(s) reach beyond the captured window" if cut else "",
-    ]
-    return "; ".join(reason for reason in reasons if reason)
-
-
 def _unexplained_gap(evidence: Evidence, rows: ir.Table) -> str:
     size = _size(evidence, evidence.in_scope(rows.filter(rows.unexplained > 0)))
     return f"{size:,} day(s) have versions whose inputs are unknown" if size else ""
@@ -240,30 +225,3 @@ def _unlogged(evidence: Evidence) -> str:
     silent = evidence["aggregates"].anti_join(told, ["entity_id", "day", "version"])
     size = _size(evidence, evidence.in_scope(silent))
     return f"{size:,} version(s) have no processor_aggregate_written line" if size else ""
-
-
-def _inside(evidence: Evidence, rows: ir.Table) -> ir.BooleanValue:
-    """Whether a row's day lies wholly inside the window that was captured."""
-    window, one_day = evidence.case.window, timedelta(days=1)
-    first = _midnight_from(window.start)
-    last = window.end.date() - one_day
-    return rows.day.between(first.isoformat(), last.isoformat()).fill_null(False)
-
-
-def _midnight_from(moment: datetime) -> date:
-    """Return the first day that starts at or after a time."""
-    starts = moment.time() == datetime.min.time()
-    return moment.date() if starts else moment.date() + timedelta(days=1)
-
-
-def _with_known_samples(evidence: Evidence, rows: ir.Table) -> ir.Table:
-    """The versions whose inputs are all known by name, so that no other event can explain them."""
-    full = rows.filter(rows.sample_event_ids.length() == rows.input_count)
-    samples = full.select("pk", "sk", "entity_id", "day", "sample_event_ids", "input_count")
-    samples = samples.unnest("sample_event_ids").rename(event_id="sample_event_ids")
-    known = stored_events(evidence).select("entity_id", "day", "event_id").distinct()
-    samples = samples.inner_join(known, ["entity_id", "day", "event_id"])
-    counted = samples.group_by("pk", "sk").agg(
-        known=samples.count(), wanted=samples.input_count.max()
-    )
-    return full.semi_join(counted.filter(counted.known == counted.wanted), ["pk", "sk"])

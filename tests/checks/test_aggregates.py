@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
+from investigate.analysis import explanation
 from investigate.case import Coverage
 from investigate.evidence import Evidence, Scope
 from investigate.model import Outcome, Window
 from tests.builders import (
     CAPTURED,
     END,
-    START,
     Event,
     aggregate_row,
     at,
@@ -199,12 +199,13 @@ def test_a_version_that_holds_the_day_ends_the_split(tmp_path):
     assert finding_of("aggregates/split", evidence).outcome is Outcome.PASSED
 
 
-def test_a_day_that_the_captured_window_cuts_is_no_pass(tmp_path):
-    evidence = a_case(tmp_path, [A], [aggregate_row([A])])
-    object.__setattr__(evidence.case, "window", Window(START + timedelta(hours=6), END))
-    finding = finding_of("aggregates/split", evidence)
-    assert finding.outcome is Outcome.NOT_EVALUATED
-    assert "beyond the captured window" in (finding.reason or "")
+def test_a_day_with_an_unexplained_version_is_no_pass(tmp_path):
+    forged = aggregate_row([A], at(31), inputs_hash="f" * 64)
+    evidence = a_case(tmp_path, [A, B], [aggregate_row([A]), forged])
+    for code in ("partial", "split", "stale"):
+        finding = finding_of(f"aggregates/{code}", evidence)
+        assert finding.outcome is Outcome.NOT_EVALUATED
+        assert "inputs are unknown" in (finding.reason or "")
 
 
 def test_an_event_counted_twice_inflates_its_day(tmp_path):
@@ -298,12 +299,12 @@ def test_a_version_computed_just_now_is_not_called_unexplained(tmp_path):
     assert finding_of("aggregates/unexplained", evidence).outcome is Outcome.PASSED
 
 
-def test_beyond_the_window_a_version_is_unexplained_only_if_its_samples_are_known(tmp_path):
-    known = aggregate_row([A], inputs_hash="f" * 64)
-    unknown = aggregate_row([A, B], entity_id="e2", pk="ENTITY#e2")
-    evidence = a_case(tmp_path, [A], [known, unknown])
-    object.__setattr__(evidence.case, "window", Window(START + timedelta(hours=6), END))
-    assert keys("unexplained", evidence) == (DAY,)
+def test_a_version_with_too_many_runs_to_try_is_no_finding_and_no_pass(tmp_path, monkeypatch):
+    monkeypatch.setattr(explanation, "RUN_DAY_EVENTS", 1)
+    evidence = a_case(tmp_path, [A, B], [aggregate_row([A, B], inputs_hash="f" * 64)])
+    finding = finding_of("aggregates/unexplained", evidence)
+    assert finding.outcome is Outcome.NOT_EVALUATED
+    assert "too many runs" in (finding.reason or "")
 
 
 def test_more_than_one_version_is_churn(tmp_path):
