@@ -23,6 +23,7 @@ from investigate.tables import ORDER, TABLES, as_table, missing_columns
 
 SCHEMA = "investigate.case/1"
 MANIFEST = "case.json"
+_LONGEST_SETTLING = 1_000_000_000  # three decades; beyond, times cannot be reckoned with
 COVERAGE_STATUSES = ("captured", "partial", "denied", "skipped", "failed")
 
 
@@ -253,7 +254,7 @@ def _parse_manifest(folder: Path, manifest: Mapping[str, Any]) -> Case:
             name=str(manifest["name"]),
             window=Window.parse(manifest["window"]["start"], manifest["window"]["end"]),
             captured_at=parse_time(manifest["captured_at"], "captured_at"),
-            settle_seconds=int(manifest["settle_seconds"]),
+            settle_seconds=_settling(manifest["settle_seconds"]),
             tool=dict(manifest["tool"]),
             pipeline=dict(manifest["pipeline"]),
             files={name: _table_files(folder, table["files"]) for name, table in tables.items()},
@@ -268,6 +269,12 @@ def _parse_manifest(folder: Path, manifest: Mapping[str, Any]) -> Case:
             f"{folder / MANIFEST} lacks or misstates something: {type(error).__name__}: {error}",
             hint="capture the case again",
         ) from error
+
+
+def _settling(seconds: Any) -> int:
+    if not 0 <= int(seconds) <= _LONGEST_SETTLING:
+        raise ValueError(f"settle_seconds is {seconds}")
+    return int(seconds)
 
 
 def _table_files(folder: Path, files: Sequence[Mapping[str, Any]]) -> tuple[TableFile, ...]:

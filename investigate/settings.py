@@ -12,6 +12,8 @@ from investigate import pipeline
 from investigate.errors import InvestigationError, SettingsError, UsageError
 from investigate.model import Window
 
+_MOST, _MOST_DAYS = 1_000_000_000, 36_500  # decades; beyond, times cannot be reckoned with
+
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
@@ -37,8 +39,12 @@ class Thresholds:
 
     def __post_init__(self) -> None:
         for known in fields(self):
-            if getattr(self, known.name) < 0:
-                raise SettingsError(f"threshold {known.name} is negative", hint="use 0 or more")
+            value = getattr(self, known.name)
+            most = _MOST_DAYS if known.name.endswith("_days") else _MOST
+            if not 0 <= value <= most:  # also refuses what is not a number (nan)
+                raise SettingsError(
+                    f"threshold {known.name} is {value}", hint=f"use a number from 0 to {most}"
+                )
 
     @classmethod
     def known(cls) -> dict[str, Any]:
@@ -105,7 +111,7 @@ def load_settings(path: str | Path) -> Settings:
 
 
 def parse_settings(document: Mapping[str, Any]) -> Settings:
-    """Return the settings of a parsed TOML document; raise `SettingsError` for any unknown entry."""
+    """Return the settings of a parsed TOML document; raise `SettingsError` for unknown entries."""
     _refuse_unknown(document, {"pipeline", "window", "thresholds"}, "section")
     return Settings(
         names=_parse_names(_section(document, "pipeline")),

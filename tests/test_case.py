@@ -241,6 +241,8 @@ def test_a_manifest_that_lacks_something_names_it(folder, name):
         {"captured_at": "noon"},
         {"captured_at": None},
         {"settle_seconds": "long"},
+        {"settle_seconds": -1},
+        {"settle_seconds": 10**18},
         {"tables": []},
         {"tables": {"raw": {"rows": 2}}},
         {"tables": {"raw": {"rows": 2, "files": [{}]}}},
