@@ -156,26 +156,45 @@ def failed_records(evidence: Evidence) -> int:
 def failed(evidence: Evidence) -> ir.Table:
     """Return the events whose failure the processor swallowed, as rows of `unaccounted`.
 
-    All of the unaccounted if there were at least as many failures; else those whose message named
-    a key that holds no readable object. Raises `NotEvaluable` if records failed and it cannot be
-    told which events they were.
+    All of the unaccounted if there were at least as many failures and every sent event is known;
+    else those whose message named a key that holds no readable object. Raises `NotEvaluable` if
+    records failed and it cannot be told which events they were.
     """
     records, missing = failed_records(evidence), unaccounted(evidence)
-    if not records:
+    unjudged = _unjudged_failures(evidence)
+    if not records and not unjudged:
         return missing.filter(ibis.literal(False))
-    size, gaps = _count(evidence, missing), accounting_gaps(evidence)
+    size = _count(evidence, missing)
+    gaps = [*accounting_gaps(evidence), *unjudged]
     if size and gaps:
         raise NotEvaluable(
             f"{swallowed(records)}, but which events they were is unknown: {gaps[0]}"
         )
-    if records >= size:
+    if records >= size and not sent_gaps(evidence):
         return missing
+    return _failed_by_their_objects(evidence, missing, records)
+
+
+def _failed_by_their_objects(evidence: Evidence, missing: ir.Table, records: int) -> ir.Table:
+    size = _count(evidence, missing)
+    unknown = f"{swallowed(records)}, but which of {size:,} events they were is unknown: "
     if not evidence.is_whole("raw"):
-        raise NotEvaluable(
-            f"{swallowed(records)}, but which of {size:,} events they were is unknown: "
-            + evidence.absence("raw")
-        )
-    return unloadable(evidence, missing)
+        raise NotEvaluable(unknown + evidence.absence("raw"))
+    broken = unloadable(evidence, missing)
+    if records >= size > _count(evidence, broken):
+        # The failures may be those of sent events that nobody knows of.
+        raise NotEvaluable(unknown + sent_gaps(evidence)[0])
+    return broken
+
+
+def _unjudged_failures(evidence: Evidence) -> list[str]:
+    """Say in words that records failed in invocations whose end was not captured."""
+    if evidence.is_whole("invocations"):
+        return []
+    failures = logs.lines(evidence, "processor_record_failed")
+    unknown = _count(evidence, failures.anti_join(evidence["invocations"], "request_id"))
+    reason = evidence.absence("invocations")
+    return [f"{unknown:,} record(s) failed in invocations unknown: {reason}"] if unknown else []
 
 
 def swallowed(records: int) -> str:

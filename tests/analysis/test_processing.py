@@ -218,3 +218,21 @@ def test_few_failures_cannot_be_named_without_raw(tmp_path: Path) -> None:
     case = a_case(tmp_path, replayed(3, 3), STARTED, FAILED, raw=None)
     with pytest.raises(NotEvaluable, match="raw: skipped"):
         processing.failed(case)
+
+
+def test_failures_do_not_name_events_while_not_every_sent_event_is_known(tmp_path: Path) -> None:
+    unknown = replayed(9, 9)
+    case = a_case(tmp_path, replayed(3, 3), unknown, STARTED, loaded(A), FAILED, FAILED)
+    assert processing.sent_gaps(case) != []
+    with pytest.raises(NotEvaluable, match=r"2 events they were is unknown: .*reconstructed"):
+        processing.failed(case)
+
+
+def test_failures_in_invocations_that_were_not_captured_name_no_events(tmp_path: Path) -> None:
+    case = a_case(
+        tmp_path, replayed(3, 3), STARTED, FAILED, FAILED,
+        invocations=[invocation_row("p1", at(30), function="replay")],
+        coverage={"invocations": Coverage("partial", "half of it")},
+    )  # fmt: skip
+    with pytest.raises(NotEvaluable, match=r"2 record\(s\) failed in invocations unknown"):
+        processing.failed(case)
