@@ -1,4 +1,4 @@
-"""The nouns of an investigation: steps, severities, outcomes, windows, findings. No library, no files."""
+"""The nouns of an investigation: steps, severities, outcomes, windows, findings. No files."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ class Window:
 
 
 def parse_time(text: str, name: str = "time") -> datetime:
-    """Return an aware UTC datetime for an ISO 8601 text with an offset; raise `UsageError` otherwise."""
+    """Return the UTC time of an ISO 8601 text with an offset; raise `UsageError` otherwise."""
     example = "write it as 2026-03-10T00:00:00Z"
     try:
         moment = datetime.fromisoformat(text)
@@ -139,7 +139,7 @@ class Finding:
 
 
 def verdict(findings: Iterable[Finding]) -> str:
-    """Return the highest severity found, else `not-evaluated` if anything could not be told, else `passed`.
+    """Return the highest severity found, else `not-evaluated` if a gap remains, else `passed`.
 
     No finding at all is `not-evaluated`: nobody looked.
     """

@@ -161,9 +161,9 @@ def missing_columns(table: str, found: pa.Schema) -> list[str]:
 
 def _compatible(found: pa.DataType, wanted: pa.DataType) -> bool:
     if pa.types.is_list(wanted):
-        return pa.types.is_list(found) or pa.types.is_large_list(found)
+        return bool(pa.types.is_list(found) or pa.types.is_large_list(found))
     if pa.types.is_string(wanted):
-        return pa.types.is_string(found) or pa.types.is_large_string(found)
+        return bool(pa.types.is_string(found) or pa.types.is_large_string(found))
     if pa.types.is_timestamp(wanted):
-        return pa.types.is_timestamp(found)
+        return bool(pa.types.is_timestamp(found))
     return bool(found == wanted)
