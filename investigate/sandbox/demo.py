@@ -126,11 +126,11 @@ def stage_and_capture(
 
 @contextmanager
 def staged(
-    fault_names: Sequence[str] = (), feeds: Sequence[Feed] = FEEDS
+    fault_names: Sequence[str] = (), feeds: Sequence[Feed] = FEEDS, *, log_format: str = "JSON"
 ) -> Iterator[tuple[Sandbox, GroundTruth]]:
     """A pipeline in an emulator in which everything has happened, and the truth about it."""
     truth = GroundTruth()
-    with emulator(SandboxOptions(start=DEPLOYED)) as sandbox:
+    with emulator(SandboxOptions(start=DEPLOYED, log_format=log_format)) as sandbox:
         plot = Plot(sandbox, truth, Random(sandbox.options.seed), "healthy")  # noqa: S311
         stories = [*healthy_traffic(plot, feeds), *told(plot, fault_names)]
         # The metrics of the last minute are not out yet when the capture asks for them.

@@ -1,0 +1,83 @@
+"""With less evidence the checks may know less, but nothing they say becomes wrong."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from investigate.case import MANIFEST, open_case
+from investigate.evidence import Evidence
+from investigate.findings import run_checks
+from investigate.model import Finding, Outcome
+from investigate.sandbox.demo import DEMOS, staged, take
+from investigate.sandbox.traffic import LIGHT
+from investigate.sandbox.truth import GroundTruth
+
+EVERYTHING = Path(__file__).parent.parent / "data" / "cases" / "everything"
+
+
+def untrue(finding: Finding, truth: GroundTruth) -> list[str]:
+    """What a finding says that is not so; not to know is never untrue."""
+    happened, said = truth.findings.get(finding.code, set()), set(finding.keys)
+    if finding.outcome is Outcome.PASSED and happened:
+        return [f"{finding.code}: passed, and {len(happened)} happened"]
+    if finding.outcome is Outcome.ERROR:
+        return [f"{finding.code}: {finding.reason}"]
+    wrong = [f"{finding.code}: extra {key}" for key in sorted(said - happened)]
+    if finding.outcome is Outcome.FOUND and happened - said and not finding.reason:
+        wrong.append(f"{finding.code}: {len(happened - said)} missed without a reason")
+    return wrong
+
+
+def untruths(folder: Path, truth: GroundTruth) -> list[str]:
+    findings = run_checks(Evidence(open_case(folder)))
+    return [wrong for finding in findings for wrong in untrue(finding, truth)]
+
+
+def halved(case: Path, table: str, folder: Path) -> Path:
+    """The case, with the first half of one table only, as a capture that was cut off."""
+    shutil.copytree(case, folder)
+    manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    file = manifest["tables"][table]["files"][0]
+    rows = pq.read_table(folder / file["path"])
+    half = rows.slice(0, rows.num_rows // 2)
+    pq.write_table(half, folder / file["path"])
+    content = (folder / file["path"]).read_bytes()
+    file.update(bytes=len(content), sha256=hashlib.sha256(content).hexdigest())
+    manifest["tables"][table]["rows"] = half.num_rows
+    manifest["coverage"][table] = {"status": "partial", "reason": "cut off", "horizon": None}
+    (folder / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
+    return folder
+
+
+def without(case: Path, table: str, folder: Path) -> Path:
+    """The case without one table, as a capture that was denied it."""
+    shutil.copytree(case, folder)
+    manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    del manifest["tables"][table]
+    manifest["coverage"][table] = {"status": "denied", "reason": "AccessDenied", "horizon": None}
+    (folder / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
+    return folder
+
+
+@pytest.mark.parametrize("table", ["raw", "events", "log_lines", "invocations", "aggregates"])
+def test_with_half_of_a_table_nothing_untrue_is_said(tmp_path: Path, table: str) -> None:
+    folder = halved(EVERYTHING, table, tmp_path / "case")
+    assert untruths(folder, GroundTruth.read(EVERYTHING)) == []
+
+
+@pytest.mark.parametrize("table", ["raw", "events", "log_lines", "messages"])
+def test_without_a_table_nothing_untrue_is_said(tmp_path: Path, table: str) -> None:
+    folder = without(EVERYTHING, table, tmp_path / "case")
+    assert untruths(folder, GroundTruth.read(EVERYTHING)) == []
+
+
+def test_with_the_thin_logs_of_the_default_runtime_nothing_untrue_is_said(tmp_path: Path) -> None:
+    with staged(DEMOS["everything"].faults, LIGHT, log_format="Text") as (sandbox, truth):
+        take(sandbox, tmp_path / "case")
+    assert untruths(tmp_path / "case", truth) == []
