@@ -78,6 +78,9 @@ DEMOS: Mapping[str, Demo] = {
             "everything",
             "Every fault the sandbox knows, at once, on top of healthy traffic.",
             tuple(fault.name for fault in faults),
+            "No fault had to be left out. Faults do not disturb each other, because each has a "
+            "source and an entity of its own; what stops or blinds the consumer or the replay "
+            "happens last, on the morning of the 13th.",
         ),
     )
 }  # fmt: skip
