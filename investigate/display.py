@@ -44,6 +44,9 @@ _UNSEEN = re.compile(
 )
 
 
+_QUOTED = re.compile("`([^`]+)`")
+
+
 def visible(value: object) -> str:
     """Return a value as text in which every character can be seen."""
     return _UNSEEN.sub(lambda match: f"\\u{ord(match[0]):04x}", str(value))
@@ -106,7 +109,13 @@ def ink(word: str) -> str:
     return "#111111" if word in ("passed", "suspect", "dangerous") else "#ffffff"
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, caption: str = "") -> Shown:
+def table(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    *,
+    caption: str = "",
+    kind: str = "rows",
+) -> Shown:
     """Return a table with every value escaped; a cell that is a `Shown` keeps its own HTML."""
     listed = [[_cell(value) for value in row] for row in rows]
     head = "".join(f'<th scope="col">{esc(column)}</th>' for column in columns)
@@ -115,7 +124,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, caption: 
     )
     title = f"<caption>{esc(caption)}</caption>" if caption else ""
     markup = (
-        f'<div class="inv-scroll" tabindex="0"><table class="inv-table">{title}\n'
+        f'<div class="inv-scroll inv-{kind}" tabindex="0"><table class="inv-table">{title}\n'
         f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table></div>"
     )
     lines = [" | ".join(visible(column) for column in columns)]
@@ -192,7 +201,7 @@ class Numbers:
         if not self.rows:
             return paragraph(f"{self.name}: there are none.")
         size = cut(min(limit, len(self.rows)), len(self.rows))
-        return folded(f"{self.name}: the numbers ({size})", row_table(self.rows[:limit]))
+        return folded(f"The numbers: {self.name} ({size})", row_table(self.rows[:limit]))
 
 
 def row_table(rows: Sequence[Row], *, caption: str = "") -> Shown:
@@ -244,7 +253,8 @@ def tally(findings: Sequence[Finding]) -> str:
 def findings_table(findings: Sequence[Finding]) -> Shown:
     """Return findings as a table: what was found, then what could not be told, then the rest."""
     columns = ("check", "result", "count", "question and answer", "what to do", "what to avoid")
-    return table(columns, [_finding_row(finding) for finding in by_weight(findings)])
+    rows = [_finding_row(finding) for finding in by_weight(findings)]
+    return table(columns, rows, kind="findings")
 
 
 def by_weight(findings: Iterable[Finding]) -> list[Finding]:
@@ -274,8 +284,8 @@ def _finding_row(finding: Finding) -> tuple[object, ...]:
 
 
 def _prose(text: str) -> Shown:
-    """Our own sentences, never cut."""
-    return Shown(esc(text or NOTHING), visible(text or NOTHING))
+    """Our own sentences: never cut, and what stands between backticks is code."""
+    return Shown(_QUOTED.sub(r"<code>\1</code>", esc(text or NOTHING)), visible(text or NOTHING))
 
 
 def _doubt(finding: Finding) -> str:

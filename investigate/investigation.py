@@ -94,7 +94,8 @@ class Investigation:
             word = "passed" if known.status == "captured" else "not-evaluated"
             status = Shown(f"{display.MARKS[word]} {display.esc(known.status)}", known.status)
             rows.append((table, status, "" if count is None else f"{count:,}", known.reason or ""))
-        shown = display.table(("table", "capture", "rows", "why not, or not all"), rows)
+        columns = ("table", "capture", "rows", "why not, or not all")
+        shown = display.table(columns, rows, kind="coverage")
         return display.stack(shown, label="What was captured")
 
     def findings_of(self, step: str = "") -> Shown:

@@ -104,6 +104,7 @@ def drawing(
 
 def blank(title: str, why: str) -> Drawing:
     """Return an empty figure with a title and the reason why there is nothing to draw."""
+    why = escaped(why)
     note = {
         "text": wrapped(why), "showarrow": False, "x": 0.5, "y": 0.5,
         "xref": "paper", "yref": "paper", "font": {"size": 14},

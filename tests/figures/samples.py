@@ -1,0 +1,113 @@
+"""One small input for every figure, with a name in it that would be markup if it were let."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from investigate import figures
+from investigate.display import Numbers
+from investigate.figures import Drawing
+
+HOSTILE = '<b>x</b><a href="https://evil.example">&amp;</a><script>alert(1)</script>\u202e\x1b[31m'
+HASH = "a" * 64
+
+
+def numbers(*rows: dict[str, Any]) -> Numbers:
+    return Numbers("sample", list(rows))
+
+
+def per_hour(**values: Any) -> dict[str, Any]:
+    return {"time": "2026-03-10 06:00:00", "seconds": 3600, **values}
+
+
+DAY = {"entity_id": HOSTILE, "day": "2026-03-10", "verdict": "partial", "of_days": 9}
+VERSION = {**DAY, "version": 7, "computed": "2026-03-11 00:00:00", "inputs_hash": HASH}
+
+SAMPLES: dict[str, Sequence[Numbers]] = {
+    "aggregate_versions": [
+        numbers(
+            {**VERSION, "input_count": 3, "explained_by": "sample-ids"},
+            {**VERSION, "input_count": 3, "explained_by": "unexplained", "inputs_hash": "b" * 64},
+        )
+    ],
+    "checks_by_step": [
+        numbers(
+            {"step": "raw", "word": "escalate", "checks": 1},
+            {"step": "raw", "word": "not-evaluated", "checks": 2},
+        )
+    ],
+    "day_coverage": [
+        numbers(
+            {**DAY, "sent": 5, "expected": 5, "held_by_newest": 2, "held_by_union": 3,
+             "arrived_since": 1}
+        )
+    ],
+    "day_verdicts": [numbers({**DAY, "of_complete": 4})],
+    "duplicates_by_cause": [
+        numbers({"source": HOSTILE, "made_by": "client-retry", "duplicates": 4})
+    ],
+    "duplicates_over_time": [numbers(per_hour(source=HOSTILE, duplicates=4))],
+    "event_flow": [
+        numbers(
+            {"stage": "known", "reached": 9, "dropped": 0, "waiting": 0, "unknown": 0, "joined": 9},
+            {"stage": "sent", "reached": 5, "dropped": 2, "waiting": 1, "unknown": 1, "joined": 0},
+        )
+    ],
+    "events_over_time": [
+        numbers(per_hour(source=HOSTILE, events=3, of_sources=1)),
+        numbers(
+            {"source": HOSTILE, "event_type": HOSTILE, "start": "2026-03-10 07:00:00",
+             "end": "2026-03-10 09:00:00", "seconds": 7200.0, "usual_seconds": 60.0, "of": 1}
+        ),
+    ],
+    "invocations_over_time": [numbers(per_hour(status="timeout", invocations=2))],
+    "lag_over_time": [
+        numbers(per_hour(events=3, median_lag=2.0, longest_lag=30_000.0)),
+        numbers(
+            {"time": "2026-03-10 06:00:00", "lag": 30_000.0, "kind": "late", "event_id": HOSTILE,
+             "of_kind": 1}
+        ),
+    ],
+    "message_ages": [
+        numbers(
+            {"age_s": 3600, "well_formed": True, "messages": 2, "seconds": 3600, "oldest_s": 5000,
+             "retention_s": 345_600, "expiring_s": 86_400}
+        )
+    ],
+    "queue_levels": [
+        numbers(
+            {"queue": HOSTILE, "role": "replay", "visible": 3, "not_visible": None, "delayed": 0,
+             "oldest_age_s": 60, "retention_s": 345_600}
+        )
+    ],
+    "receive_counts": [
+        numbers({"receives": 6, "well_formed": False, "messages": 2, "poison_receives": 5})
+    ],
+    "records_over_time": [numbers(per_hour(what="failed", records=2))],
+    "replay_edges": [
+        numbers(
+            {"event_id": HOSTILE, "event_time": HOSTILE, "entity": HOSTILE, "edge": "start",
+             "offset_ms": 500, "by_time": True, "by_text": False, "of": 1, "of_odd": 1}
+        )
+    ],
+    "replay_plan": [numbers(per_hour(entity=HOSTILE, reason="no refs", events=2))],
+    "replays_logged": [
+        numbers(
+            {"logged": "2026-03-11 00:00:00", "entity": HOSTILE, "start": HOSTILE, "end": HOSTILE,
+             "rows_there": 9, "scanned": 4, "sent": 4, "of": 1, "of_short": 1}
+        )
+    ],
+    "retry_gaps": [
+        numbers(
+            {"source": HOSTILE, "attempt": 2, "median_gap_s": 1.0, "shortest_gap_s": 0.5,
+             "longest_gap_s": 2.0, "sequences": 3, "pattern": "fixed", "of_sources": 1}
+        )
+    ],
+}  # fmt: skip
+
+
+def draw(name: str, inputs: Sequence[Numbers] | None = None) -> Drawing:
+    """The figure of that name, of its sample or of other input."""
+    function: Callable[..., Drawing] = getattr(figures, name)
+    return function(*(SAMPLES[name] if inputs is None else inputs))

@@ -1,0 +1,207 @@
+"""What single figures claim, on inputs whose answer can be seen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from investigate import figures
+from investigate.display import Numbers
+from investigate.figures import Drawing
+from tests.figures.samples import DAY, VERSION, numbers, per_hour
+
+
+def title(figure: Drawing) -> str:
+    return str(figure.layout.title.text).replace("<br>", " ")
+
+
+def gap(source: str, seconds: float, **more: Any) -> dict[str, Any]:
+    return {
+        "source": source, "event_type": "order", "start": "2026-03-10 07:00:00",
+        "end": "2026-03-10 09:00:00", "seconds": seconds, "usual_seconds": 60.0, "of": 2, **more,
+    }  # fmt: skip
+
+
+EVENTS = numbers(
+    per_hour(source="web", events=3, of_sources=9), per_hour(source="app", events=5, of_sources=9)
+)
+
+
+def test_events_and_sources_are_counted_beyond_those_drawn():
+    figure = figures.events_over_time(EVENTS, numbers())
+    assert title(figure) == "8 events from 9 sources; no regular source fell silent"
+
+
+def test_a_silence_is_marked_in_the_row_of_its_source():
+    figure = figures.events_over_time(EVENTS, numbers(gap("web", 7200.0)))
+    line = next(trace for trace in figure.data if trace.type == "scatter")
+    assert line.yaxis == "y2"  # app has more events, so it stands in the first row
+    assert figure.layout.shapes[0].yref == "y2 domain"
+    assert line.text[0].startswith("web order: silent for 2 hours")
+
+
+def test_the_longest_silence_stands_in_the_title():
+    figure = figures.events_over_time(EVENTS, numbers(gap("web", 600.0), gap("app", 7200.0)))
+    assert "2 silences are too long for the source, up to 2 hours" in title(figure)
+
+
+def test_late_and_skewed_events_are_counted_in_all_not_only_those_marked():
+    lags = numbers(per_hour(events=100, median_lag=2.0, longest_lag=9.0))
+    mark = {"time": "2026-03-10 06:00:00", "event_id": "e", "lag": -5.0}
+    unusual = numbers(
+        {**mark, "kind": "late", "of_kind": 40}, {**mark, "kind": "clock skew", "of_kind": 7}
+    )
+    figure = figures.lag_over_time(lags, unusual)
+    assert title(figure) == "40 came too late and 7 before their own time, of 100 events"
+
+
+def test_an_empty_hour_between_two_duplicates_has_its_place():
+    figure = figures.duplicates_over_time(
+        numbers(
+            per_hour(source="web", duplicates=1),
+            per_hour(source="web", duplicates=4, time="2026-03-10 08:00:00"),
+        )
+    )
+    assert list(figure.data[0].x) == [f"2026-03-10 0{hour}:00:00" for hour in (6, 7, 8)]
+    assert [list(row) for row in figure.data[0].z] == [[1, None, 4]]
+    assert title(figure) == "5 duplicates refused, up to 4 per hour from one source"
+
+
+def test_the_main_cause_of_duplicates_is_the_claim():
+    rows = [
+        {"source": "web", "made_by": "late-repeat", "duplicates": 2},
+        {"source": "app", "made_by": "upstream-replay", "duplicates": 5},
+    ]
+    claim = title(figures.duplicates_by_cause(numbers(*rows)))
+    assert claim.startswith("5 of 7 duplicates: replay upstream")
+
+
+def test_a_replay_sends_what_is_in_by_text_wherever_its_time_is():
+    rows = [
+        per_hour(entity="e1", reason="in the window", events=7),
+        per_hour(entity="e1", reason="outside by time only", events=1),
+        per_hour(entity="e1", reason="after the limit", events=2),
+    ]
+    assert "would send 8 of 10 rows" in title(figures.replay_plan(numbers(*rows)))
+
+
+@pytest.mark.parametrize(
+    ("short", "claim"),
+    [
+        (1, "1 of 3 logged replays stopped before the end of the window"),
+        (0, "3 logged replays, none stopped before the end of its window"),
+    ],
+)
+def test_replays_that_stopped_early_are_the_claim(short, claim):
+    row = {
+        "logged": "2026-03-11 00:00:00", "entity": "e1", "rows_there": 9, "scanned": 9, "sent": 9,
+        "of": 3, "of_short": short,
+    }  # fmt: skip
+    assert title(figures.replays_logged(numbers(row))) == claim
+
+
+def test_rows_of_one_moment_stand_above_each_other():
+    row = {
+        "event_id": "a", "event_time": "t", "entity": "e1", "edge": "end", "offset_ms": 5,
+        "by_time": False, "by_text": False, "of": 2, "of_odd": 0,
+    }  # fmt: skip
+    figure = figures.replay_edges(numbers(row, {**row, "event_id": "b"}))
+    assert list(figure.data[0].y) == [0, 0.07]
+
+
+def test_an_unknown_number_of_messages_is_not_drawn_as_none():
+    row = {
+        "queue": "q", "role": "replay", "visible": None, "not_visible": 2, "delayed": 0,
+        "oldest_age_s": None, "retention_s": None,
+    }  # fmt: skip
+    figure = figures.queue_levels(numbers(row))
+    assert figure.data[0].x == (None,)
+    assert title(figure).startswith("2 messages")
+
+
+def test_messages_are_poison_from_the_threshold_on():
+    rows = [
+        {"receives": receives, "well_formed": True, "messages": 3, "poison_receives": 5}
+        for receives in (4, 5, 6)
+    ]
+    claim = title(figures.receive_counts(numbers(*rows)))
+    assert claim == "6 of 9 sampled messages received 5 times or more"
+
+
+@pytest.mark.parametrize(
+    ("status", "claim"),
+    [
+        ("ok", "2 invocations, all of them ended ok"),
+        ("timeout", "2 of 2 invocations did not end ok"),
+    ],
+)
+def test_invocations_that_did_not_end_ok_are_the_claim(status, claim):
+    row = per_hour(status=status, invocations=2)
+    assert title(figures.invocations_over_time(numbers(row))) == claim
+
+
+def test_deletions_are_claimed_only_where_something_told_of_them():
+    loaded = per_hour(what="loaded", records=4)
+    assert title(figures.records_over_time(numbers(loaded))) == "4 records loaded, 0 failed"
+    both = numbers(loaded, per_hour(what="deleted", records=5))
+    assert title(figures.records_over_time(both)).endswith("5 messages deleted")
+
+
+def test_one_inputs_hash_has_one_colour_within_its_day():
+    row = {**VERSION, "input_count": 3, "explained_by": "sample-ids"}
+    again = {**row, "version": 8}
+    other = {**row, "version": 9, "inputs_hash": "b" * 64}
+    marks = figures.aggregate_versions(numbers(row, again, other)).data[0]
+    first, second, third = marks.marker.color
+    assert first == second != third
+    assert list(marks.x) == [1, 2, 3]
+
+
+def test_a_version_that_was_not_tried_to_the_end_is_unexplained():
+    row = {**VERSION, "input_count": 3, "explained_by": "unexplained (beyond budget)"}
+    assert title(figures.aggregate_versions(numbers(row))).endswith("1 unexplained")
+
+
+def test_what_an_unexplained_version_hides_is_unknown_not_left_out():
+    row = {
+        **DAY, "verdict": "unexplained", "sent": 5, "expected": 5, "held_by_newest": 2,
+        "held_by_union": None, "arrived_since": 0,
+    }  # fmt: skip
+    figure = figures.day_coverage(numbers(row))
+    drawn = {trace.name: trace.x[0] for trace in figure.data}
+    assert drawn == {"held by the newest version": 2, "unknown: a version is unexplained": 3}
+    assert title(figure).startswith("0 of 1 day")
+
+
+def test_the_days_of_a_long_window_get_smaller_squares():
+    first, last = {**DAY, "of_complete": 0}, {**DAY, "of_complete": 0, "day": "2026-06-10"}
+    short, long = (
+        figures.day_verdicts(numbers(*rows)).data[0] for rows in ((first,), (first, last))
+    )
+    assert short.marker.size == 24
+    assert long.marker.size == 7
+    assert long.mode == "markers"
+
+
+def test_the_largest_loss_on_the_way_is_the_claim():
+    base = {"waiting": 0, "unknown": 0, "joined": 0}
+    flow = numbers(
+        {"stage": "known", "reached": 9, "dropped": 0, **base},
+        {"stage": "sent", "reached": 6, "dropped": 3, **base},
+        {"stage": "aggregated", "reached": 5, "dropped": 1, **base},
+    )
+    figure = figures.event_flow(flow)
+    assert title(figure) == (
+        "5 of 9 events are in an aggregate version; most drop out before “sent for processing” (3)"
+    )
+    assert [note.text for note in figure.layout.annotations] == [" 3 not here", " 1 not here"]
+
+
+def test_what_could_not_be_told_is_counted_beside_the_faults():
+    rows = [
+        {"step": "raw", "word": word, "checks": 2}
+        for word in ("dangerous", "expected", "not-evaluated", "passed")
+    ]
+    claim = title(figures.checks_by_step(Numbers("verdicts", rows)))
+    assert claim == "2 of 8 checks found a fault, 2 could not be evaluated"
