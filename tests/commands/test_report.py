@@ -1,0 +1,62 @@
+"""`investigate report`: where it writes, what it refuses, and how it exits."""
+
+from __future__ import annotations
+
+import pytest
+
+from investigate.commands import report
+from tests.commands.conftest import HEALTHY
+from tests.report.samples import seven_notebooks
+
+
+def index_of(out):
+    return (out / "index.html").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def notebooks(tmp_path, monkeypatch):
+    """Seven small notebooks in the place of the real ones."""
+
+    def put(**code: list[str]) -> None:
+        folder = seven_notebooks(tmp_path / "notebooks", **code)
+        monkeypatch.setattr(report, "default_folder", lambda: folder)
+
+    return put
+
+
+def test_report_says_where_it_is_and_exits_as_check_does(ask, notebooks, tmp_path):
+    notebooks()
+    code, out, err = ask("report", HEALTHY, "--out", tmp_path / "out")
+    assert code == 0
+    assert out.splitlines()[0] == "EXPECTED  healthy"
+    assert out.rstrip().endswith(str(tmp_path / "out" / "index.html"))
+    assert (tmp_path / "out" / "index.html").is_file()
+    assert err.count(": done") == 7
+
+
+def test_a_notebook_that_fails_still_leaves_a_report_and_exits_with_3(ask, notebooks, tmp_path):
+    notebooks(nb_02=["1 / 0"])
+    code, _, err = ask("report", HEALTHY, "--out", tmp_path / "out", "--allow-gaps")
+    assert code == 3
+    assert "02_events_table: cell 3 failed: ZeroDivisionError" in err
+    assert "did not come to its end" in (tmp_path / "out" / "index.html").read_text(
+        encoding="utf-8"
+    )
+
+
+def test_report_refuses_a_folder_with_other_files_before_it_computes_anything(ask, tmp_path):
+    (tmp_path / "thesis.tex").write_text("mine", encoding="utf-8")
+    code, out, err = ask("report", HEALTHY, "--out", tmp_path)
+    assert (code, out) == (2, "")
+    assert "thesis.tex" in err
+    assert "running" not in err
+
+
+def test_report_without_notebooks_says_what_is_missing_and_writes_nothing(
+    ask, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(report, "default_folder", lambda: tmp_path / "nowhere")
+    code, _, err = ask("report", HEALTHY, "--out", tmp_path / "out")
+    assert code == 2
+    assert "00_overview.ipynb" in err
+    assert list(tmp_path.iterdir()) == []
