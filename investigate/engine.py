@@ -27,6 +27,11 @@ def _engine_errors() -> Iterator[None]:
     except (duckdb.Error, IbisError, pa.ArrowException) as error:
         first = str(error).strip().splitlines()[0] if str(error).strip() else "no message"
         raise EngineError(f"the query failed: {type(error).__name__}: {first}") from error
+    except RuntimeError as error:
+        # DuckDB's word for Ctrl-C while a query runs.
+        if str(error) == "Query interrupted":
+            raise KeyboardInterrupt from error
+        raise
 
 
 class Engine:

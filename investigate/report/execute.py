@@ -73,12 +73,16 @@ def execute_all(
     # What went wrong is told by `failure`; papermill's own lines would only repeat it.
     logging.getLogger("papermill").addHandler(logging.NullHandler())
     workers = max(2, min(4, os.cpu_count() or 1))
-    with ThreadPoolExecutor(workers) as pool, _no_more_when_stopped(pool):
-        done = []
-        for executed in pool.map(run, sources):
-            told(executed)
-            done.append(executed)
-        return done
+    done = []
+    with ThreadPoolExecutor(workers) as pool:
+        try:
+            for executed in pool.map(run, sources):
+                told(executed)
+                done.append(executed)
+        finally:
+            # Whoever stops the command does not wait for notebooks that have not begun.
+            pool.shutdown(wait=False, cancel_futures=True)
+    return done
 
 
 def execute(
@@ -168,12 +172,3 @@ def _own_loop() -> Iterator[None]:
     finally:
         loop.close()
         asyncio.set_event_loop(None)
-
-
-@contextmanager
-def _no_more_when_stopped(pool: ThreadPoolExecutor) -> Iterator[None]:
-    try:
-        yield
-    except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
-        raise
