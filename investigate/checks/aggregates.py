@@ -21,8 +21,8 @@ from investigate.model import Severity
     needs=("log_lines",),
     whole=("aggregates",),
     found="{count} day{s} {have} been sent for processing and {have} no aggregate at all.",
-    advice="Follow one of the day's events first (`investigate trace`): it was loaded, failed, or "
-    "never received. Look at the findings of sqs and processor for the cause, remove it, and then "
+    advice="Follow one of the day's events first: it was loaded, it failed, or it was never "
+    "received. Look at the findings of sqs and processor for the cause, remove it, and then "
     "replay the day of this entity once. Until then recount it from the raw objects.",
     avoid="Do not read a missing aggregate as a count of zero, and do not replay before the cause "
     "is known: the same fault would take the messages again.",

@@ -29,10 +29,10 @@ from investigate.model import Severity
     needs=("events",),
     whole=("raw",),
     found="{count} event{s} {have} an EventsTable row but no raw object under any key.",
-    advice="The payload is gone: no replay brings it back. Run `investigate trace CASE EVENT_ID` "
-    "for one of them to see where it broke off, look for a failed ingest request at that time "
-    "(ingest writes the dedupe row before the object, so a crash between the two leaves this), "
-    "and get the events again from the producer or from a bucket copy.",
+    advice="The payload is gone: no replay brings it back. Look for a failed ingest request "
+    "at the first arrival of one of them (`raw/ingest-failures`; ingest writes the dedupe row "
+    "before the object, so a crash between the two leaves this), else for who deleted the object "
+    "(CloudTrail), and get the events again from the producer or from a bucket copy.",
     avoid="Do not simply have them sent again: while an id has its dedupe row, ingest answers "
     "DUPLICATE and stores nothing. Do not delete the EventsTable rows; they are the only record "
     "of what was lost.",
