@@ -20,6 +20,7 @@ from investigate.figures.style import (
     axis,
     blank,
     column,
+    count_axis,
     drawing,
     fill,
     height_for,
@@ -196,7 +197,7 @@ def day_coverage(days: Numbers) -> Drawing:
         sentence=_shown(len(names), days.rows[0]["of_days"]),
         height=height_for(names),
         barmode="stack",
-        xaxis=axis("events of the day", rangemode="tozero"),
+        xaxis=count_axis("events of the day", days.column("expected")),
         yaxis=names_axis(names),
     )
 

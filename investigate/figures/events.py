@@ -18,6 +18,7 @@ from investigate.figures.style import (
     blank,
     by_size,
     column,
+    count_axis,
     drawing,
     fill,
     height_for,
@@ -113,7 +114,7 @@ def duplicates_by_cause(duplicates: Numbers) -> Drawing:
         sentence=" ".join(f"{CAUSE_WORDS[cause]}: {totals[cause]:,}." for cause in parts),
         height=height_for(sources),
         barmode="stack",
-        xaxis=axis("duplicates", rangemode="tozero"),
+        xaxis=count_axis("duplicates", duplicates.column("duplicates")),
         yaxis=names_axis([label(name) for name in sources], "source"),
     )
 

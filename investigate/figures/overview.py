@@ -14,9 +14,9 @@ from investigate.figures.style import (
     MUTED,
     WARN,
     Drawing,
-    axis,
     blank,
     column,
+    count_axis,
     drawing,
     fill,
     height_for,
@@ -64,7 +64,7 @@ def event_flow(flow: Numbers) -> Drawing:
         height=height_for(stations, 34),
         barmode="stack",
         annotations=[_rest(row, place) for place, row in enumerate(rows) if _told(row)],
-        xaxis=axis("events", rangemode="tozero"),
+        xaxis=count_axis("events", flow.column("reached")),
         yaxis=names_axis(stations),
     )
 
@@ -113,7 +113,7 @@ def checks_by_step(verdicts: Numbers) -> Drawing:
         sentence=" ".join(f"{word}: {sum(column(parts[word], 'checks'))}." for word in parts),
         height=height_for(steps),
         barmode="stack",
-        xaxis=axis("checks", rangemode="tozero"),
+        xaxis=count_axis("checks", verdicts.column("checks")),
         yaxis=names_axis(steps),
     )
 

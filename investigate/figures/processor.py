@@ -14,15 +14,15 @@ from investigate.figures.style import (
     PALETTE,
     WARN,
     Drawing,
-    axis,
     blank,
     column,
+    count_axis,
     drawing,
     fill,
     parted,
     per,
     plural,
-    time_axis,
+    time_axis_of,
 )
 
 Look = Mapping[str, tuple[str, str]]
@@ -55,8 +55,10 @@ def invocations_over_time(invocations: Numbers) -> Drawing:
         else f"{plural(total, 'invocation')}, all of them ended ok",
         sentence=_told(totals, STATUSES),
         barmode="stack",
-        xaxis=time_axis("start of the invocation (UTC)"),
-        yaxis=axis(f"invocations {per(invocations.rows[0]['seconds'])}", rangemode="tozero"),
+        xaxis=time_axis_of(invocations.rows, "start of the invocation (UTC)"),
+        yaxis=count_axis(
+            f"invocations {per(invocations.rows[0]['seconds'])}", invocations.column("invocations")
+        ),
     )
 
 
@@ -71,10 +73,12 @@ def records_over_time(records: Numbers) -> Drawing:
         _bars(records.rows, "what", "records", RECORDS),
         f"{plural(totals.get('loaded', 0), 'record')} loaded, {failed:,} failed"
         + (f", {plural(totals['deleted'], 'message')} deleted" if "deleted" in totals else ""),
-        sentence="A failed record whose message was deleted is lost to the aggregates.",
+        sentence="A failed record whose message was deleted is lost to the aggregates."
+        if failed
+        else "",
         barmode="group",
-        xaxis=time_axis("time (UTC)"),
-        yaxis=axis(f"records {per(records.rows[0]['seconds'])}", rangemode="tozero"),
+        xaxis=time_axis_of(records.rows, "time (UTC)"),
+        yaxis=count_axis(f"records {per(records.rows[0]['seconds'])}", records.column("records")),
     )
 
 

@@ -27,6 +27,7 @@ from investigate.figures.style import (
     per,
     plural,
     time_axis,
+    time_axis_of,
 )
 
 ROW_HEIGHT = 84
@@ -160,7 +161,7 @@ def lag_over_time(lags: Numbers, unusual: Numbers) -> Drawing:
         traces,
         _punctuality(unusual, plural(sum(lags.column("events")), "event")),
         sentence=f"The longest lag is {duration(max(lags.column('longest_lag')))}.",
-        xaxis=time_axis(),
+        xaxis=time_axis_of(lags.rows),
         yaxis=axis("seconds between event and arrival", type="log", exponentformat="none", dtick=1),
     )
 

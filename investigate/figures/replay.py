@@ -22,6 +22,7 @@ from investigate.figures.style import (
     blank,
     by_size,
     column,
+    count_axis,
     drawing,
     fill,
     height_for,
@@ -29,7 +30,7 @@ from investigate.figures.style import (
     names_axis,
     parted,
     plural,
-    time_axis,
+    time_axis_of,
 )
 
 # What a replay does with a row: words, colour and symbol, in the order of the legend.
@@ -70,7 +71,7 @@ def replay_plan(plan: Numbers) -> Drawing:
         f"A replay of this window would send {sent:,} of {plural(sum(totals.values()), 'row')}",
         sentence=" ".join(f"{REASONS[name][0]}: {many:,}." for name, many in totals.items()),
         height=height_for(entities),
-        xaxis=time_axis(),
+        xaxis=time_axis_of(plan.rows),
         yaxis=names_axis([label(name) for name in entities], "entity"),
     )
 
@@ -173,7 +174,7 @@ def replays_logged(replays: Numbers) -> Drawing:
         sentence=rest,
         height=height_for(names, 40),
         barmode="group",
-        xaxis=axis("rows", rangemode="tozero"),
+        xaxis=count_axis("rows", replays.column("rows_there")),
         yaxis=names_axis([label(name, 36) for name in names], "logged at (UTC), entity"),
     )
 

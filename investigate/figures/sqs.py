@@ -17,6 +17,7 @@ from investigate.figures.style import (
     axis,
     blank,
     column,
+    count_axis,
     drawing,
     duration,
     fill,
@@ -60,7 +61,7 @@ def queue_levels(queues: Numbers) -> Drawing:
         sentence=" ".join(_oldest(row) for row in queues.rows if row["oldest_age_s"]),
         height=height_for(names),
         barmode="stack",
-        xaxis=axis("messages", rangemode="tozero"),
+        xaxis=count_axis("messages", [waiting]),
         yaxis=names_axis([label(name, 44) for name in names]),
     )
 
@@ -98,7 +99,7 @@ def message_ages(ages: Numbers) -> Drawing:
         shapes=_limits(first, unit) if retention else [],
         annotations=[upright(retention / unit, "dropped by the queue")] if retention else [],
         xaxis=axis(f"age at capture ({name})", rangemode="tozero"),
-        yaxis=axis(f"messages {per(first['seconds'])} of age", rangemode="tozero"),
+        yaxis=count_axis(f"messages {per(first['seconds'])} of age", ages.column("messages")),
     )
 
 
@@ -110,7 +111,14 @@ def _limits(row: Row, unit: int) -> list[dict[str, Any]]:
     """A line at the retention, and a shade where a message is about to reach it."""
     end = round(row["retention_s"] / unit, 3)
     start = round((row["retention_s"] - row["expiring_s"]) / unit, 3)
-    band = {"type": "rect", "x0": max(start, 0), "x1": end, "fillcolor": WARN, "opacity": 0.18}
+    band = {
+        "type": "rect",
+        "x0": max(start, 0),
+        "x1": end,
+        "fillcolor": WARN,
+        "opacity": 0.18,
+        "layer": "below",
+    }
     line = {
         "type": "line",
         "x0": end,
@@ -152,7 +160,7 @@ def receive_counts(receives: Numbers) -> Drawing:
             dtick=1,
             range=[0.4, max([*receives.column("receives"), threshold]) + 0.6],
         ),
-        yaxis=axis("messages", rangemode="tozero"),
+        yaxis=count_axis("messages", receives.column("messages")),
     )
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import html
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 import plotly.graph_objects as go
@@ -120,6 +121,21 @@ def time_axis(title: str = "event time (UTC)", **more: Any) -> dict[str, Any]:
     return {"type": "date", "title": {"text": title}, "hoverformat": "%Y-%m-%d %H:%M:%S", **more}
 
 
+def time_axis_of(rows: Sequence[Row], title: str = "event time (UTC)") -> dict[str, Any]:
+    """Return an axis for bins of time; a single bin gets room beside it, not milliseconds."""
+    times = {row["time"] for row in rows}
+    if len(times) != 1:
+        return time_axis(title)
+    moment, step = datetime.fromisoformat(times.pop()), timedelta(seconds=rows[0]["seconds"])
+    return time_axis(title, range=[str(moment - step), str(moment + 2 * step)])
+
+
+def count_axis(title: str, values: Iterable[float | None]) -> dict[str, Any]:
+    """Return an axis of numbers of things, from zero and without halves of a thing."""
+    few = max((value for value in values if value is not None), default=0) <= 6
+    return axis(title, rangemode="tozero", **({"dtick": 1} if few else {}))
+
+
 def axis(title: str, **more: Any) -> dict[str, Any]:
     """Return an axis with its unit in the title."""
     return {"title": {"text": title}, **more}
@@ -147,11 +163,6 @@ def wrapped(text: str, width: int = 95) -> str:
         else:
             lines[-1] = f"{lines[-1]} {word}".strip()
     return "<br>".join(lines)
-
-
-def colours_of(names: Sequence[str]) -> Mapping[str, str]:
-    """Return a colour for each name, by its place; what is left over shares the last one."""
-    return {name: PALETTE[min(place, len(PALETTE) - 1)] for place, name in enumerate(names)}
 
 
 def parted(rows: Sequence[Row], name: str) -> dict[Any, list[Row]]:
