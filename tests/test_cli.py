@@ -11,6 +11,7 @@ import pytest
 from investigate import cli
 from investigate.commands import verify
 from investigate.commands.options import COMMANDS
+from investigate.engine import Engine
 from tests.commands.conftest import HEALTHY, INVESTIGATE, process
 
 
@@ -70,3 +71,15 @@ def test_a_bug_stays_a_traceback(monkeypatch):
     monkeypatch.setattr(verify, "run", fail)
     with pytest.raises(KeyError, match="a bug"):
         cli.main(["verify", HEALTHY])
+
+
+@pytest.mark.parametrize(
+    ("said", "raised"), [("Query interrupted", KeyboardInterrupt), ("a bug", RuntimeError)]
+)
+def test_being_stopped_during_a_query_is_being_stopped(said, raised):
+    class Query:
+        def to_pyarrow(self):
+            raise RuntimeError(said)
+
+    with pytest.raises(raised):
+        Engine().rows(Query())
