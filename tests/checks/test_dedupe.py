@@ -158,6 +158,11 @@ def test_a_copy_of_an_object_was_not_accepted_again(tmp_path):
     assert found("dedupe/reaccepted", evidence) == []
 
 
+def test_an_object_with_a_broken_body_proves_no_second_acceptance(tmp_path):
+    broken = unreadable_row(A, "bad-time", s3_key="broken", ingest_time="noon", event_id=A.id)
+    assert found("dedupe/reaccepted", evidence_of(tmp_path, raw=[raw_row(A), broken])) == []
+
+
 def test_the_log_tells_of_a_second_acceptance_that_left_no_second_object(tmp_path):
     lines = [
         accepted(A, "r1"),
@@ -214,6 +219,12 @@ def test_other_signs_and_absent_fields_are_no_risk(tmp_path):
         events=[event_row(plain, source=None)],
         dedupe=[dedupe_row(plain, entity_id=None)],
     )
+    assert found("dedupe/collision-risk", evidence) == []
+
+
+def test_what_has_no_id_cannot_share_one(tmp_path):
+    nameless = event_row(Event("r", at(1), source="a|b"), event_id=None)
+    evidence = evidence_of(tmp_path, raw=[], events=[nameless], dedupe=[])
     assert found("dedupe/collision-risk", evidence) == []
 
 

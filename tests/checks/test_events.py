@@ -501,6 +501,33 @@ def test_rows_are_judged_by_the_status_names_of_the_pipeline():
     assert pipeline.STATUSES == (pipeline.ACCEPTED, pipeline.DUPLICATE)
 
 
+FAULTS = {
+    "events/payload-conflict": {"payload_sha": "0" * 64},
+    "events/unreplayable": {"s3_key": None},
+    "events/key-mismatch": {"pk": "ENTITY#e9"},
+    "events/unknown-status": {"status": "?"},
+}
+
+
+@pytest.mark.parametrize("code", FAULTS)
+def test_a_row_that_was_just_written_is_left_alone(tmp_path, code):
+    def judged(**changes):
+        row = event_row(B, **FAULTS[code], **changes)
+        return found(code, both(tmp_path, [raw_row(B)], [row]))
+
+    assert len(judged()) == 1
+    assert judged(ingest_time_utc=YOUNG) == []
+
+
+def test_a_double_charge_that_was_just_written_is_left_alone(tmp_path):
+    """Only the later of the two must be settled; the earlier may be of any age."""
+    first, second = event_row(charge("x", 0)), event_row(charge("x", 5))
+    young_second = {**second, "ingest_time_utc": YOUNG}
+    young_first = {**first, "ingest_time_utc": YOUNG}
+    assert repeats(tmp_path, first, young_second) == []
+    assert repeats(tmp_path, young_first, second) == [second["event_id"]]
+
+
 def test_the_scope_keeps_the_rows_of_the_entities_and_the_window(tmp_path):
     three = [event_row(event, status="?") for event in (A, B, C)]
     only_e1 = Scope(Window(START, END), entities=("e1",))

@@ -232,6 +232,21 @@ def test_an_object_without_the_layout_is_misplaced_even_if_unreadable(tmp_path):
     assert found("raw/misplaced", evidence) == ["b"]
 
 
+FAULTS = {
+    "raw/payload-mismatch": {"payload_sha_actual": "0" * 64},
+    "raw/id-mismatch": {"event_id_actual": "other"},
+    "raw/misplaced": {"key_hour": "03"},
+}
+
+
+@pytest.mark.parametrize("code", FAULTS)
+def test_an_object_that_was_just_written_is_left_alone(tmp_path, code):
+    settled = evidence_of(tmp_path, raw=[raw_row(B, **FAULTS[code])])
+    assert len(found(code, settled)) == 1
+    young = evidence_of(tmp_path, raw=[raw_row(B, **FAULTS[code], last_modified=YOUNG)])
+    assert found(code, young) == []
+
+
 # raw/overwritten and raw/duplicate-objects
 
 
@@ -338,6 +353,31 @@ def test_an_irregular_source_has_no_rhythm_to_break(tmp_path):
     assert silences(tmp_path, bursts) == []
 
 
+def test_a_few_long_pauses_of_a_source_are_part_of_its_rhythm(tmp_path):
+    """Three of 27 gaps last an hour, so an hour is the 90th percentile and two are no gap."""
+    events = every_ten_minutes(until=4)
+    events += [Event(f"p{n}", at(4 + n)) for n in (1, 2, 3, 5)]
+    until_then = Scope(Window(START, at(9.5)))
+    assert silences(tmp_path, events, scope=until_then) == []
+    assert len(silences(tmp_path, events[:-1], scope=until_then)) == 0
+    assert len(silences(tmp_path, events[:-4], scope=until_then)) == 1
+
+
+def test_one_long_pause_does_not_make_the_rhythm(tmp_path):
+    events = [*every_ten_minutes(until=3.5), Event("p", at(6))]  # 22 gaps, of which one is long
+    scope = Scope(Window(START, at(6.5)))
+    assert silences(tmp_path, events, scope=scope) == [
+        "web order 2026-03-10T03:30:00Z 2026-03-10T06:00:00Z"
+    ]
+
+
+def test_a_silence_that_has_not_ended_says_nothing_about_the_rhythm(tmp_path):
+    """Two of 20 gaps are long; with the last one counted the source would be irregular."""
+    events = every_ten_minutes(until=3)
+    events += [Event(f"p{n}", at(3 + n * 2)) for n in (1, 2)]
+    assert silences(tmp_path, events) == ["web order 2026-03-10T07:00:00Z 2026-03-11T00:00:00Z"]
+
+
 def test_a_short_silence_is_no_gap_however_fast_the_source(tmp_path):
     seconds = [n for n in range(400) if not 100 < n < 200]
     events = [Event(f"f{n}", START + timedelta(seconds=n)) for n in seconds]
@@ -394,6 +434,12 @@ def test_an_event_from_the_future_shows_clock_skew(tmp_path):
     assert found("raw/clock-skew", stored(tmp_path, A, ahead, level)) == [ahead.id]
     (row,) = rows("raw/clock-skew", stored(tmp_path, ahead))
     assert row["ingested"] < row["event_time_utc"]
+
+
+def test_a_skew_that_is_not_settled_is_left_alone(tmp_path):
+    ahead = raw_row(A, ingest_time_utc=YOUNG, event_time_utc=YOUNG + timedelta(seconds=9))
+    evidence = evidence_of(tmp_path, raw=[ahead], scope=Scope(Window(START, CAPTURED)))
+    assert found("raw/clock-skew", evidence) == []
 
 
 def test_the_skew_that_is_allowed_can_be_set(tmp_path):
