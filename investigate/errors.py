@@ -31,6 +31,10 @@ class InvestigationError(Exception):
     def __str__(self) -> str:
         return f"{self.message}\n  {self.hint}" if self.hint else self.message
 
+    def _render_traceback_(self) -> list[str]:
+        """What a notebook shows: the message and the hint. Where they came from helps nobody."""
+        return [f"{type(self).__name__}: {self}"]
+
 
 class UsageError(InvestigationError):
     """The question was asked in a way that has no answer."""

@@ -246,3 +246,15 @@ def test_a_wrong_parameter_is_one_clear_message(tmp_path, asked):
     executed = execute(FOLDER / "01_raw_data.ipynb", {**asked, "start": "2026-03-10"}, tmp_path)
     assert "UsageError" in str(executed.failure)
     assert "start: '2026-03-10' has no offset from UTC" in str(executed.failure)
+    shown = [
+        output.traceback
+        for cell in executed.notebook.cells
+        for output in cell.get("outputs", ())
+        if output.output_type == "error"
+    ]
+    assert shown == [
+        [
+            "UsageError: start: '2026-03-10' has no offset from UTC\n"
+            "  write it as 2026-03-10T00:00:00Z"
+        ]
+    ]

@@ -159,6 +159,18 @@ def test_duplicates_are_counted_by_source_and_by_cause(tmp_path):
     ]
 
 
+def test_duplicates_that_came_long_after_the_window_get_wider_bins(tmp_path):
+    first, second = Event("a", at(1)), Event("b", at(1))
+    rows = [
+        event_row(first.but(lag=timedelta(minutes=1)), status="DUPLICATE"),
+        event_row(second.but(lag=timedelta(hours=40)), status="DUPLICATE"),
+    ]
+    raw = [raw_row(first), raw_row(second)]
+    evidence = evidence_of(tmp_path, raw=raw, events=rows)
+    counted = asked("duplicates_over_time", evidence)
+    assert some(counted, "duplicates", "seconds") == [(1, 1800), (1, 1800)]
+
+
 def test_waits_are_told_per_attempt(tmp_path):
     event = Event("a", at(1))
     lines = [

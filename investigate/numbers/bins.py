@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import ibis
@@ -29,6 +29,18 @@ def bin_seconds(window: Window, most: int = MOST_BINS) -> int:
     """Return the shortest handy span of which at most `most` cover a window."""
     length = (window.end - window.start).total_seconds()
     return next((span for span in LADDER if length <= span * most), LADDER[-1])
+
+
+def span_of(evidence: Evidence, rows: ir.Table, column: str) -> Window:
+    """Return the window from the first to the last time in a column; times of ingest and processing
+    do not keep to the window asked about."""
+    moment = rows[column]
+    known = evidence.engine.rows(rows.agg(first=moment.min(), last=moment.max()))[0]
+    first: datetime | None = known["first"]
+    if first is None:
+        return evidence.window
+    start, end = first.replace(tzinfo=UTC), known["last"].replace(tzinfo=UTC)
+    return Window(start, end + timedelta(seconds=1))
 
 
 def binned(moment: ir.TimestampValue, seconds: int) -> ir.IntegerValue:

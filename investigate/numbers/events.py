@@ -10,7 +10,7 @@ import ibis.expr.types as ir
 from investigate.analysis import retries
 from investigate.analysis.duplicates import duplicates
 from investigate.evidence import Evidence
-from investigate.numbers.bins import bin_seconds, binned, listed, or_others, top_names
+from investigate.numbers.bins import bin_seconds, binned, listed, or_others, span_of, top_names
 
 MOST_SOURCES = 12
 MOST_RETRIERS = 7
@@ -21,7 +21,8 @@ def duplicates_over_time(evidence: Evidence) -> list[dict[str, Any]]:
     """Return how many events of each source were refused as duplicates per bin of ingest time:
     time, source, duplicates, seconds (the length of a bin)."""
     rows = _refused(evidence)
-    seconds = bin_seconds(evidence.window)
+    span = span_of(evidence, rows, "ingest_time_utc")
+    seconds = max(bin_seconds(evidence.window), bin_seconds(span))
     names = top_names(evidence, rows, "source", MOST_SOURCES)
     counted = rows.group_by(
         time=binned(rows.ingest_time_utc, seconds), source=or_others(rows.source, names)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import ibis
@@ -13,10 +12,11 @@ from investigate.analysis.queues import replay_queues
 from investigate.analysis.roles import invocations_of
 from investigate.errors import NotEvaluable
 from investigate.evidence import Evidence
-from investigate.model import Window
-from investigate.numbers.bins import bin_seconds, binned, listed
+from investigate.numbers.bins import bin_seconds, binned, listed, span_of
 
 LINES = {"loaded": "processor_record_loaded", "failed": "processor_record_failed"}
+
+SHORTEST_BIN = 60  # seconds; a single batch is no rate per second
 
 
 def invocations_over_time(evidence: Evidence) -> list[dict[str, Any]]:
@@ -45,21 +45,11 @@ def _over_time(
     """Sum up rows of (at, what, and many if one row stands for several) per bin."""
     rows = rows.filter(rows.at.notnull())
     many = rows.many.sum().cast("int64") if "many" in rows.columns else rows.count()
-    seconds = bin_seconds(_span(evidence, rows))
+    seconds = max(bin_seconds(span_of(evidence, rows, "at")), SHORTEST_BIN)
     sums = rows.group_by(time=binned(rows.at, seconds), **{name: "what"}).agg(
         **{counted: many}, seconds=ibis.literal(seconds)
     )
     return listed(evidence, sums.order_by("time", name), "time")
-
-
-def _span(evidence: Evidence, rows: ir.Table) -> Window:
-    """From the first row to the last: processing has times of its own, outside the window."""
-    known = evidence.engine.rows(rows.agg(first=rows.at.min(), last=rows.at.max()))[0]
-    first: datetime | None = known["first"]
-    if first is None:
-        return evidence.window
-    start, end = first.replace(tzinfo=UTC), known["last"].replace(tzinfo=UTC)
-    return Window(start, end + timedelta(seconds=1))
 
 
 def _lines(evidence: Evidence, what: str) -> ir.Table:
