@@ -24,7 +24,7 @@ from investigate.tables import TABLES
 RESULT_MIME = "application/vnd.investigate.result+json"
 RESULT_SCHEMA = "investigate.result/1"
 OVERVIEW = "overview"
-SOME_ENTITIES = 20  # named when an entity is unknown; a case may hold millions
+SHOWN_ENTITIES, LIKELY_ENTITIES = 20, 5000  # named, and compared, when an entity is unknown
 
 # Whole bodies do not belong in a page: they are long, and they are what customers sent.
 _BODIES = ("payload", "attributes", "body", "fields", "document")
@@ -208,10 +208,19 @@ def _refuse_unknown_entity(evidence: Evidence, entity: str) -> None:
             f"entity {entity!r} cannot be looked up: no captured table names entities",
             hint='leave entity empty (entity = "") to look at everything',
         )
-    names = [table.select("entity_id") for table in known]
-    listed = (ibis.union(*names) if len(names) > 1 else names[0]).distinct()
-    near = listed.filter(listed.entity_id.notnull()).order_by("entity_id")
-    if evidence.engine.scalar(near.filter(near.entity_id == entity).count()):
+    tables = [table.select("entity_id") for table in known]
+    listed = (ibis.union(*tables) if len(tables) > 1 else tables[0]).distinct()
+    listed = listed.filter(listed.entity_id.notnull())
+    if evidence.engine.scalar(listed.filter(listed.entity_id == entity).count()):
         return
-    some = [row["entity_id"] for row in evidence.engine.rows(near.limit(SOME_ENTITIES))]
-    raise UsageError.unknown("entity", entity, some)
+    total = int(evidence.engine.scalar(listed.count()))
+    some = evidence.engine.rows(listed.order_by("entity_id").limit(LIKELY_ENTITIES))
+    raise _unknown_entity(entity, [row["entity_id"] for row in some], total)
+
+
+def _unknown_entity(entity: str, names: list[str], total: int) -> UsageError:
+    """An error with the nearest of the names, and the first of them; a case may hold millions."""
+    shown = ", ".join(names[:SHOWN_ENTITIES]) or "none"
+    more = f" and {total - SHOWN_ENTITIES:,} more" if total > SHOWN_ENTITIES else ""
+    hint = UsageError.unknown("entity", entity, names).hint
+    return UsageError(f"unknown entity {entity!r} (known: {shown}{more})", hint=hint)

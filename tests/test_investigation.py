@@ -204,6 +204,14 @@ def test_an_unknown_entity_is_told_the_nearest(case):
         open_investigation(case, entity="e11")
 
 
+def test_of_many_entities_the_nearest_is_named_though_not_all_are_listed(tmp_path):
+    events = [Event(f"e{n}", at(1), entity_id=f"customer-{n:03}") for n in range(60)]
+    evidence = evidence_of(tmp_path, events=[event_row(event) for event in events])
+    with pytest.raises(UsageError, match="customer-019 and 40 more") as refused:
+        open_investigation(str(evidence.case.folder), entity="customer-59")
+    assert "customer-059" in refused.value.hint
+
+
 def test_an_entity_cannot_be_asked_about_where_no_table_names_any(tmp_path):
     evidence = evidence_of(tmp_path, queue_state=[queue_row()])
     with pytest.raises(UsageError, match="no captured table names entities"):
