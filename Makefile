@@ -22,7 +22,8 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 setup: $(VENV)/.ready ## create .venv from requirements.lock
 
 report: setup ## the report of the demo case, or of CASE=..., into reports/
-	$(BIN)/investigate report $(CASE) --out reports || [ $$? -eq 1 ] # 1: faults were found, which is the point
+	@# Exit code 1 says that faults were found, which is the point of the demo.
+	@$(BIN)/investigate report $(CASE) --out reports || [ $$? -eq 1 ]
 
 test: setup ## every test
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile

@@ -1,4 +1,4 @@
-"""Tiny evidence for tests: a few events as rows of each table, and a case on disk made from them."""
+"""Tiny evidence for tests: a few events as rows of each table, and a case made from them."""
 
 from __future__ import annotations
 
