@@ -151,10 +151,12 @@ class CaseWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if error is None:
-            self._write_manifest()
-            self._draft.replace(self.folder)
-        else:
+        try:
+            if error is None:
+                self._write_manifest()
+                self._draft.replace(self.folder)
+        finally:
+            # Gone once it is the case; still there if anything failed, publishing included.
             with suppress(FileNotFoundError):
                 shutil.rmtree(self._draft)
 
@@ -264,7 +266,7 @@ def _parse_manifest(folder: Path, manifest: Mapping[str, Any]) -> Case:
                 for name, known in manifest["coverage"].items()
             },
         )
-    except (KeyError, TypeError, ValueError, AttributeError, UsageError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, UsageError) as error:
         raise CaseDamagedError(
             f"{folder / MANIFEST} lacks or misstates something: {type(error).__name__}: {error}",
             hint="capture the case again",

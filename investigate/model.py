@@ -102,11 +102,12 @@ def parse_time(text: str, name: str = "time") -> datetime:
     example = "write it as 2026-03-10T00:00:00Z"
     try:
         moment = datetime.fromisoformat(text)
-    except (ValueError, TypeError):
+        in_utc = moment.astimezone(UTC) if moment.tzinfo else None
+    except (ValueError, TypeError, OverflowError):  # an offset may lead out of the calendar
         raise UsageError(f"{name}: {text!r} is not an ISO 8601 time", hint=example) from None
-    if moment.tzinfo is None:
+    if in_utc is None:
         raise UsageError(f"{name}: {text!r} has no offset from UTC", hint=example)
-    return moment.astimezone(UTC)
+    return in_utc
 
 
 def isoformat(moment: datetime) -> str:

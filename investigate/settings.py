@@ -102,8 +102,15 @@ def load_settings(path: str | Path) -> Settings:
             f"there is no configuration file {path}",
             hint="see docs/configuration.md for one to start from",
         ) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, IsADirectoryError) as error:
-        raise SettingsError(f"{path} is not TOML: {error}") from error
+    except OSError as error:
+        raise SettingsError(
+            f"{path} cannot be read: {error.strerror}",
+            hint="name a TOML file that you may read, see docs/configuration.md",
+        ) from error
+    except ValueError as error:
+        raise SettingsError(
+            f"{path} is not TOML: {error}", hint="see docs/configuration.md for what it may hold"
+        ) from error
     try:
         return parse_settings(document)
     except InvestigationError as error:

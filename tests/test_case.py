@@ -133,6 +133,20 @@ def test_a_capture_that_fails_leaves_nothing_behind(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_case_that_cannot_be_published_leaves_nothing_behind(tmp_path):
+    folder = tmp_path / "small"
+
+    def taken_meanwhile() -> None:
+        with writer(folder) as case:
+            case.add("raw", [], CAPTURED_WHOLE)
+            folder.mkdir()
+            (folder / "theirs").write_text("")
+
+    with pytest.raises(OSError, match="not empty"):
+        taken_meanwhile()
+    assert [path.name for path in tmp_path.rglob("*")] == ["small", "theirs"]
+
+
 def test_a_case_is_not_there_before_it_is_complete(tmp_path):
     with writer(tmp_path / "small") as case:
         case.add("raw", [], CAPTURED_WHOLE)
@@ -243,6 +257,9 @@ def test_a_manifest_that_lacks_something_names_it(folder, name):
         {"settle_seconds": "long"},
         {"settle_seconds": -1},
         {"settle_seconds": 10**18},
+        {"settle_seconds": float("inf")},
+        {"captured_at": "9999-12-31T23:00:00-05:00"},
+        {"tables": {"raw": {"rows": float("inf"), "files": []}}},
         {"tables": []},
         {"tables": {"raw": {"rows": 2}}},
         {"tables": {"raw": {"rows": 2, "files": [{}]}}},

@@ -103,7 +103,13 @@ def test_a_time_of_any_offset_is_read_as_utc(text):
     assert parse_time(text).tzinfo is UTC
 
 
-@pytest.mark.parametrize("text", ["", "yesterday", "2026-13-01T00:00:00Z", "1773100800", None, 5])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "yesterday", "2026-13-01T00:00:00Z", "1773100800", None, 5,
+        "9999-12-31T23:00:00-05:00", "0001-01-01T00:00:00+05:00",
+    ],
+)  # fmt: skip
 def test_what_is_no_time_is_refused_by_the_name_of_the_option(text):
     with pytest.raises(UsageError, match=r"start: .* is not an ISO 8601 time"):
         Window.parse(text, END)

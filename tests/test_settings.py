@@ -90,9 +90,11 @@ def test_what_is_no_toml_is_refused(tmp_path, content):
         load_settings(path)
 
 
-def test_a_folder_is_no_configuration(tmp_path):
-    with pytest.raises(SettingsError):
-        load_settings(tmp_path)
+def test_a_path_that_cannot_be_read_is_no_configuration(tmp_path):
+    (tmp_path / "file").write_text("")
+    for path in (tmp_path, tmp_path / "file" / "pipeline.toml"):
+        with pytest.raises(SettingsError, match="cannot be read"):
+            load_settings(path)
 
 
 @pytest.mark.parametrize(

@@ -6,13 +6,11 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import count
 from typing import Any
 
 from investigate.capture.source import Gathered, Row, Source, gap, not_configured
 from investigate.errors import AccessError
 
-QUERIES_AT_ONCE = 500
 FUNCTION_METRICS = ("Invocations", "Errors", "Throttles")
 QUEUE_METRICS = {
     "NumberOfMessagesSent": "Sum",
@@ -77,7 +75,8 @@ def _all_series(source: Source) -> Iterator[Series]:
 def _points(
     source: Source, series: Sequence[Series], start: datetime, period: int
 ) -> Iterator[tuple[Series, Row]]:
-    by_id = {f"m{number}": one for number, one in zip(count(), series, strict=False)}
+    by_id = {f"m{number}": one for number, one in enumerate(series)}
+    statuses: dict[str, str] = {}
     for page in source.connection.pages(
         "cloudwatch",
         "GetMetricData",
@@ -87,13 +86,16 @@ def _points(
     ):
         for result in page["MetricDataResults"]:
             one = by_id[result["Id"]]
-            _refuse_gaps(one, result["StatusCode"])
+            statuses[result["Id"]] = result["StatusCode"]
             for at, value in zip(result["Timestamps"], result["Values"], strict=True):
                 yield one, _point(one, at, value)
+    # Only the last word on a series counts: an earlier page says PartialData by right.
+    for key, status in statuses.items():
+        _refuse_gaps(by_id[key], status)
 
 
 def _refuse_gaps(series: Series, status: str) -> None:
-    if status in ("Forbidden", "InternalError"):
+    if status != "Complete":
         kind = "denied" if status == "Forbidden" else "failed"
         asked = f"cloudwatch:GetMetricData of {series.namespace} {series.metric}"
         raise AccessError(f"{asked}: {status}", kind=kind, code=status, asked=asked)

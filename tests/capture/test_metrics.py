@@ -95,7 +95,10 @@ def test_denied_metrics_are_a_gap(world):
     assert (gap.status, gap.reason) == ("denied", "AccessDenied: cloudwatch:GetMetricData")
 
 
-@pytest.mark.parametrize(("status", "kind"), [("Forbidden", "denied"), ("InternalError", "failed")])
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [("Forbidden", "denied"), ("InternalError", "failed"), ("PartialData", "failed")],
+)
 def test_a_series_that_is_refused_inside_an_answer_is_a_gap_too(world, status, kind):
     source = source_of(world)
 
@@ -107,6 +110,26 @@ def test_a_series_that_is_refused_inside_an_answer_is_a_gap_too(world, status, k
     )
     gathered = gather(source)
     assert (gathered.gaps[0].status, gathered.rows) == (kind, [])
+
+
+def test_a_series_that_goes_on_on_the_next_page_is_no_gap(world):
+    put(world, "NumberOfMessagesSent", 3.0, at(1))
+    source = source_of(world, captured_at=at(3))
+    pages = []
+
+    def split(parsed, **_):
+        pages.append(parsed)
+        if len(pages) == 1:
+            parsed["NextToken"] = "more"
+            for result in parsed["MetricDataResults"]:
+                result.update(StatusCode="PartialData", Timestamps=[], Values=[])
+
+    source.connection.client("cloudwatch").meta.events.register(
+        "after-call.cloudwatch.GetMetricData", split
+    )
+    gathered = gather(source)
+    assert (len(pages), gathered.gaps) == (2, [])
+    assert [row["value"] for row in gathered.rows] == [3.0]
 
 
 def test_without_a_queue_its_metrics_are_said_to_lack(world):
