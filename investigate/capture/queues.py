@@ -15,7 +15,10 @@ from investigate.errors import AccessError
 
 MESSAGES_AT_ONCE = 10  # the most that SQS hands out
 HIDDEN_SECONDS = 30  # a sampled message is back for its consumers after this time
-EMPTY_RECEIVES = 5  # a short poll asks only some servers, so one empty answer proves nothing
+# A short poll asks only some of a queue's servers and may miss every message of a small queue;
+# one that waits asks them all. Even then one empty answer proves nothing.
+WAIT_SECONDS = 1
+EMPTY_RECEIVES = 5
 AGE_LOOKBACK = timedelta(hours=1)
 
 _COUNTS = {
@@ -48,12 +51,11 @@ def read_messages(source: Source) -> list[Captured]:
         return [Captured("messages", Coverage("skipped", reason))]
     counts = _counts(source.replay_queue)
     waiting = sum(counts.values())
-    sampled = _sample(source) if counts["visible"] else []
-    if len(sampled) >= waiting:
+    sampled, stopped = _sample(source) if counts["visible"] else ([], None)
+    if len(sampled) >= waiting and not stopped:
         return [Captured("messages", Coverage("captured"), sampled)]
-    return [
-        Captured("messages", Coverage("partial", f"{len(sampled)} of about {waiting}"), sampled)
-    ]
+    known = f"{len(sampled)} of about {waiting}" + (f"; {stopped.reason}" if stopped else "")
+    return [Captured("messages", Coverage("partial", known), sampled)]
 
 
 def read_dead_letters(source: Source) -> list[Captured]:
@@ -132,16 +134,26 @@ def _refusal(source: Source) -> str | None:
     return None
 
 
-def _sample(source: Source) -> list[Row]:
+def _sample(source: Source) -> tuple[list[Row], Coverage | None]:
+    """Return the messages received and what ended it early, if anything did.
+
+    What was received stays: each was hidden for it, and its receive count is one higher now.
+    """
     wanted = source.options.sample_messages
     found: dict[str, Row] = {}
     empty = 0
     while len(found) < wanted and empty < EMPTY_RECEIVES:
         before = len(found)
-        for message in _receive(source, min(MESSAGES_AT_ONCE, wanted - before)):
+        try:
+            received = _receive(source, min(MESSAGES_AT_ONCE, wanted - before))
+        except AccessError as error:
+            if not found:
+                raise
+            return list(found.values()), gap(error)
+        for message in received:
             found.setdefault(message["MessageId"], message_row(message))
         empty = empty + 1 if len(found) == before else 0
-    return list(found.values())
+    return list(found.values()), None
 
 
 def _receive(source: Source, count: int) -> list[dict[str, Any]]:
@@ -151,7 +163,7 @@ def _receive(source: Source, count: int) -> list[dict[str, Any]]:
         QueueUrl=source.names.replay_queue_url,
         MaxNumberOfMessages=count,
         VisibilityTimeout=HIDDEN_SECONDS,
-        WaitTimeSeconds=0,
+        WaitTimeSeconds=WAIT_SECONDS,
         MessageSystemAttributeNames=["All"],
     )
     return list(answer.get("Messages", []))

@@ -225,6 +225,35 @@ def test_a_denied_receive_is_an_access_error(world):
         queues.read_messages(source)
 
 
+def test_what_was_received_before_a_receive_failed_is_kept(world):
+    for number in range(15):
+        world.send_message(str(number))
+    source = source_of(world, sample_messages=100)
+    sqs = source.connection.client("sqs")
+    sqs.meta.events.register_first(
+        "after-call.sqs.ReceiveMessage",
+        lambda **_: refuse(source.connection, "sqs", "ReceiveMessage", "RequestThrottled"),
+    )
+    captured = messages(source)
+    assert len(rows_of(captured)) == 10
+    status, reason = coverage(captured)
+    assert (status, str(reason).startswith("10 of about 15; RequestThrottled: sqs:Re")) == (
+        "partial",
+        True,
+    )
+
+
+def test_a_receive_waits_so_that_every_server_of_the_queue_is_asked(world):
+    world.send_message(BODY)
+    source = source_of(world, sample_messages=1)
+    asked = []
+    source.connection.client("sqs").meta.events.register(
+        "provide-client-params.sqs.ReceiveMessage", lambda params, **_: asked.append(params)
+    )
+    messages(source)
+    assert {one["WaitTimeSeconds"] > 0 for one in asked} == {True}
+
+
 def dead_letters(source):
     (captured,) = queues.read_dead_letters(source)
     return coverage(captured)
