@@ -9,6 +9,8 @@ from investigate import pipeline
 from investigate.capture.values import moment, text
 
 _TEXTS = tuple(name for name in pipeline.REQUIRED_FIELDS if name != "payload")
+# Ingest only asks that these are there: a null becomes the text "None" in keys and rows (D27).
+_NULL_IS_A_TEXT = ("source", "event_type", "entity_id")
 
 
 class Unreadable(Exception):
@@ -46,6 +48,8 @@ def _parse(data: bytes) -> dict[str, Any]:
 
 
 def _columns(body: dict[str, Any], *, payloads: bool) -> dict[str, Any]:
+    nulls = {name: str(None) for name in _NULL_IS_A_TEXT if body.get(name, "") is None}
+    body = {**body, **nulls}
     missing = [name for name in pipeline.REQUIRED_FIELDS if not _is_there(name, body.get(name))]
     if missing:
         raise Unreadable(f"missing-fields ({', '.join(missing)})")

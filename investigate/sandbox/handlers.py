@@ -38,7 +38,10 @@ def ingest(event: Mapping[str, Any], context: Context) -> dict[str, Any]:
 
 def _event_row(body: Mapping[str, Any], moment: datetime, context: Context) -> dict[str, Any]:
     now = context.clock.now()
-    source, event_type, entity_id = body["source"], body["event_type"], body["entity_id"]
+    # D27: what is no text becomes one, so a null is the source "None"
+    source, event_type, entity_id = (
+        str(body[name]) for name in ("source", "event_type", "entity_id")
+    )
     event_time, ingest_time = pipeline.format_time(moment), pipeline.format_time(now)
     sha = pipeline.payload_sha(body["payload"])
     if body.get("idempotency_key"):
@@ -216,7 +219,7 @@ def _load(records: list[dict[str, Any]], context: Context) -> list[dict[str, Any
 def _load_one(message: Mapping[str, Any], context: Context) -> dict[str, Any]:
     where = {"s3_bucket": message["s3_bucket"], "s3_key": message["s3_key"]}
     found = context.clients.s3.get_object(Bucket=where["s3_bucket"], Key=where["s3_key"])
-    raw: dict[str, Any] = json.loads(found["Body"].read())
+    raw: dict[str, Any] = json.loads(found["Body"].read().decode("utf-8"))
     names = ("event_id", "entity_id", "event_time")
     about = {name: raw.get(name) for name in names}
     context.info("processor_record_loaded", **about, **where)
@@ -229,7 +232,7 @@ def _groups(loaded: list[dict[str, Any]]) -> dict[tuple[str, str], list[tuple[st
     for raw in loaded:
         day = parse_time(raw["event_time"]).date().isoformat()
         inputs = (raw["event_time"], raw["event_id"], raw["payload_sha"])
-        groups.setdefault((raw["entity_id"], day), []).append(inputs)
+        groups.setdefault((str(raw["entity_id"]), day), []).append(inputs)
     return groups
 
 

@@ -59,11 +59,27 @@ def test_without_payloads_the_hash_stays_and_the_payload_does_not():
     assert found["payload_sha_actual"] == BODY["payload_sha"]
 
 
+TAKEN_AS_TEXT = ("source", "event_type", "entity_id")
+
+
 @pytest.mark.parametrize("name", pipeline.REQUIRED_FIELDS)
-def test_a_required_field_that_is_absent_or_null_is_missing(name):
+def test_a_required_field_that_is_absent_is_missing(name):
     without = {key: value for key, value in BODY.items() if key != name}
     assert error_of(without) == f"missing-fields ({name})"
+
+
+@pytest.mark.parametrize("name", [n for n in pipeline.REQUIRED_FIELDS if n not in TAKEN_AS_TEXT])
+def test_a_required_field_that_is_null_is_missing(name):
     assert error_of({**BODY, name: None}) == f"missing-fields ({name})"
+
+
+@pytest.mark.parametrize("name", TAKEN_AS_TEXT)
+def test_d27_a_null_that_ingest_accepted_is_the_text_it_made_of_it(name):
+    texts = {**BODY, name: "None"}
+    texts["event_id"] = pipeline.recomputed_event_id(texts)
+    found = read({**texts, name: None})
+    assert (found["readable"], found[name]) == (True, "None")
+    assert found["event_id_actual"] == texts["event_id"]
 
 
 def test_a_field_that_is_no_plain_value_is_missing_and_a_number_is_its_text():

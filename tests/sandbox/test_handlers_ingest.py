@@ -9,6 +9,7 @@ import pytest
 from investigate import pipeline
 from investigate.sandbox.world import Sandbox
 from tests.sandbox.pipelines import (
+    DAY,
     START,
     counted,
     keys,
@@ -211,6 +212,20 @@ def test_d27_a_null_source_and_an_empty_type_are_accepted(
     answer = sandbox.ingest(request(**changes))
     assert answer.status == "ACCEPTED"
     assert pipeline.recomputed_event_id(raw(sandbox, str(answer.s3_key))) == answer.event_id
+
+
+def test_d27_what_is_no_text_is_the_text_of_it_in_rows_and_as_sent_in_the_object(
+    sandbox: Sandbox,
+) -> None:
+    answer = sandbox.ingest(request(source=None, entity_id=42))
+    (row,) = rows(sandbox, "events")
+    assert (row["source"], row["entity_id"], row["PK"]) == ("None", "42", "ENTITY#42")
+    stored = raw(sandbox, str(answer.s3_key))
+    assert (stored["source"], stored["entity_id"]) == (None, 42)
+    sandbox.replay("42", *DAY)
+    assert sandbox.consume() == 1
+    (aggregate,) = rows(sandbox, "aggregates")
+    assert (aggregate["PK"], aggregate["entity_id"]) == ("ENTITY#42", "42")
 
 
 def test_a_throttled_request_leaves_no_trace_but_a_metric(sandbox: Sandbox) -> None:

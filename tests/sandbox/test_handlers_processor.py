@@ -158,3 +158,11 @@ def test_the_next_aggregate_has_a_later_version(sandbox: Sandbox) -> None:
     first, second = (row["version"] for row in rows(sandbox, "aggregates"))
     assert second - first == 1
     assert sandbox.clock.now() == START + timedelta(seconds=2)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_an_object_that_is_not_plain_utf_8_cannot_be_read(sandbox: Sandbox, encoding: str) -> None:
+    sandbox.put_object("raw/marked.json", json.dumps(request()).encode(encoding))
+    send(sandbox, "raw/marked.json")
+    assert sandbox.consume() == 1
+    assert len(said(sandbox, "processor", "processor_record_failed")) == 1
