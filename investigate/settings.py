@@ -143,6 +143,13 @@ def _parse_names(section: Mapping[str, Any]) -> PipelineNames:
     for key, value in {**texts, **functions}.items():
         if not isinstance(value, str) or not value:
             raise SettingsError(f"pipeline: {key} must be a text, not {value!r}")
+    for role, name in functions.items():
+        # Lines, metrics and mappings know a function by its name alone.
+        if ":" in name:
+            raise SettingsError(
+                f"pipeline.functions.{role} must be a function's name, not {name!r}",
+                hint="leave out the ARN around it, and the version or alias behind it",
+            )
     return PipelineNames(**texts, dead_letter_queue_urls=tuple(queues), functions=dict(functions))
 
 

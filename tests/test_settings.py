@@ -90,6 +90,15 @@ def test_what_is_no_toml_is_refused(tmp_path, content):
         load_settings(path)
 
 
+@pytest.mark.parametrize(
+    "name", ["arn:aws:lambda:eu-west-1:123456789012:function:orders-processor", "orders:live"]
+)
+def test_a_function_is_named_as_its_lines_and_metrics_name_it(tmp_path, name):
+    error = refused(f"[pipeline.functions]\nprocessor = '{name}'", tmp_path)
+    assert f"pipeline.functions.processor must be a function's name, not {name!r}" in error.message
+    assert "ARN" in error.hint
+
+
 def test_a_path_that_cannot_be_read_is_no_configuration(tmp_path):
     (tmp_path / "file").write_text("")
     for path in (tmp_path, tmp_path / "file" / "pipeline.toml"):

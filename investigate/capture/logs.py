@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
@@ -14,6 +15,9 @@ from investigate.case import Coverage
 from investigate.errors import AccessError
 from investigate.model import isoformat
 from investigate.settings import FUNCTION_ROLES
+
+# In a log group that several functions share, the name of a stream says whose it is.
+_STREAM = re.compile(r"\d{4}/\d{2}/\d{2}/(?P<function>[\w-]+)\[")
 
 
 def read(source: Source) -> list[Captured]:
@@ -66,8 +70,14 @@ def _read_log(source: Source, role: str) -> tuple[list[Coverage], LogReader | No
         endTime=to_millis(source.options.captured_at),
     ):
         for event in page.get("events", []):
-            reader.take(event)
+            if _is_own(event["logStreamName"], name):
+                reader.take(event)
     return list(_expired(source, group)), reader
+
+
+def _is_own(stream: str, function: str) -> bool:
+    named = _STREAM.match(stream)
+    return named is None or named["function"] == function
 
 
 def _expired(source: Source, group: str) -> Iterator[Coverage]:

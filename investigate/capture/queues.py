@@ -8,7 +8,15 @@ from typing import Any
 
 from investigate import pipeline
 from investigate.capture.metrics import Series, latest
-from investigate.capture.source import Captured, Gathered, Row, Source, gap, not_configured
+from investigate.capture.source import (
+    QUEUE_COUNTS,
+    Captured,
+    Gathered,
+    Row,
+    Source,
+    gap,
+    not_configured,
+)
 from investigate.capture.values import from_millis, json_object, moment, text, whole
 from investigate.case import Coverage
 from investigate.errors import AccessError
@@ -20,12 +28,6 @@ HIDDEN_SECONDS = 30  # a sampled message is back for its consumers after this ti
 WAIT_SECONDS = 1
 EMPTY_RECEIVES = 5
 AGE_LOOKBACK = timedelta(hours=1)
-
-_COUNTS = {
-    "visible": "ApproximateNumberOfMessages",
-    "not_visible": "ApproximateNumberOfMessagesNotVisible",
-    "delayed": "ApproximateNumberOfMessagesDelayed",
-}
 
 
 def read_state(source: Source) -> list[Captured]:
@@ -98,7 +100,7 @@ def _state(source: Source, role: str, url: str) -> tuple[Row, list[Coverage]]:
 
 
 def _counts(attributes: Mapping[str, str]) -> dict[str, int]:
-    return {column: whole(attributes.get(name)) or 0 for column, name in _COUNTS.items()}
+    return {column: int(attributes[name]) for column, name in QUEUE_COUNTS.items()}
 
 
 def name_of(queue_arn: str) -> str:

@@ -17,6 +17,13 @@ from investigate.settings import PipelineNames
 # Logs and metrics are read from a little before the window: what led up to it is part of the story.
 LEAD = timedelta(hours=1)
 
+# What a queue says of its messages, by the columns of table `queue_state`.
+QUEUE_COUNTS = {
+    "visible": "ApproximateNumberOfMessages",
+    "not_visible": "ApproximateNumberOfMessagesNotVisible",
+    "delayed": "ApproximateNumberOfMessagesDelayed",
+}
+
 Row = dict[str, Any]
 
 
@@ -102,7 +109,13 @@ class Source:
         answer = self.connection.call(
             "sqs", "GetQueueAttributes", QueueUrl=url, AttributeNames=["All"]
         )
-        return dict(answer.get("Attributes", {}))
+        attributes = dict(answer.get("Attributes", {}))
+        lacking = [name for name in QUEUE_COUNTS.values() if name not in attributes]
+        if lacking:  # a count that was not given is no count of 0
+            asked = f"sqs:GetQueueAttributes of {url}"
+            said = f"{asked}: the answer lacks {', '.join(lacking)}"
+            raise AccessError(said, code="IncompleteAnswer", asked=asked)
+        return attributes
 
     @cached_property
     def functions(self) -> Mapping[str, Row | Coverage]:

@@ -161,6 +161,27 @@ def test_a_log_group_of_another_name_is_read(world):
     assert read(source)["log_lines"].coverage.status == "captured"
 
 
+def test_of_a_log_group_that_functions_share_each_reads_its_own_streams(world):
+    world.clients.logs.create_log_group(logGroupName="/shared")
+    source = source_of(world)
+    logging = {"LoggingConfig": {"LogGroup": "/shared", "LogFormat": "Text"}}
+    source.functions = {role: {**known, **logging} for role, known in source.functions.items()}
+    for function in ("demo-ingest", "demo-processor", "another-teams"):
+        stream = {
+            "logGroupName": "/shared",
+            "logStreamName": f"2026/03/10/{function}[$LATEST]0a1b",
+        }
+        world.clients.logs.create_log_stream(**stream)
+        lines = (f"START RequestId: {function} Version: $LATEST", f"END RequestId: {function}")
+        events = [{"timestamp": to_millis(START), "message": line} for line in lines]
+        world.clients.logs.put_log_events(**stream, logEvents=events)
+    runs = rows_of(read(source)["invocations"])
+    assert sorted((run["function"], run["request_id"]) for run in runs) == [
+        ("demo-ingest", "demo-ingest"),
+        ("demo-processor", "demo-processor"),
+    ]
+
+
 def test_a_function_whose_configuration_is_denied_is_read_by_its_default_group(world):
     world.ingest(EVENT)
     source = source_of(world)

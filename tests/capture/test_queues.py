@@ -145,6 +145,17 @@ def test_an_empty_queue_is_known_whole_without_receiving(world):
     assert received == []
 
 
+def test_a_queue_that_does_not_say_how_many_wait_is_not_an_empty_one(world):
+    source = source_of(world, sample_messages=10)
+    source.connection.client("sqs").meta.events.register(
+        "after-call.sqs.GetQueueAttributes",
+        lambda parsed, **_: parsed["Attributes"].pop("ApproximateNumberOfMessagesDelayed"),
+    )
+    assert state(source).coverage.status == "failed"
+    with pytest.raises(AccessError, match="the answer lacks ApproximateNumberOfMessagesDelayed"):
+        queues.read_messages(source)
+
+
 def test_a_sampled_message_comes_back_after_a_moment(world):
     world.send_message(BODY)
     messages(source_of(world, sample_messages=10))
