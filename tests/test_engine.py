@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import ibis
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from investigate.engine import (
@@ -47,6 +48,15 @@ def times(*moments: datetime) -> list[ibis.Column]:
 def test_an_unknown_engine_is_refused_with_the_known_ones():
     with pytest.raises(UsageError, match=r"unknown engine 'duck' \(known: duckdb\)"):
         Engine("duck")
+
+
+@pytest.mark.parametrize("name", ["case*", "case[1]", "case?", "kind=mine", "{case}", "it's %20"])
+def test_the_name_of_a_folder_is_only_a_name(tmp_path, name):
+    for folder, said in ((name, "here"), ("case1", "elsewhere")):
+        (tmp_path / folder).mkdir()
+        pq.write_table(pa.table({"kind": [said]}), tmp_path / folder / "part-0.parquet")
+    rows = ENGINE.read_parquet([tmp_path / name / "part-0.parquet"], "raw")
+    assert ENGINE.rows(rows) == [{"kind": "here"}]
 
 
 def test_times_of_any_zone_become_utc_without_a_zone():
