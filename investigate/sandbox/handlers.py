@@ -38,10 +38,7 @@ def ingest(event: Mapping[str, Any], context: Context) -> dict[str, Any]:
 
 def _event_row(body: Mapping[str, Any], moment: datetime, context: Context) -> dict[str, Any]:
     now = context.clock.now()
-    # D27: what is no text becomes one, so a null is the source "None"
-    source, event_type, entity_id = (
-        str(body[name]) for name in ("source", "event_type", "entity_id")
-    )
+    source, event_type, entity_id = (str(body[name]) for name in REQUEST_FIELDS[:3])  # D27: null
     event_time, ingest_time = pipeline.format_time(moment), pipeline.format_time(now)
     sha = pipeline.payload_sha(body["payload"])
     if body.get("idempotency_key"):
