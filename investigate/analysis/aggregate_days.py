@@ -115,7 +115,8 @@ def _beside(left: ir.Table, right: ir.Table, keys: Sequence[str]) -> ir.Table:
 
 def _days(evidence: Evidence) -> ir.Table:
     asked = _version_days(evidence).select(*DAY).union(_sent_days(evidence).select(*DAY))
-    rows = asked.distinct()
+    # A row of another kind stands for no day; as a version it is unexplained.
+    rows = asked.filter(asked.entity_id.notnull() & asked.day.notnull()).distinct()
     for part in (
         _version_days(evidence), _sent_days(evidence), _event_days(evidence),
         _best_versions(evidence), _doubled_days(evidence), _overwritten_days(evidence),
@@ -211,6 +212,7 @@ def _judged(rows: ir.Table) -> ir.Table:
 def _verdict(rows: ir.Table) -> ir.StringValue:
     """The first that holds, worst first; what is neither lost nor held is still on its way."""
     on_its_way = (rows.versions == 0) | (rows.unexplained > 0) | (rows.left_out > 0)
+    on_its_way = on_its_way | rows.computed_at_utc.isnull()  # nobody knows what it left out
     return ibis.cases(
         (rows.missing, "missing"),
         (rows.unexplained_settled > 0, "unexplained"),

@@ -21,12 +21,15 @@ def processors(evidence: Evidence) -> ir.Table:
 
 
 def obstacles(evidence: Evidence) -> ir.Table:
-    """Return each processor with a replay queue whose messages wait and which it does not read:
+    """Return each processor with a replay queue whose messages wait and which no processor reads:
     function, queue, ready, state, last_result and `why`."""
     queues = replay_queues(evidence)
     waiting = queues.filter(queues.ready > 0).select(queue="name", ready="ready")
     functions = processors(evidence).select("reserved_concurrency", function="name")
-    maps = readers(evidence).select("queue", "function", "state", "last_result")
+    maps = readers(evidence)
+    reading = maps.filter(maps.reads).semi_join(functions, "function")
+    waiting = waiting.anti_join(reading, "queue")
+    maps = maps.select("queue", "function", "state", "last_result")
     pairs = waiting.cross_join(functions)
     pairs = pairs.left_join(maps, ["queue", "function"])
     why = ibis.cases(

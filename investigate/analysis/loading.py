@@ -5,6 +5,7 @@ from __future__ import annotations
 import ibis
 import ibis.expr.types as ir
 
+from investigate.engine import differ
 from investigate.evidence import Evidence
 
 # Only these say nothing about the object: the capture was refused, or did not get through.
@@ -35,7 +36,9 @@ def _with_object(evidence: Evidence, rows: ir.Table) -> ir.Table:
     raw = evidence["raw"]
     word = raw.error.fill_null("").re_extract("^([a-z0-9-]+)", 1)
     objects = raw.mutate(readable=raw.readable.fill_null(False), unlooked=word.isin(NOT_LOOKED_AT))
-    # One key can have several versions; the processor reads whichever is current.
+    # One key can have several versions; the processor reads the newest.
+    newest = objects.last_modified.max().over(ibis.window(group_by=objects.s3_key))
+    objects = objects.filter(~differ(objects.last_modified, newest))
     by_key = objects.group_by(object_key=objects.s3_key).agg(
         readable=objects.readable.any(),
         unlooked=objects.unlooked.any() & ~objects.readable.any(),

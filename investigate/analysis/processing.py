@@ -156,9 +156,10 @@ def failed_records(evidence: Evidence) -> int:
 def failed(evidence: Evidence) -> ir.Table:
     """Return the events whose failure the processor swallowed, as rows of `unaccounted`.
 
-    All of the unaccounted if there were at least as many failures and every sent event is known;
-    else those whose message named a key that holds no readable object. Raises `NotEvaluable` if
-    records failed and it cannot be told which events they were.
+    All of the unaccounted if every sent event is known and there were at least as many failures,
+    without those that a later message may have made good; else those whose message named a key that
+    holds no readable object. Raises `NotEvaluable` if records failed and it cannot be told which
+    events they were.
     """
     records, missing = failed_records(evidence), unaccounted(evidence)
     unjudged = _unjudged_failures(evidence)
@@ -170,7 +171,7 @@ def failed(evidence: Evidence) -> ir.Table:
         raise NotEvaluable(
             f"{swallowed(records)}, but which events they were is unknown: {gaps[0]}"
         )
-    if records >= size and not sent_gaps(evidence):
+    if not sent_gaps(evidence) and (not size or records - _made_good(evidence) >= size):
         return missing
     return _failed_by_their_objects(evidence, missing, records)
 
@@ -182,9 +183,24 @@ def _failed_by_their_objects(evidence: Evidence, missing: ir.Table, records: int
         raise NotEvaluable(unknown + evidence.absence("raw"))
     broken = unloadable(evidence, missing)
     if records >= size > _count(evidence, broken):
-        # The failures may be those of sent events that nobody knows of.
-        raise NotEvaluable(unknown + sent_gaps(evidence)[0])
+        # The failures may be those of sent events that nobody knows of, or that were sent again.
+        gaps = [*sent_gaps(evidence), "some may be of events that were sent again and processed"]
+        raise NotEvaluable(unknown + gaps[0])
     return broken
+
+
+def _made_good(evidence: Evidence) -> int:
+    """Return how many messages of processed events did not get them processed, as far as logged
+    replays tell: their records may have failed."""
+    if not evidence.has("events"):
+        return 0
+    rows = replays.reconstructed(evidence).semi_join(processed(evidence), "event_id")
+    sent_times = rows.group_by("event_id").agg(messages=rows.count())
+    loaded = logs.lines(evidence, "processor_record_loaded")
+    times = loaded.group_by("event_id").agg(loads=loaded.count())
+    counts = sent_times.left_join(times, "event_id")
+    spare = ibis.greatest(counts.messages - counts.loads.fill_null(1), 0)
+    return int(evidence.engine.scalar(spare.sum()) or 0)
 
 
 def _unjudged_failures(evidence: Evidence) -> list[str]:

@@ -96,9 +96,10 @@ def _repeat(rows: ir.Table, *group: str) -> ir.BooleanValue:
 
 
 def outcomes(evidence: Evidence) -> ir.Table:
-    """Return the logged replays with what their windows held: rows_there (arrived rows of the
-    text window), rows_with_refs, and `mode`, the filter (without duplicates, else with them)
-    that gives as many messages as were sent; null if neither does."""
+    """Return the logged replays with what their windows held: rows_there (rows of the text window
+    that had arrived before the replay can have started), rows_with_refs, and `mode`, the filter
+    (without duplicates, else with them) that gives as many messages as were sent; null if neither
+    does."""
     return evidence.derived("replay_outcomes", _build_outcomes)
 
 
@@ -107,8 +108,11 @@ def _build_outcomes(evidence: Evidence) -> ir.Table:
     limits = replays.select("replay", "scanned")
     seen = rows.inner_join(limits, "replay")
     scanned = (seen.position <= seen.scanned).fill_null(False)
+    # The line comes last: what arrived while messages were sent may not have been there to scan.
+    asked = seen.logged_utc - ibis.interval(seconds=pipeline.REPLAY_TIMEOUT_SECONDS)
+    surely = (seen.arrived_utc <= asked).fill_null(True)
     counts = seen.group_by("replay").agg(
-        rows_there=seen.count(),
+        rows_there=surely.sum(),
         rows_with_refs=seen.has_refs.sum(),
         known=scanned.sum(),
         once=(scanned & seen.has_refs & ~seen.repeat).sum(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ibis
 import ibis.expr.types as ir
 
 from investigate.analysis import logs, processing
@@ -208,8 +209,10 @@ def _refuse_if_waiting_is_unknown(evidence: Evidence, rows: ir.Table, what: str)
 
 
 def _unexplained_gap(evidence: Evidence, rows: ir.Table) -> str:
-    size = _size(evidence, evidence.in_scope(rows.filter(rows.unexplained > 0)))
-    return f"{size:,} day(s) have versions whose inputs are unknown" if size else ""
+    untimed = (rows.versions > 0) & rows.computed_at_utc.isnull()
+    unknown = rows.filter((rows.unexplained > 0) | untimed)
+    size = _size(evidence, evidence.in_scope(unknown))
+    return f"{size:,} day(s) have versions whose inputs are unknown, or no time" if size else ""
 
 
 def _unlogged(evidence: Evidence) -> str:
@@ -218,7 +221,7 @@ def _unlogged(evidence: Evidence) -> str:
         return ""
     lines = logs.lines(evidence, "processor_aggregate_written")
     told = lines.select(
-        entity_id=logs.text_in(lines.fields, "entity_id"),
+        entity_id=ibis.coalesce(lines.entity_id, logs.text_in(lines.fields, "entity_id")),
         day=logs.text_in(lines.fields, "day"),
         version=logs.whole_in(lines.fields, "version"),
     )

@@ -148,7 +148,8 @@ def expired_block(evidence: Evidence) -> ir.Table:
     refused = events.filter(events.status == pipeline.DUPLICATE)
     gate = evidence["dedupe"].select("ttl_epoch", "first_seen_utc", gate_id="event_id")
     rows = refused.join(gate, [("event_id", "gate_id")])
-    late = milliseconds_since_1970(rows.ingest_time_utc) > rows.ttl_epoch * 1000
+    # Divided, because a wrong expiry (milliseconds, microseconds) times 1000 may fit no number.
+    late = milliseconds_since_1970(rows.ingest_time_utc) / 1000 > rows.ttl_epoch
     return rows.filter(late.fill_null(False)).select(
         "sk", "event_time_utc", "ingest_time_utc", "ttl_epoch", "first_seen_utc", "entity_id",
         key="event_id",

@@ -106,13 +106,16 @@ def expiring(evidence: Evidence) -> Partly:
     """Will messages reach the retention limit before the backlog drains?"""
     queues = replay_queues(evidence)
     aged = _with_age(evidence, queues.filter(queues.waiting > 0))
-    unknown = evidence.engine.scalar(aged.filter(aged.age_s.isnull()).count())
+    left = aged.mutate(left_s=aged.retention_s - aged.age_s)
+    unknown = evidence.engine.scalar(left.filter(left.left_s.isnull()).count())
     if unknown:
         raise NotEvaluable(
-            f"the age of the oldest message of {unknown} waiting queue(s) is unknown"
+            f"the age of the oldest message or the retention of {unknown} waiting queue(s) is "
+            "unknown"
         )
-    left = aged.mutate(left_s=aged.retention_s - aged.age_s)
-    rows = left.filter(left.left_s < evidence.thresholds.expiring_seconds)
+    # A message is not old because its queue keeps messages for less than the threshold.
+    soon = ibis.least(left.retention_s / 2, evidence.thresholds.expiring_seconds)
+    rows = left.filter(left.left_s < soon)
     rows = rows.select("waiting", "age_s", "retention_s", "left_s", key="name")
     unsampled = evidence.engine.scalar(aged.filter(aged.oldest_age_s.isnull()).count())
     partial = evidence.incomplete(("messages",)) if unsampled else []

@@ -7,7 +7,7 @@ import pytest
 from investigate.analysis.loading import unloadable, unlooked
 from investigate.case import Coverage
 from investigate.evidence import Evidence
-from tests.builders import Event, event_row, evidence_of, raw_row, unreadable_row
+from tests.builders import Event, at, event_row, evidence_of, raw_row, unreadable_row
 
 A, B = Event("a"), Event("b")
 
@@ -39,6 +39,12 @@ def test_a_key_without_an_object_is_proof_only_where_all_objects_were_listed(
     assert reasons(whole) == {A.id: "no object has this key"}
     part = {"raw": Coverage("partial", "one page")}
     assert reasons(evidence_of(tmp_path, events=[event_row(A)], raw=[], coverage=part)) == {}
+
+
+def test_the_newest_version_of_a_key_is_the_one_that_is_loaded(tmp_path: Path) -> None:
+    versions = [raw_row(A, version_id="1"), unreadable_row(A, version_id="2", last_modified=at(9))]
+    case = evidence_of(tmp_path, events=[event_row(A)], raw=versions)
+    assert reasons(case) == {A.id: "not-json"}
 
 
 def test_a_key_with_one_readable_version_can_be_loaded(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from investigate.analysis import explanation
+from investigate.analysis.aggregates import document_rows
 from investigate.case import Coverage
 from investigate.evidence import Evidence, Scope
 from investigate.model import Outcome, Window
@@ -208,6 +209,23 @@ def test_a_day_with_an_unexplained_version_is_no_pass(tmp_path):
         assert "inputs are unknown" in (finding.reason or "")
 
 
+def test_a_newest_version_without_a_time_is_no_pass(tmp_path):
+    timeless = aggregate_row([A], computed_at=None, computed_at_utc=None)
+    evidence = a_case(tmp_path, [A, B], [timeless])
+    for code in ("partial", "split", "stale"):
+        finding = finding_of(f"aggregates/{code}", evidence)
+        assert finding.outcome is Outcome.NOT_EVALUATED
+        assert "no time" in (finding.reason or "")
+    assert [row["verdict"] for row in document_rows(evidence)] == ["pending"]
+
+
+def test_a_row_of_another_kind_is_no_missing_day(tmp_path):
+    lines = [log_line("replay_enqueued", at(29), "p1", scanned=0, sent=0)]
+    lines.append(log_line("processor_start", at(30), "r1", records=1))
+    evidence = a_case(tmp_path, [], [], aggregates=[{"pk": "LOCK", "sk": "LOCK"}], log_lines=lines)
+    assert finding_of("aggregates/missing", evidence).outcome is Outcome.PASSED
+
+
 def test_an_event_counted_twice_inflates_its_day(tmp_path):
     other = Event("x", at(5), entity_id="e2")
     evidence = a_case(tmp_path, [A, B, other], [aggregate_row([A, A, B]), aggregate_row([other])])
@@ -258,6 +276,13 @@ def test_a_retried_write_of_the_same_inputs_overwrites_nothing(tmp_path):
 
 def test_versions_of_different_seconds_overwrite_nothing(tmp_path):
     evidence = a_case(tmp_path, [A, B], [aggregate_row([A]), aggregate_row([B], at(31))])
+    assert finding_of("aggregates/overwritten", evidence).outcome is Outcome.PASSED
+
+
+def test_the_line_of_a_version_is_found_whatever_letters_its_entity_has(tmp_path):
+    """Python's JSON writes é as an escape; the column has the letter."""
+    event = A.but(entity_id="café")
+    evidence = a_case(tmp_path, [event], [aggregate_row([event])])
     assert finding_of("aggregates/overwritten", evidence).outcome is Outcome.PASSED
 
 

@@ -275,6 +275,12 @@ def test_a_row_that_was_accepted_was_not_blocked(tmp_path):
     assert found("dedupe/expired-block", blocked(tmp_path, -1, status="ACCEPTED")) == []
 
 
+def test_an_expiry_far_beyond_all_times_never_comes(tmp_path):
+    row = event_row(A, status="DUPLICATE")
+    evidence = evidence_of(tmp_path, events=[row], dedupe=[dedupe_row(A, ttl_epoch=2**62)])
+    assert found("dedupe/expired-block", evidence) == []
+
+
 def test_a_dedupe_row_without_expiry_never_expires(tmp_path):
     row = event_row(A, status="DUPLICATE")
     evidence = evidence_of(tmp_path, events=[row], dedupe=[dedupe_row(A, ttl_epoch=None)])

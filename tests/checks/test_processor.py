@@ -211,6 +211,12 @@ def test_a_processor_need_not_read_an_empty_queue(tmp_path: Path) -> None:
     assert the(finding_of("processor/not-consuming", a_case(tmp_path, mappings=[]))) == PASSED
 
 
+def test_a_processor_need_not_read_what_another_one_reads(tmp_path: Path) -> None:
+    pair = [function_row("processor"), function_row("processor", name="old-processor")]
+    case = a_case(tmp_path, queue_state=[queue_row(visible=3)], functions=pair)
+    assert the(finding_of("processor/not-consuming", case)) == PASSED
+
+
 def test_another_function_on_the_queue_does_not_make_the_processor_read(tmp_path: Path) -> None:
     case = a_case(
         tmp_path, queue_state=[queue_row(visible=3)], mappings=[mapping_row(function="thief")]

@@ -116,6 +116,14 @@ def test_without_log_lines_the_replays_that_ran_are_unknown(tmp_path: Path, code
     assert "replays that ran: log_lines" in str(finding.reason)
 
 
+def test_an_event_that_arrives_while_a_replay_sends_was_not_cut_off(tmp_path: Path) -> None:
+    """The replay scanned three rows and sent for twenty seconds; D came in before its line."""
+    arriving = Event("d", at(30) - timedelta(seconds=10), lag=timedelta(0))
+    rows = [event_row(event) for event in (A, B, C, arriving)]
+    case = a_case(tmp_path, replayed(3, 3, end="2026-03-12T00:00:00Z"), events=rows)
+    assert the(finding_of("replay/truncated", case)) == PASSED
+
+
 def test_a_replay_that_scanned_less_than_its_window_held_was_truncated(tmp_path: Path) -> None:
     case = a_case(tmp_path, replayed(2, 2))
     assert the(finding_of("replay/truncated", case)) == found("e1")

@@ -190,6 +190,22 @@ def test_messages_with_less_than_a_day_to_live_are_expiring(
     assert finding_of("sqs/expiring", case).outcome is outcome
 
 
+@pytest.mark.parametrize(("age", "outcome"), [(31, Outcome.FOUND), (30, Outcome.PASSED)])
+def test_a_queue_that_keeps_messages_briefly_expires_them_from_half_of_that_on(
+    tmp_path: Path, age: int, outcome: Outcome
+) -> None:
+    queue = queue_row(visible=1, oldest_age_s=age, retention_s=60)
+    assert finding_of("sqs/expiring", a_case(tmp_path, queue_state=[queue])).outcome is outcome
+
+
+def test_waiting_messages_in_a_queue_of_unknown_retention_are_not_evaluated(
+    tmp_path: Path,
+) -> None:
+    queue = queue_row(visible=1, oldest_age_s=5, retention_s=None)
+    case = a_case(tmp_path, queue_state=[queue])
+    assert unknown(finding_of("sqs/expiring", case), "the retention of 1 waiting queue(s)")
+
+
 def test_the_oldest_sampled_message_tells_the_age_where_the_queue_does_not(tmp_path: Path) -> None:
     case = a_case(
         tmp_path, queue_state=[queue_row(visible=2, retention_s=DAY)],
@@ -238,6 +254,22 @@ def test_an_event_known_as_failed_is_not_lost(tmp_path: Path) -> None:
     lines = [REPLAYED, STARTED, loaded(A), loaded(B), FAILED]
     case = a_case(tmp_path, log_lines=lines, aggregates=[])
     assert the(finding_of("sqs/lost", case)) == PASSED
+
+
+def test_a_failure_made_good_by_a_later_replay_does_not_explain_another_event(
+    tmp_path: Path,
+) -> None:
+    """C failed, was sent again and counted; then B's message vanished: the failure is not B's."""
+    lines = [REPLAYED, STARTED, FAILED, loaded(A), loaded(C)]
+    again = {**REPLAYED, "request_id": "p2", "logged_utc": at(32)}
+    runs = [
+        *(invocation_row(name, at(30), function="replay") for name in ("p1", "p2")),
+        invocation_row("r1", at(31)),
+    ]
+    case = a_case(tmp_path, log_lines=[*lines, again, loaded(A)], aggregates=[], invocations=runs)
+    assert unknown(finding_of("sqs/lost", case), "sent again and processed")
+    swallowed = finding_of("processor/swallowed-errors", case)
+    assert unknown(swallowed, "sent again and processed")
 
 
 def test_an_event_in_a_dead_letter_is_not_lost(tmp_path: Path) -> None:
