@@ -11,6 +11,7 @@ import pytest
 from investigate.checks import book
 from investigate.commands.options import COMMANDS
 from investigate.model import STEPS
+from investigate.sandbox.faults import faults
 from investigate.settings import Thresholds
 from investigate.tables import TABLES
 
@@ -74,3 +75,14 @@ def test_advice_names_only_tables_and_checks_that_exist():
     }
     assert named - codes == set()
     assert all(table in TABLES for check in book for table in (*check.needs, *check.whole))
+
+
+def test_every_fault_that_a_page_names_exists():
+    pages = [ROOT / "README.md", *ROOT.glob("docs/*.md"), ROOT / "data/README.md"]
+    named = {
+        name
+        for page in pages
+        for name in re.findall(r"--fault ([a-z-]+)", page.read_text(encoding="utf-8"))
+    }
+    assert named, "the README shows a fault"
+    assert [name for name in sorted(named) if name not in faults] == []
