@@ -12,6 +12,7 @@ from investigate.report.notebooks import page_of
 
 KEYS_SHOWN = 50
 MOVES_SHOWN = 6
+SUBJECTS_SHOWN = 3  # ids beside a move; the finding has the others
 ROWS_SHOWN = 100
 VERSIONS_SHOWN = 12
 COMPLETE = "complete"
@@ -23,8 +24,8 @@ def facts_of(document: Document) -> Mapping[str, Any]:
     urgent = _most_urgent(alarming)
     days = document["aggregates"]
     troubled = [day for day in days if day["verdict"] != COMPLETE]
-    do = briefing.instructions(urgent, "advice")
-    do_not = briefing.instructions(urgent, "avoid")
+    do = [entry for entry in urgent if entry["advice"]]
+    do_not = [entry for entry in urgent if entry["avoid"]]
     return {
         **{name: document[name] for name in ("window", "captured_at", "settled_until", "verdict")},
         "coverage": document["coverage"],
@@ -48,6 +49,7 @@ def facts_of(document: Document) -> Mapping[str, Any]:
         "days_shown": troubled[:ROWS_SHOWN],
         "days_told": _days_told(len(days), len(troubled)),
         "keys_cap": KEYS_SHOWN,
+        "subjects_cap": SUBJECTS_SHOWN,
         "rows_cap": ROWS_SHOWN,
         "versions_cap": VERSIONS_SHOWN,
         "page_of": page_of,

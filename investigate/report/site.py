@@ -86,14 +86,10 @@ def pages_of(
     return pages
 
 
-def prose(text: str, *, lead: bool = False) -> Markup:
-    """Return a sentence of ours as HTML: what stands in backticks is code, and with `lead` the
-    first sentence stands out."""
-    escaped = display.esc(text)
-    if lead:
-        first, dot, rest = escaped.partition(". ")
-        escaped = f"<strong>{first}{dot.strip()}</strong> {rest}"
-    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", escaped))  # noqa: S704  escaped above
+def prose(text: str) -> Markup:
+    """Return a sentence of ours as HTML: what stands in backticks is code."""
+    code = re.sub(r"`([^`]+)`", r"<code>\1</code>", display.esc(text))
+    return Markup(code)  # noqa: S704  escaped above
 
 
 def _look(shade: str) -> Mapping[str, Any]:

@@ -71,6 +71,25 @@ def test_without_danger_the_suspects_say_what_to_do():
     assert "Mend raw/late." in told[told.index("What to do now") :]
 
 
+def test_each_move_says_first_what_was_found_and_names_some_of_it():
+    told = body_of(document(entry("sqs/lost", keys=["id-1", "id-2", "id-3", "id-4", "id-5"])))
+    do, do_not = (told.index(title) for title in ("What to do now", "What not to do"))
+    subject = "5 of sqs/lost. {} event_id: id-1 , id-2 , id-3 and 2 more"
+    assert subject.format("Mend sqs/lost. Then rest.") in told[do:do_not]
+    assert subject.format("Hide sqs/lost.") in told[do_not : told.index("Findings")]
+
+
+def test_few_subjects_are_all_named():
+    told = body_of(document(entry("sqs/lost", keys=["id-1", "id-2", "id-3"])))
+    assert "id-1 , id-2 , id-3 sqs/lost" in told
+
+
+def test_the_command_for_the_rows_of_a_finding_is_given_and_its_case_explained():
+    told = body_of(BROKEN)
+    assert "investigate check CASE --rows sqs/lost" in told
+    assert told.count("CASE is the folder of the case") == 1
+
+
 def test_a_long_list_of_moves_is_cut_and_says_so():
     entries = [entry(f"raw/fault-{number}") for number in range(MOVES_SHOWN + 3)]
     told = body_of(document(*entries))
