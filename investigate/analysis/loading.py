@@ -5,6 +5,7 @@ from __future__ import annotations
 import ibis
 import ibis.expr.types as ir
 
+from investigate.analysis.objects import unseen
 from investigate.engine import differ
 from investigate.evidence import Evidence
 
@@ -28,6 +29,8 @@ def unloadable(evidence: Evidence, rows: ir.Table) -> ir.Table:
 
 def unlooked(evidence: Evidence, rows: ir.Table) -> int:
     """Return how many rows name a raw object that the capture could not look at."""
+    if not unseen(evidence):
+        return 0
     joined = _with_object(evidence, rows)
     return int(evidence.engine.scalar(joined.filter(joined.unlooked.fill_null(False)).count()))
 

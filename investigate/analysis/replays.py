@@ -155,6 +155,13 @@ def planned(
 
     The 1 MB page of a query is not modelled; `replay/truncated` says where it would cut.
     """
+    name = f"replay_plan limit={limit} include_duplicates={include_duplicates}"
+    return evidence.view(
+        name, lambda known: _plan(known, limit, include_duplicates=include_duplicates)
+    )
+
+
+def _plan(evidence: Evidence, limit: int | None, *, include_duplicates: bool) -> ir.Table:
     rows = _windowed(evidence)
     inside = rows.filter(rows.by_text)
     inside = inside.mutate(position=_position(inside, "pk"), repeat=_repeat(inside, "pk"))

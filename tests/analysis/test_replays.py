@@ -232,5 +232,6 @@ def test_every_answer_is_an_expression_of_spark_too(tmp_path: Path) -> None:
     case = a_case(tmp_path, rows_of(A), raw=[raw_row(A)], log_lines=[replayed(1, 1)])
     for build in (replays._build_logged, replays._build_window_rows, replays._build_outcomes):
         assert "SELECT" in spark_sql(build(case))
-    assert "ROW_NUMBER" in spark_sql(replays.planned(case, 5))
+    plan = replays._plan(case, 5, include_duplicates=False)
+    assert "ROW_NUMBER" in spark_sql(plan)
     assert "SELECT" in spark_sql(replays.reconstructed(case))
