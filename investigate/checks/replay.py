@@ -122,7 +122,7 @@ def _boundaries_of_replays(evidence: Evidence) -> ir.Table:
     advice="Repair before you replay. Where the object exists under another key (see "
     "`events/dangling-key`), correct the row's `s3_key` first; the true key has the ingest date of "
     "the dedupe row's first sighting. Where it exists under no key, leave the event out: "
-    "`investigate replay-plan` lists these.",
+    "`investigate replay-plan` of its entity lists under WOULD FAIL what to repair or leave out.",
     avoid="Do not replay the window as it is: the processor catches the error of each such record, "
     "reports success, and SQS deletes the message, so the failure leaves almost no trace.",
 )

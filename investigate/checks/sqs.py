@@ -176,8 +176,10 @@ def duplicate_messages(evidence: Evidence) -> ir.Table:
     needs=("log_lines",),
     found="{count} event{s} sent for processing {are} now nowhere: not waiting, not "
     "dead-lettered, in no aggregate, and not known as failed.",
-    advice="Nothing in the pipeline will bring these back, but their raw objects can: make a plan "
-    "with `investigate replay-plan` for exactly these events after you know the cause. Look for "
+    advice="Nothing in the pipeline will bring these back, but a replay can, as far as their raw "
+    "objects are readable. Once you know the cause, run `investigate replay-plan` per entity, with "
+    "a window as narrow as these events: it lists what else would be sent, and what would fail. "
+    "Look for "
     "PurgeQueue, SetQueueAttributes (a lowered retention) and DeleteMessage in CloudTrail, for "
     "another consumer of the queue, for a processor in DRY_RUN (`processor/dry-run-loss`), and "
     "for messages that reached the retention of the queue.",
