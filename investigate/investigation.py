@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import ibis
 
@@ -17,7 +17,7 @@ from investigate.errors import EngineError, NotEvaluable, UsageError
 from investigate.evidence import Evidence, Scope
 from investigate.findings import Examination, examine, read_examination
 from investigate.model import Finding, Outcome, Step, isoformat, verdict
-from investigate.parameters import Parameters
+from investigate.parameters import Parameters, case_folder
 from investigate.settings import Thresholds
 from investigate.tables import TABLES
 
@@ -37,11 +37,12 @@ def open_investigation(
 ) -> Investigation:
     """Return the investigation of a case, cut to a window and an entity if they are given.
 
+    `case` is a folder, or the name of a demo case; see `case_folder` for where it is looked for.
     `findings` names a findings document of the same case and question; without it the checks are
     run. Raises `CaseError` or `UsageError` with what was asked, what there is and what to type.
     """
     asked = Parameters(case, start, end, entity, findings)
-    evidence = evidence_for(asked)
+    evidence = evidence_for(replace(asked, case=str(case_folder(case))))
     known = read_examination(asked.findings, evidence) if asked.findings else examine(evidence)
     return Investigation(evidence, known)
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 
-from investigate.errors import UsageError
+from investigate.errors import CaseError, UsageError
 from investigate.model import Window, isoformat, parse_time
 
 DEFAULT_CASE = "../data/cases/everything"  # as seen from the notebooks' folder
+CHECKOUT = Path(__file__).resolve().parent.parent
+NOTEBOOKS, DEMO_CASES = CHECKOUT / "notebooks", CHECKOUT / "data" / "cases"
 LONGEST = 4096  # no path, time or entity id of this pipeline comes near it
 
 
@@ -68,6 +71,33 @@ class Parameters:
                 hint="ask within the captured window, or capture the case again with a wider one",
             )
         return asked
+
+
+def case_folder(case: str) -> Path:
+    """Return the folder a notebook means by `case`, wherever the notebook is started.
+
+    A relative one is looked for from the working directory, then from the notebooks' folder and
+    the checkout; a name alone may be that of a demo case. Raises `CaseError` with the cases there.
+    """
+    asked = Path(case)
+    places = [Path(), NOTEBOOKS, CHECKOUT]
+    if len(asked.parts) == 1 and case not in (".", ".."):
+        places.append(DEMO_CASES)
+    for place in places:
+        if (place / asked).exists():
+            return place / asked
+    tried = dict.fromkeys((place / asked).resolve().parent for place in places)
+    found = [f"in {folder}: {names}" for folder in tried if (names := _cases_in(folder))]
+    raise CaseError(
+        f"there is no case {case} (cases {'; '.join(found)})" if found
+        else f"there is no case {case}, nor any other where it was looked for",
+        hint="case is the folder that holds case.json, or the name of a demo case",
+    )  # fmt: skip
+
+
+def _cases_in(folder: Path) -> str:
+    """Return the names of the cases in a folder, as a list in words."""
+    return ", ".join(sorted(path.parent.name for path in folder.glob("*/case.json")))
 
 
 def _refuse_unusable(name: str, value: object) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from investigate.errors import UsageError
+from investigate.errors import CaseError, UsageError
 from investigate.model import Window
-from investigate.parameters import Parameters
+from investigate.parameters import CHECKOUT, DEFAULT_CASE, DEMO_CASES, Parameters, case_folder
 
 CAPTURED = Window.parse("2026-03-10T00:00:00Z", "2026-03-13T00:00:00Z")
 
@@ -76,3 +78,31 @@ def test_a_name_or_a_type_that_is_wrong_is_refused(values, said):
     with pytest.raises(UsageError) as refused:
         Parameters.parse(values)
     assert said in str(refused.value)
+
+
+@pytest.mark.parametrize("start", [CHECKOUT, CHECKOUT / "notebooks", Path("/")])
+@pytest.mark.parametrize("asked", [DEFAULT_CASE, "data/cases/everything", "everything"])
+def test_a_demo_case_is_found_wherever_a_notebook_is_started(monkeypatch, start, asked):
+    monkeypatch.chdir(start)
+    assert case_folder(asked).resolve() == DEMO_CASES / "everything"
+
+
+def test_what_is_in_the_working_directory_comes_before_a_demo_case(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "everything").mkdir()
+    assert case_folder("everything").resolve() == tmp_path / "everything"
+
+
+def test_an_absolute_case_is_looked_for_nowhere_else(tmp_path):
+    with pytest.raises(CaseError, match="nor any other"):
+        case_folder(str(tmp_path / "everything"))
+
+
+def test_a_case_that_is_nowhere_names_those_that_are(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "case.json").touch()
+    with pytest.raises(CaseError) as refused:
+        case_folder("mime")
+    assert f"in {tmp_path}: mine" in str(refused.value)
+    assert "healthy, lost-events" in str(refused.value)
