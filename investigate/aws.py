@@ -226,6 +226,7 @@ def action_of(service: str, operation: str) -> str:
 @contextmanager
 def _errors(asked: str, region: str, parameters: Mapping[str, Any]) -> Iterator[None]:
     from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.parsers import ResponseParserError
 
     subject = next((str(parameters[name]) for name in _SUBJECTS if name in parameters), "")
     where = f"{asked} of {subject}" if subject else asked
@@ -239,6 +240,10 @@ def _errors(asked: str, region: str, parameters: Mapping[str, Any]) -> Iterator[
     except BotoCoreError as error:
         code = type(error).__name__
         raise _access_error(_kind_of_failure(error), code, where, str(error), region) from error
+    except (ResponseParserError, KeyError) as error:
+        # botocore trusts that well-formed XML is AWS's: what it misses in it is a KeyError.
+        code, words = type(error).__name__, "what answers there is not AWS"
+        raise _access_error("unreachable", code, where, words, region) from error
     except ValueError as error:
         if not str(error).startswith("Invalid endpoint"):
             raise

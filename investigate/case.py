@@ -6,8 +6,8 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path, PurePosixPath
@@ -88,7 +88,8 @@ def open_case(folder: str | Path) -> Case:
     and what to type.
     """
     case = read_manifest(folder)
-    problems = verify_case(case)
+    with _readable(case.folder):
+        problems = verify_case(case)
     if problems:
         raise CaseDamagedError(
             f"the case {folder} is not what its manifest says: " + "; ".join(problems),
@@ -100,7 +101,22 @@ def open_case(folder: str | Path) -> Case:
 def read_manifest(folder: str | Path) -> Case:
     """Return what a case's manifest says, without looking at its tables; raise `CaseError`."""
     folder = Path(folder)
-    return _parse_manifest(folder, _read_manifest(folder))
+    with _readable(folder):
+        manifest = _read_manifest(folder)
+    return _parse_manifest(folder, manifest)
+
+
+@contextmanager
+def _readable(folder: Path) -> Iterator[None]:
+    """Turn what the system refuses into an error that does not call the case damaged."""
+    try:
+        yield
+    except OSError as error:
+        what = error.filename or folder
+        raise CaseError(
+            f"{what} cannot be read: {error.strerror or error}",
+            hint=f"the case may be whole; make it readable, for example: chmod -R u+rX {folder}",
+        ) from error
 
 
 def verify_case(case: Case) -> list[str]:
@@ -229,7 +245,7 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
         )
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise CaseDamagedError(
             f"{path} cannot be read as JSON: {error}", hint="capture the case again"
         ) from error
@@ -311,6 +327,8 @@ def _file_problems(case: Case, table: str) -> list[str]:
 def _column_problems(table: str, path: Path, name: str) -> list[str]:
     try:
         return [f"{name}: {problem}" for problem in missing_columns(table, pq.read_schema(path))]
+    except PermissionError:
+        raise
     except (pa.ArrowInvalid, OSError) as error:
         return [f"{name} is not a Parquet file ({error})"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import sys
@@ -42,4 +43,18 @@ def main(arguments: Sequence[str]) -> int:
         # Nobody reads on (`investigate check … | head`); the flush at exit must not fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return READER_GONE
+    except OSError as error:
+        console.say(f"investigate: {_of_the_system(error)}")
+        return InvestigationError.exit_code
     return code
+
+
+def _of_the_system(error: OSError) -> InvestigationError:
+    """Return the message for a file the system refuses; raise what is not about a file again."""
+    if error.filename is None and error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        raise error
+    where = f"{os.fsdecode(error.filename)}: " if error.filename is not None else ""
+    return InvestigationError(
+        f"{where}{error.strerror or error}",
+        hint="check the path, its permissions and the space left on its disk",
+    )

@@ -102,6 +102,11 @@ def load_settings(path: str | Path) -> Settings:
             f"there is no configuration file {path}",
             hint="see docs/configuration.md for one to start from",
         ) from None
+    except IsADirectoryError:
+        raise SettingsError(
+            f"{path} is a folder, not a configuration file",
+            hint=f"name the TOML file in it, for example {path / 'pipeline.toml'}",
+        ) from None
     except OSError as error:
         raise SettingsError(
             f"{path} cannot be read: {error.strerror}",

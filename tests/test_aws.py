@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import re
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import boto3
@@ -194,3 +196,32 @@ def test_the_permissions_page_lists_exactly_what_a_capture_may_ask():
     listed = set(re.findall(rf"\"((?:{services}):\w+)\"", policy))
     # GetObjectVersion has no operation of its own: it is s3:GetObject of an earlier version.
     assert listed - {"s3:GetObjectVersion"} == allowed - {"sts:GetCallerIdentity"}
+
+
+class _NotAws(BaseHTTPRequestHandler):
+    """Answers everything with a page."""
+
+    page = b""
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers.get("content-length") or 0))
+        self.send_response(200)
+        self.send_header("content-length", str(len(self.page)))
+        self.end_headers()
+        self.wfile.write(self.page)
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+@pytest.mark.parametrize("page", [b"not xml <", b"<html><body>hello</body></html>"])
+def test_a_server_that_is_not_aws_is_said_to_be_none(page):
+    handler = type("Handler", (_NotAws,), {"page": page})
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        connection = connect(endpoint_url=f"http://127.0.0.1:{server.server_port}")
+        with pytest.raises(AccessError, match="is not AWS") as refused:
+            connection.account()
+        server.shutdown()
+    assert refused.value.kind == "unreachable"
+    assert "--endpoint-url" in refused.value.hint

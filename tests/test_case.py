@@ -410,3 +410,24 @@ def test_times_are_kept_to_the_microsecond_and_in_utc(tmp_path):
 
 def test_the_schema_is_the_one_of_the_contract():
     assert SCHEMA == "investigate.case/1"
+
+
+@pytest.mark.parametrize("name", ["case.json", "part-0.parquet"])
+def test_a_file_that_may_not_be_read_is_said_to_be_that_and_not_to_be_damaged(
+    tmp_path, monkeypatch, name
+):
+    with writer(tmp_path / "c") as case:
+        case.add("raw", [raw_row(Event("a"))], CAPTURED_WHOLE)
+    opened = Path.open
+
+    def refuse(self, *arguments, **options):
+        if self.name == name:
+            raise PermissionError(13, "Permission denied", str(self))
+        return opened(self, *arguments, **options)
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(CaseError, match=f"{name} cannot be read: Permission denied") as refused:
+        open_case(tmp_path / "c")
+    assert type(refused.value) is CaseError
+    assert "capture" not in str(refused.value)
+    assert "chmod" in refused.value.hint

@@ -83,3 +83,23 @@ def test_being_stopped_during_a_query_is_being_stopped(said, raised):
 
     with pytest.raises(raised):
         Engine().rows(Query())
+
+
+def test_what_the_system_refuses_is_one_message_and_no_verdict(capsys, monkeypatch):
+    def refuse(options, console):
+        raise PermissionError(13, "Permission denied", "/somewhere/file")
+
+    monkeypatch.setattr(verify, "run", refuse)
+    assert cli.main(["verify", HEALTHY]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("investigate: /somewhere/file: Permission denied\n")
+
+
+def test_an_error_of_the_system_that_is_about_no_file_stays_a_traceback(monkeypatch):
+    def fail(options, console):
+        raise OSError(9, "Bad file descriptor")
+
+    monkeypatch.setattr(verify, "run", fail)
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        cli.main(["verify", HEALTHY])

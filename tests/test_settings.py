@@ -101,7 +101,7 @@ def test_a_function_is_named_as_its_lines_and_metrics_name_it(tmp_path, name):
 
 def test_a_path_that_cannot_be_read_is_no_configuration(tmp_path):
     (tmp_path / "file").write_text("")
-    for path in (tmp_path, tmp_path / "file" / "pipeline.toml"):
+    for path in (tmp_path / "file" / "pipeline.toml",):
         with pytest.raises(SettingsError, match="cannot be read"):
             load_settings(path)
 
@@ -180,3 +180,9 @@ def test_every_threshold_is_a_number_that_is_not_negative():
         assert default >= 0
         with pytest.raises(SettingsError, match=name):
             Thresholds().changed({name: -1})
+
+
+def test_a_folder_in_place_of_the_configuration_is_said_to_be_one(tmp_path):
+    with pytest.raises(SettingsError, match="is a folder") as refused:
+        load_settings(tmp_path)
+    assert "pipeline.toml" in refused.value.hint

@@ -11,7 +11,7 @@ from investigate.findings import examine, exit_code
 from investigate.investigation import evidence_for
 from investigate.report.build import write_report
 from investigate.report.execute import Executed
-from investigate.report.folder import refuse_foreign
+from investigate.report.folder import refuse_foreign, refuse_unwritable
 from investigate.report.notebooks import default_folder, sources
 from investigate.report.text import headline
 
@@ -22,6 +22,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
     """Write the report, say where it is, and return the exit code of the contract."""
     out = Path(options.out)
     refuse_foreign(out)
+    refuse_unwritable(out)
     notebooks = sources(default_folder())
     evidence = evidence_for(parameters_of(options))
     console.say("running the checks")

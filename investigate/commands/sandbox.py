@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import socket
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
@@ -65,6 +66,7 @@ def _serve(options: argparse.Namespace, console: Console) -> int:
     from investigate.sandbox.stories import CAPTURED, WINDOW
 
     names = [faults[name].name for name in options.fault]
+    _refuse_busy(options.port)
     console.say("staging: traffic" + "".join(f", {name}" for name in names))
     with staged(names) as (sandbox, _), serve(sandbox, port=options.port) as served:
         console.out(_configuration(sandbox.names, WINDOW))
@@ -72,6 +74,19 @@ def _serve(options: argparse.Namespace, console: Console) -> int:
         with suppress(KeyboardInterrupt):
             threading.Event().wait()
     return 0
+
+
+def _refuse_busy(port: int) -> None:
+    """Raise `UsageError` if nothing can be served on a port; staging takes a while."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise UsageError(
+                f"port {port} cannot be used: {error.strerror}",
+                hint="choose another with --port, or leave it out for a free one",
+            ) from error
 
 
 def _configuration(names: PipelineNames, window: Window) -> str:

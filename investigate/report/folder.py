@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,13 +31,32 @@ def refuse_foreign(out: Path) -> None:
         raise UsageError(f"{out} holds what no report wrote: {some}", hint=HINT)
 
 
+def refuse_unwritable(out: Path) -> None:
+    """Raise `UsageError` if no report can be written to `out`, found out by trying beside it."""
+    out = out.resolve()
+    draft = out.with_name(_draft_name(out))
+    there = next(folder for folder in draft.parents if os.path.lexists(folder))
+    try:
+        with tempfile.TemporaryDirectory(prefix=".investigate-", dir=there) as probe:
+            Path(probe, draft.relative_to(there)).mkdir(parents=True)
+    except OSError as error:
+        raise UsageError(
+            f"no report can be written to {out}: {error.strerror or error}",
+            hint="name a folder you may write to with --out",
+        ) from error
+
+
+def _draft_name(out: Path) -> str:
+    return f".{out.name}.partial-{os.getpid()}"
+
+
 @contextmanager
 def published(out: Path) -> Iterator[Path]:
     """Give a new folder to write a report into, which takes the place of `out` at the end;
     after an error it is gone, and `out` is as it was."""
     refuse_foreign(out)
     out = out.resolve()
-    draft = out.with_name(f".{out.name}.partial-{os.getpid()}")
+    draft = out.with_name(_draft_name(out))
     draft.mkdir(parents=True)
     try:
         yield draft

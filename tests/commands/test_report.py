@@ -60,3 +60,15 @@ def test_report_without_notebooks_says_what_is_missing_and_writes_nothing(
     assert code == 2
     assert "00_overview.ipynb" in err
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("below", ["file/out", "x" * 250])
+def test_report_refuses_a_place_it_cannot_write_to_before_it_computes_anything(
+    ask, tmp_path, below
+):
+    (tmp_path / "file").write_text("mine", encoding="utf-8")
+    code, out, err = ask("report", HEALTHY, "--out", tmp_path / below)
+    assert (code, out) == (2, "")
+    assert "no report can be written to" in err
+    assert "running" not in err
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]

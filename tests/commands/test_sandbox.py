@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import subprocess
 
 from investigate.settings import load_settings
@@ -42,3 +43,12 @@ def test_the_faults_are_listed_with_what_happens(ask):
     code, out, _ = ask("sandbox", "faults")
     assert code == 0
     assert "raw-corrupt" in out
+
+
+def test_a_port_that_is_taken_is_said_before_anything_is_staged(ask):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        code, out, err = ask("sandbox", "serve", "--port", port)
+    assert (code, out) == (2, "")
+    assert f"port {port} cannot be used" in err
+    assert "staging" not in err
