@@ -119,8 +119,13 @@ def table(
     """Return a table with every value escaped; a cell that is a `Shown` keeps its own HTML."""
     listed = [[_cell(value) for value in row] for row in rows]
     head = "".join(f'<th scope="col">{esc(column)}</th>' for column in columns)
+    # What a cell is called, where a narrow screen shows the cells of a row below each other.
+    names = ["" if kind == "rows" else f' data-label="{esc(column)}"' for column in columns]
     body = "\n".join(
-        "<tr>" + "".join(f"<td>{cell.html}</td>" for cell in row) + "</tr>" for row in listed
+        "<tr>"
+        + "".join(f"<td{name}>{cell.html}</td>" for name, cell in zip(names, row, strict=True))
+        + "</tr>"
+        for row in listed
     )
     title = f"<caption>{esc(caption)}</caption>" if caption else ""
     markup = (

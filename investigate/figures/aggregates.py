@@ -61,24 +61,31 @@ def day_verdicts(days: Numbers) -> Drawing:
         return blank("Every day's verdict", why)
     entities = list(dict.fromkeys(days.column("entity_id")))
     parts = parted(days.rows, "verdict")
-    first = days.rows[0]
-    rest = "" if first["of_days"] == len(days.rows) else f"Shown: {len(entities)} entities."
     return drawing(
         [
             _squares(parts[verdict], entities, verdict, _square_size(days))
             for verdict in VERDICTS
             if verdict in parts
         ],
-        f"{first['of_complete']:,} of {plural(first['of_days'], 'entity day')} complete",
-        sentence=" ".join(
-            text
-            for text in (*(f"{name}: {len(part)}." for name, part in parts.items()), rest)
-            if text
-        ),
+        _complete(days.rows[0], len(days.rows), len(parts.get("complete", ()))),
+        sentence=" ".join(f"{name}: {len(part)} drawn." for name, part in parts.items()),
         height=height_for(entities),
         xaxis=time_axis("day (UTC)", tickformat="%b %d", showgrid=False, **_daily_ticks(days)),
         yaxis={**names_axis([label(name) for name in entities], "entity"), "showgrid": False},
     )
+
+
+def _complete(first: Row, drawn: int, complete_drawn: int) -> str:
+    """How many days are complete, and what became of those that are not drawn."""
+    claim = f"{first['of_complete']:,} of {plural(first['of_days'], 'entity day')} complete"
+    complete = first["of_complete"] - complete_drawn
+    others = first["of_days"] - drawn - complete
+    left = [
+        f"{many:,} {words}"
+        for many, words in ((complete, "complete ones"), (others, "others"))
+        if many
+    ]
+    return f"{claim}; {' and '.join(left)} not drawn" if left else claim
 
 
 def _span(days: Numbers) -> int:
@@ -124,10 +131,9 @@ def aggregate_versions(versions: Numbers) -> Drawing:
     hashes = len({row["inputs_hash"] for row in rows})
     return drawing(
         [_version_marks(parts[look], days, look) for look in EXPLANATIONS if look in parts],
-        f"{plural(len(rows), 'version')} of {plural(len(days), 'day')} with "
+        f"{_drawn(len(rows), rows[0]['of_versions'], len(days), rows[0]['of_days'])} with "
         f"{plural(hashes, 'inputs hash', 'inputs hashes')}; {unknown:,} unexplained",
-        sentence=_shown(len(days), rows[0]["of_days"]),
-        height=height_for(days),
+        height=height_for(days, 40),
         xaxis=axis("version of the day, in the order computed (number: its inputs)", dtick=1),
         yaxis=names_axis([_short_day(*day) for day in days]),
         legend={"title": {"text": "hash explained by"}},
@@ -158,11 +164,12 @@ def _version_marks(rows: Sequence[Row], days: list[Day], look: str) -> go.Scatte
         mode="markers+text",
         name=words,
         marker={
-            "color": column(rows, "colour"), "symbol": symbol, "size": 14,
+            "color": column(rows, "colour"), "symbol": symbol, "size": 12,
             "line": {"width": 1, "color": DARK},
         },
-        text=[f"  {row['input_count']}" for row in rows],
-        textposition="middle right",
+        text=[f"{row['input_count']}" for row in rows],
+        textposition="top center",
+        textfont={"size": 11},
         hovertext=[_version_text(row) for row in rows],
         hovertemplate="%{hovertext}<extra>" + words + "</extra>",
     )  # fmt: skip
@@ -193,8 +200,8 @@ def day_coverage(days: Numbers) -> Drawing:
     left_out = sum(value > 0 for value in parts[2][2])
     return drawing(
         [_day_bar(names, place, *part) for place, part in enumerate(parts) if any(part[2])],
-        f"{left_out:,} of {plural(len(names), 'day')} with events that no version holds",
-        sentence=_shown(len(names), days.rows[0]["of_days"]),
+        f"{left_out:,} of {plural(len(names), 'day')} with events that no version holds"
+        + _shown(len(names), days.rows[0]["of_days"]),
         height=height_for(names),
         barmode="stack",
         xaxis=count_axis("events of the day", days.column("expected")),
@@ -241,4 +248,14 @@ def _short_day(entity: str, day: str) -> str:
 
 
 def _shown(shown: int, total: int) -> str:
-    return "" if shown >= total else f"The {shown} of {total:,} days that most need a look."
+    return "" if shown >= total else f"; drawn: the {shown} of {total:,} that most need a look"
+
+
+def _drawn(versions: int, of_versions: int, days: int, of_days: int) -> str:
+    """How many versions of how many days are drawn, and of how many."""
+    if versions == of_versions:
+        return f"{plural(versions, 'version')} of {plural(days, 'day')}"
+    return (
+        f"{versions:,} of {plural(of_versions, 'version')} drawn, of the {days:,} of "
+        f"{plural(of_days, 'day')} that most need a look,"
+    )

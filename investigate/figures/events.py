@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 
 from investigate.display import Numbers, Row
 from investigate.figures.style import (
+    LOG_SECONDS,
     PALETTE,
     SCALE,
     SYMBOLS,
@@ -125,7 +126,7 @@ def retry_gaps(gaps: Numbers) -> Drawing:
         why = gaps.unknown or "No client in scope tried again."
         return blank("How clients space their retries", why)
     parts = parted(gaps.rows, "source")
-    patterns = Counter(part[0]["pattern"] for part in parts.values())
+    patterns = Counter(_spacing(part) for part in parts.values())
     total = gaps.rows[0]["of_sources"]
     shown = "" if total == len(parts) else f" of the {len(parts)} that did most"
     told = ", ".join(f"{pattern} {many}" for pattern, many in sorted(patterns.items()))
@@ -134,13 +135,19 @@ def retry_gaps(gaps: Numbers) -> Drawing:
         f"{plural(total, 'source')} retried; spacing{shown}: {told}",
         xaxis=axis("attempt (2: the first retry)", dtick=1),
         height=460,
-        yaxis=axis("seconds since the attempt before", type="log", exponentformat="none", dtick=1),
+        yaxis=axis("seconds since the attempt before", type="log", **LOG_SECONDS),
     )
+
+
+def _spacing(rows: Sequence[Row]) -> str:
+    """The pattern of a source in words."""
+    pattern = str(rows[0]["pattern"])
+    return "too few attempts" if pattern == "insufficient" else pattern
 
 
 def _gap_line(rows: Sequence[Row], place: int) -> go.Scatter:
     """The median gap before each attempt, with bars from the shortest to the longest."""
-    source, pattern = label(rows[0]["source"]), rows[0]["pattern"]
+    source, pattern = label(rows[0]["source"]), _spacing(rows)
     return go.Scatter(
         x=column(rows, "attempt"),
         y=[on_log_axis(row["median_gap_s"]) for row in rows],

@@ -18,6 +18,7 @@ from investigate.figures.style import (
     column,
     count_axis,
     drawing,
+    escaped,
     fill,
     height_for,
     names_axis,
@@ -26,9 +27,12 @@ from investigate.figures.style import (
 )
 
 WORDS = ("escalate", "dangerous", "suspect", "expected", "error", "not-evaluated", "passed")
-DROPS = {"dropped": "not here", "waiting": "waiting", "unknown": "unknown", "joined": "joined here"}
+DROPS = {
+    "dropped": "not here", "waiting": "waiting", "unknown": "not known to be here",
+    "joined": "joined: here, though not seen one station before",
+}  # fmt: skip
+NOT_SENT = {"dropped": "not sent by any replay", "unknown": "not known to have been sent"}
 FAULTS = ("escalate", "dangerous", "suspect")
-
 
 STATIONS = {
     "known": "known to any store",
@@ -43,7 +47,7 @@ BRANCHES = {
     "reached": ("came this far", CALM),
     "dropped": ("did not come this far", BAD),
     "waiting": ("waiting in the queue", WARN),
-    "unknown": ("unknown: evidence is missing", MUTED),
+    "unknown": ("not known to have come this far", MUTED),
 }
 
 
@@ -54,12 +58,10 @@ def event_flow(flow: Numbers) -> Drawing:
         return blank(title, flow.unknown or "No settled event in scope.")
     rows = flow.rows
     stations = [STATIONS[row["stage"]] for row in rows]
-    worst = max(rows[1:], key=lambda row: row["dropped"])
-    lost = f"most drop out before “{STATIONS[worst['stage']]}” ({worst['dropped']:,})"
     return drawing(
         [_branch(rows, name, place) for place, name in enumerate(BRANCHES)],
         f"{rows[-1]['reached']:,} of {plural(rows[0]['reached'], 'event')} are in an aggregate "
-        f"version; {lost if worst['dropped'] else 'none is known to drop out'}",
+        f"version; {_lost(rows)}{_unsent(rows)}",
         sentence=" ".join(f"{STATIONS[row['stage']]}: {row['reached']:,}." for row in rows),
         height=height_for(stations, 34),
         barmode="stack",
@@ -67,6 +69,25 @@ def event_flow(flow: Numbers) -> Drawing:
         xaxis=count_axis("events", flow.column("reached")),
         yaxis=names_axis(stations),
     )
+
+
+def _lost(rows: Sequence[Row]) -> str:
+    """Where most are lost. Not being sent is no loss: what no replay asks for is never sent."""
+    on_the_way = [row for row in rows[1:] if row["stage"] != "sent" and row["dropped"]]
+    if not on_the_way:
+        return "none is known to be lost on the way"
+    worst = max(on_the_way, key=lambda row: row["dropped"])
+    return f"most are lost before “{STATIONS[worst['stage']]}” ({worst['dropped']:,})"
+
+
+def _unsent(rows: Sequence[Row]) -> str:
+    """How many stopped before they were sent, and why that is not sure, if it is not."""
+    row = next((row for row in rows if row["stage"] == "sent"), None)
+    parts = (
+        [f"{row[name]:,} {words}" for name, words in NOT_SENT.items() if row[name]] if row else []
+    )
+    why = f" ({escaped(row['why'])})" if row and row["why"] else ""
+    return "".join(f"; {part}" for part in parts) + why
 
 
 def _branch(rows: Sequence[Row], name: str, place: int) -> go.Bar:
@@ -77,17 +98,19 @@ def _branch(rows: Sequence[Row], name: str, place: int) -> go.Bar:
         orientation="h",
         name=words,
         text=[f"{row[name]:,}" if name == "reached" else "" for row in rows],
+        customdata=[escaped(row["why"]) if name == "unknown" else "" for row in rows],
         textposition="inside",
         insidetextanchor="middle",
         insidetextfont={"color": "#ffffff"},
         marker=fill(colour, place),
-        hovertemplate="%{x} events<extra>" + words + "</extra>",
+        hovertemplate="%{x} events<br>%{customdata}<extra>" + words + "</extra>",
     )
 
 
 def _told(row: Row) -> str:
     """What became of those that are not here, in words: a bar of three events is a hairline."""
-    parts = [f"{row[name]:,} {word}" for name, word in DROPS.items() if row[name]]
+    words = {**DROPS, **NOT_SENT} if row["stage"] == "sent" else DROPS
+    parts = [f"{row[name]:,} {word}" for name, word in words.items() if row[name]]
     return ", ".join(parts)
 
 

@@ -11,6 +11,7 @@ from investigate.display import Numbers, Row
 from investigate.figures.style import (
     BAD,
     CALM,
+    LOG_SECONDS,
     MUTED,
     WARN,
     Drawing,
@@ -162,7 +163,7 @@ def lag_over_time(lags: Numbers, unusual: Numbers) -> Drawing:
         _punctuality(unusual, plural(sum(lags.column("events")), "event")),
         sentence=f"The longest lag is {duration(max(lags.column('longest_lag')))}.",
         xaxis=time_axis_of(lags.rows),
-        yaxis=axis("seconds between event and arrival", type="log", exponentformat="none", dtick=1),
+        yaxis=axis("seconds between event and arrival", type="log", **LOG_SECONDS),
     )
 
 

@@ -135,7 +135,7 @@ def _stacked(rows: Sequence[Row]) -> list[Row]:
     for row in rows:
         spot = row["edge"], row["offset_ms"]
         base = 1 if row["edge"] == "start" else 0
-        placed.append({**row, "y": round(base + 0.07 * min(seen[spot], 8), 2)})
+        placed.append({**row, "y": round(base + 0.09 * min(seen[spot], 6), 2)})
         seen[spot] += 1
     return placed
 
@@ -146,7 +146,7 @@ def _edge_marks(rows: Sequence[Row], words: str, colour: str, symbol: str) -> go
         y=column(rows, "y"),
         mode="markers",
         name=words,
-        marker={"color": colour, "symbol": symbol, "size": 11},
+        marker={"color": colour, "symbol": symbol, "size": 16},
         text=[
             "<br>".join(label(row[name], 60) for name in ("entity", "event_id", "event_time"))
             for row in rows
@@ -162,16 +162,18 @@ def replays_logged(replays: Numbers) -> Drawing:
         return blank("What past replays did", why)
     names = [f"{row['logged'][5:16]} {row['entity']}" for row in replays.rows]
     total, short = replays.rows[0]["of"], replays.rows[0]["of_short"]
-    rest = "" if total == len(names) else f"The {len(names)} that left out most are shown."
+    rest = "" if total == len(names) else f"; drawn: the {len(names)} that left out most"
     return drawing(
         [
             _stage_bar(replays.column(stage), names, place, *STAGES[stage])
             for place, stage in enumerate(STAGES)
         ],
-        f"{short:,} of {plural(total, 'logged replay')} stopped before the end of the window"
-        if short
-        else f"{plural(total, 'logged replay')}, none stopped before the end of its window",
-        sentence=rest,
+        (
+            f"{short:,} of {plural(total, 'logged replay')} stopped before the end of the window"
+            if short
+            else f"{plural(total, 'logged replay')}, none stopped before the end of its window"
+        )
+        + rest,
         height=height_for(names, 40),
         barmode="group",
         xaxis=count_axis("rows", replays.column("rows_there")),

@@ -32,6 +32,8 @@ from investigate.figures.style import (
 
 STATES = {"visible": CALM, "not_visible": WARN, "delayed": MUTED}
 STATE_WORDS = {"visible": "visible", "not_visible": "in flight", "delayed": "delayed"}
+# Below the axis, where no bar stands.
+LIMITS = "<br>shaded: about to expire; dashed line: dropped"
 FORMED = {True: ("well formed", fill(CALM)), False: ("malformed", fill(BAD, 1))}
 
 
@@ -97,8 +99,7 @@ def message_ages(ages: Numbers) -> Drawing:
         f"{plural(total, 'sampled message')}, the oldest waiting for {oldest}{kept}",
         barmode="stack",
         shapes=_limits(first, unit) if retention else [],
-        annotations=[upright(retention / unit, "dropped by the queue")] if retention else [],
-        xaxis=axis(f"age at capture ({name})", rangemode="tozero"),
+        xaxis=axis(f"age at capture ({name}){LIMITS if retention else ''}", rangemode="tozero"),
         yaxis=count_axis(f"messages {per(first['seconds'])} of age", ages.column("messages")),
     )
 
@@ -126,8 +127,7 @@ def _limits(row: Row, unit: int) -> list[dict[str, Any]]:
         "line": {"color": BAD, "width": 2, "dash": "dash"},
     }
     whole = {"yref": "paper", "y0": 0, "y1": 1}
-    note = {"text": "about to expire", "textposition": "top left"}
-    return [{**band, **whole, "line": {"width": 0}, "label": note}, {**line, **whole}]
+    return [{**band, **whole, "line": {"width": 0}}, {**line, **whole}]
 
 
 def receive_counts(receives: Numbers) -> Drawing:

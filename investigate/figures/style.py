@@ -21,8 +21,13 @@ LONGEST_LABEL = 28
 PALETTE = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#8c8c8c")
 SYMBOLS = ("circle", "square", "diamond", "cross", "triangle-up", "x", "star")
 PATTERNS = ("", "/", "\\", "x", "-", "|", ".")
-# Few to many, readable in print and by colour-blind eyes.
-SCALE = ((0, "#c6e0f2"), (0.35, "#56b4e9"), (0.7, "#0072b2"), (1, "#08306b"))
+# Few to many: apart from a light and from a dark ground, in print and for colour-blind eyes.
+SCALE = ((0, "#f2d9a6"), (0.35, "#e69f00"), (0.7, "#d55e00"), (1, "#a3195b"))
+# The ticks of a logarithmic axis of seconds, all in one format.
+LOG_SECONDS: dict[str, Any] = {
+    "tickvals": [10**power for power in range(-3, 8)],
+    "ticktext": ["0.001", "0.01", "0.1", *(f"{10**power:,}" for power in range(8))],
+}
 GOOD, BAD, WARN, CALM = "#009e73", "#d55e00", "#e69f00", "#0072b2"
 MUTED, DARK = "#8c8c8c", "#3d3d3d"
 

@@ -38,15 +38,16 @@ def day_verdicts(evidence: Evidence) -> list[dict[str, Any]]:
 
 def aggregate_versions(evidence: Evidence) -> list[dict[str, Any]]:
     """Return the versions of the days that most need a look: entity_id, day, verdict (of the day),
-    version, computed, inputs_hash, input_count, explained_by, of_days (days with a version)."""
+    version, computed, inputs_hash, input_count, explained_by, of_days and of_versions (how many
+    days with a version, and how many versions, there are)."""
     judged = _judged(evidence).filter(ibis._.versions > 0)
-    judged = judged.mutate(of_days=judged.count().over())
+    judged = judged.mutate(of_days=judged.count().over(), of_versions=judged.versions.sum().over())
     worst = judged.order_by(["weight", ibis.desc("versions"), *DAY]).limit(MOST_DAYS)
-    worst = worst.select(*DAY, "verdict", "weight", "of_days", many="versions")
+    worst = worst.select(*DAY, "verdict", "weight", "of_days", "of_versions", many="versions")
     rows = worst.inner_join(versions(evidence), DAY)
     rows = rows.order_by(["weight", ibis.desc("many"), *DAY, "version", "sk"]).select(
         *DAY, "verdict", "version", "inputs_hash", "input_count", "explained_by", "of_days",
-        computed="computed_at_utc",
+        "of_versions", computed="computed_at_utc",
     )  # fmt: skip
     return listed(evidence, rows, "computed", most=MOST_VERSIONS)
 

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from html import unescape
 from typing import Any
 
 from markupsafe import Markup
@@ -20,6 +21,7 @@ PLAIN = "text/plain"
 SHOWN = (PLOTLY, HTML, PLAIN)  # the first of these that an output has is shown
 KNOWN = frozenset({*SHOWN, RESULT_MIME})
 DEFAULT_HEIGHT = 420
+PLAIN_TOP = 30  # the room above a plot without a title: that of the tool bar
 _TO_NOTEBOOK = re.compile(r'href="(\d\d_[a-z_]+)\.ipynb')
 
 
@@ -31,6 +33,7 @@ class Piece:
     content: Any
     label: str = ""
     height: int = 0
+    title: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +109,13 @@ def _data(data: Mapping[str, Any]) -> Iterator[Piece]:
 
 
 def _figure(figure: Mapping[str, Any], sentence: str) -> Piece:
-    drawn = {"data": figure.get("data", []), "layout": figure.get("layout", {})}
-    height = int(drawn["layout"].get("height") or DEFAULT_HEIGHT)
-    return Piece("figure", script_data(drawn), sentence or "figure", height)
+    """A figure with its title as a line of the page, which wraps where plotly would cut it."""
+    layout = dict(figure.get("layout", {}))
+    title = str((layout.pop("title", None) or {}).get("text", ""))
+    room = layout.get("margin", {}).get("t", 0) - PLAIN_TOP if title else 0
+    height = int(layout.get("height") or DEFAULT_HEIGHT) - max(room, 0)
+    if room > 0:
+        layout.update(height=height, margin={**layout["margin"], "t": PLAIN_TOP})
+    drawn = script_data({"data": figure.get("data", []), "layout": layout})
+    said = unescape(title.replace("<br>", " "))
+    return Piece("figure", drawn, sentence or "figure", height, said)

@@ -22,7 +22,13 @@ def per_hour(**values: Any) -> dict[str, Any]:
 
 
 DAY = {"entity_id": HOSTILE, "day": "2026-03-10", "verdict": "partial", "of_days": 9}
-VERSION = {**DAY, "version": 7, "computed": "2026-03-11 00:00:00", "inputs_hash": HASH}
+VERSION = {
+    **DAY,
+    "of_versions": 30,
+    "version": 7,
+    "computed": "2026-03-11 00:00:00",
+    "inputs_hash": HASH,
+}
 
 SAMPLES: dict[str, Sequence[Numbers]] = {
     "aggregate_versions": [
@@ -50,8 +56,10 @@ SAMPLES: dict[str, Sequence[Numbers]] = {
     "duplicates_over_time": [numbers(per_hour(source=HOSTILE, duplicates=4))],
     "event_flow": [
         numbers(
-            {"stage": "known", "reached": 9, "dropped": 0, "waiting": 0, "unknown": 0, "joined": 9},
-            {"stage": "sent", "reached": 5, "dropped": 2, "waiting": 1, "unknown": 1, "joined": 0},
+            {"stage": "known", "reached": 9, "dropped": 0, "waiting": 0, "unknown": 0, "joined": 9,
+             "why": ""},
+            {"stage": "processed", "reached": 5, "dropped": 2, "waiting": 1, "unknown": 1,
+             "joined": 0, "why": HOSTILE},
         )
     ],
     "events_over_time": [

@@ -89,14 +89,14 @@ def test_a_replay_sends_what_is_in_by_text_wherever_its_time_is():
 @pytest.mark.parametrize(
     ("short", "claim"),
     [
-        (1, "1 of 3 logged replays stopped before the end of the window"),
-        (0, "3 logged replays, none stopped before the end of its window"),
+        (1, "1 of 1 logged replay stopped before the end of the window"),
+        (0, "1 logged replay, none stopped before the end of its window"),
     ],
 )
 def test_replays_that_stopped_early_are_the_claim(short, claim):
     row = {
         "logged": "2026-03-11 00:00:00", "entity": "e1", "rows_there": 9, "scanned": 9, "sent": 9,
-        "of": 3, "of_short": short,
+        "of": 1, "of_short": short,
     }  # fmt: skip
     assert title(figures.replays_logged(numbers(row))) == claim
 
@@ -107,7 +107,7 @@ def test_rows_of_one_moment_stand_above_each_other():
         "by_time": False, "by_text": False, "of": 2, "of_odd": 0,
     }  # fmt: skip
     figure = figures.replay_edges(numbers(row, {**row, "event_id": "b"}))
-    assert list(figure.data[0].y) == [0, 0.07]
+    assert list(figure.data[0].y) == [0, 0.09]
 
 
 def test_an_unknown_number_of_messages_is_not_drawn_as_none():
@@ -185,17 +185,48 @@ def test_the_days_of_a_long_window_get_smaller_squares():
 
 
 def test_the_largest_loss_on_the_way_is_the_claim():
-    base = {"waiting": 0, "unknown": 0, "joined": 0}
+    base = {"waiting": 0, "unknown": 0, "joined": 0, "why": ""}
     flow = numbers(
-        {"stage": "known", "reached": 9, "dropped": 0, **base},
-        {"stage": "sent", "reached": 6, "dropped": 3, **base},
-        {"stage": "aggregated", "reached": 5, "dropped": 1, **base},
+        {"stage": "known", "reached": 30, "dropped": 0, **base},
+        {"stage": "readable", "reached": 28, "dropped": 2, **base},
+        {"stage": "sent", "reached": 18, **base, "dropped": 3, "unknown": 7, "why": "no log"},
+        {"stage": "processed", "reached": 17, **base, "dropped": 5, "joined": 4},
+        {"stage": "aggregated", "reached": 16, "dropped": 1, **base},
     )
     figure = figures.event_flow(flow)
     assert title(figure) == (
-        "5 of 9 events are in an aggregate version; most drop out before “sent for processing” (3)"
+        "16 of 30 events are in an aggregate version; most are lost before “processed” (5); "
+        "3 not sent by any replay; 7 not known to have been sent (no log)"
     )
-    assert [note.text for note in figure.layout.annotations] == [" 3 not here", " 1 not here"]
+    assert [note.text for note in figure.layout.annotations] == [
+        " 2 not here", " 3 not sent by any replay, 7 not known to have been sent",
+        " 5 not here, 4 joined: here, though not seen one station before", " 1 not here",
+    ]  # fmt: skip
+
+
+def test_days_that_are_not_drawn_are_told_in_the_title():
+    first = {**DAY, "of_days": 9, "of_complete": 4}
+    claim = title(figures.day_verdicts(numbers(first, {**first, "verdict": "complete"})))
+    assert claim == "4 of 9 entity days complete; 3 complete ones and 4 others not drawn"
+    whole = {**DAY, "of_days": 1, "of_complete": 0}
+    assert title(figures.day_verdicts(numbers(whole))) == "0 of 1 entity day complete"
+
+
+def test_versions_that_are_not_drawn_are_told_in_the_title():
+    row = {**VERSION, "input_count": 3, "explained_by": "sample-ids"}
+    assert title(figures.aggregate_versions(numbers(row))).startswith(
+        "1 of 30 versions drawn, of the 1 of 9 days that most need a look, with 1 inputs hash"
+    )
+    whole = {**row, "of_versions": 1, "of_days": 1}
+    assert title(figures.aggregate_versions(numbers(whole))).startswith("1 version of 1 day with")
+
+
+def test_replays_that_are_not_drawn_are_told_in_the_title():
+    row = {
+        "logged": "2026-03-11 00:00:00", "entity": "e1", "rows_there": 9, "scanned": 9, "sent": 9,
+        "of": 82, "of_short": 2,
+    }  # fmt: skip
+    assert title(figures.replays_logged(numbers(row))).endswith("; drawn: the 1 that left out most")
 
 
 def test_what_could_not_be_told_is_counted_beside_the_faults():

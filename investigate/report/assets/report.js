@@ -1,10 +1,26 @@
 // Draws the figures of a page from the JSON beside them, in the reader's colours. Asks no other host.
 "use strict";
 (() => {
-  const config = { responsive: true, displaylogo: false, showSendToCloud: false };
+  const config = { responsive: true, displaylogo: false, showSendToCloud: false, displayModeBar: "hover" };
   const read = (element) => JSON.parse(element.textContent);
 
+  // Names beside a narrow plot are cut in their middle; the hover text has them whole.
+  const letters = (text) => text.match(/&#?\w+;|./gsu) ?? [];
+  const short = (text) => {
+    const all = letters(text);
+    return all.length > 17 ? [...all.slice(0, 9), "…", ...all.slice(-7)].join("") : text;
+  };
+  function squeeze(layout) {
+    for (const [name, axis] of Object.entries(layout)) {
+      if (!name.startsWith("yaxis") || !axis.ticktext) continue;
+      axis.ticktext = axis.ticktext.map(short);
+      axis.title = { text: "" };
+    }
+    layout.margin = { ...layout.margin, l: 10, r: 10 };
+  }
+
   function drawFigures() {
+    const narrow = window.matchMedia("(max-width: 44rem)");
     const dark = window.matchMedia("(prefers-color-scheme: dark)");
     const templates = read(document.getElementById("figure-templates"));
     const figures = [...document.querySelectorAll("figure.plot")].map((figure) => ({
@@ -16,12 +32,14 @@
         // A copy: plotly writes into what it is given.
         const { data, layout } = structuredClone(given);
         delete layout.width;
+        if (narrow.matches) squeeze(layout);
         Plotly.react(place, data, { ...layout, autosize: true, template: templates[shade] }, config);
       }
     };
     const screen = () => draw(dark.matches ? "dark" : "light");
     screen();
     dark.addEventListener("change", screen);
+    narrow.addEventListener("change", screen);
     window.addEventListener("beforeprint", () => draw("light"));
     window.addEventListener("afterprint", screen);
   }
