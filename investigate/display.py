@@ -262,6 +262,22 @@ def findings_table(findings: Sequence[Finding]) -> Shown:
     return table(columns, rows, kind="findings")
 
 
+def findings_list(findings: Sequence[Finding]) -> Shown:
+    """Return findings as a table of one line each, without what to do: that is in their step."""
+    rows = [
+        (*_finding_row(finding)[:2], f"{finding.count:,}", finding.step.value, _answer(finding))
+        for finding in by_weight(findings)
+    ]
+    return table(("check", "result", "count", "step", "answer"), rows, kind="findings")
+
+
+def _answer(finding: Finding) -> Shown:
+    """What a check says, or what it asks and why there is no answer; whole, however long."""
+    told = finding.outcome in (Outcome.FOUND, Outcome.PASSED)
+    text = finding.summary if told else f"{finding.question} {finding.summary}"
+    return Shown(esc(text), visible(text))
+
+
 def by_weight(findings: Iterable[Finding]) -> list[Finding]:
     """Return findings in the order in which a person should read them."""
     order = [Outcome.FOUND, Outcome.ERROR, Outcome.NOT_EVALUATED, Outcome.PASSED]

@@ -27,7 +27,9 @@ OVERVIEW = "overview"
 SHOWN_ENTITIES, LIKELY_ENTITIES = 20, 5000  # named, and compared, when an entity is unknown
 
 # Whole bodies do not belong in a page: they are long, and they are what customers sent.
-_BODIES = ("payload", "attributes", "body", "fields", "document")
+BODIES = ("payload", "attributes", "body", "fields", "document")
+
+_CAN_WAIT = ("suspect", "expected", "passed")
 
 Question = Callable[[Evidence], Sequence[Row]]
 
@@ -112,6 +114,26 @@ class Investigation:
             pieces.append(display.folded(many, display.findings_table(passed)))
         return display.stack(*pieces, label="Findings")
 
+    def findings_in_brief(self) -> Shown:
+        """Every check in one line: open what cannot wait and what could not be told, folded the
+        rest; without anything urgent the suspects are open too."""
+        groups: dict[str, list[Finding]] = {"urgent": []}
+        for finding in self.findings:
+            word = display.word_of(finding)
+            groups.setdefault(word if word in _CAN_WAIT else "urgent", []).append(finding)
+        urgent = groups["urgent"]
+        pieces = [display.findings_list(urgent)] if urgent else []
+        pieces += [
+            display.folded(
+                f"{len(groups[word])} {word}",
+                display.findings_list(groups[word]),
+                shut=bool(urgent) or word != "suspect",
+            )
+            for word in _CAN_WAIT
+            if word in groups
+        ]
+        return display.stack(*pieces, label="Findings")
+
     def rows(self, code: str, limit: int = 50) -> Shown:
         """The offending rows of one check: at most `limit`, and how many there are in all."""
         finding = self._finding(code)
@@ -120,7 +142,7 @@ class Investigation:
         if finding.outcome is not Outcome.FOUND:
             return display.paragraph(f"{code}: {finding.summary}", kind=finding.outcome.value)
         table = offending_rows(book[code], self.evidence).rows
-        columns = ["key", *(name for name in table.columns if name not in ("key", *_BODIES))]
+        columns = ["key", *(name for name in table.columns if name not in ("key", *BODIES))]
         total = int(self.evidence.engine.scalar(table.count()))
         rows = self.evidence.engine.rows(table.select(columns).order_by(columns).limit(limit))
         caption = f"{display.cut(len(rows), total)}. {finding.summary}"

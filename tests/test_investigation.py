@@ -82,6 +82,25 @@ def test_findings_stand_open_and_passed_checks_are_folded(incident):
     assert "raw/corrupt" not in loud
 
 
+def test_in_brief_what_cannot_wait_and_what_is_untold_stand_open(incident):
+    shown = incident.findings_in_brief()
+    loud, quiet = shown.html.split("<details", 1)
+    assert "raw/missing" in loud
+    assert loud.count("not-evaluated") >= 10
+    assert "raw/corrupt" in quiet
+    assert "raw/corrupt" not in loud
+    said = [line for line in shown.text.splitlines() if line.startswith("raw/missing")]
+    assert said == [
+        "raw/missing | escalate | 1 | raw | 1 event has an EventsTable row but no raw object "
+        "under any key."
+    ]
+
+
+def test_in_brief_names_each_check_once(incident):
+    shown = incident.findings_in_brief().html
+    assert all(shown.count(f"<code>{check.code}</code>") == 1 for check in book)
+
+
 def test_the_rows_of_a_finding_are_shown_with_their_number(incident):
     shown = incident.rows("raw/missing")
     assert shown.text.startswith("1 row. 1 event has an EventsTable row but no raw object")

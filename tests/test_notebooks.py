@@ -30,6 +30,8 @@ SECTIONS = (
     "What we captured", "What should be true", "What we found", "Look closer",
     "What this does not show",
 )  # fmt: skip
+# Pictures before a list that may be long.
+OVERVIEW_SECTIONS = (*SECTIONS[:2], SECTIONS[3], SECTIONS[2], SECTIONS[4])
 PLOTLY = "application/vnd.plotly.v1+json"
 NAMES = sorted(NOTEBOOKS)
 
@@ -58,7 +60,8 @@ def test_every_step_has_its_notebook_and_every_notebook_its_step():
 @pytest.mark.parametrize("name", NAMES)
 def test_the_sections_stand_in_one_order(name):
     text = "\n".join(cell.source for cell in read(name).cells if cell.cell_type == "markdown")
-    assert tuple(re.findall(r"^## (.+)$", text, re.MULTILINE)) == SECTIONS
+    told = tuple(re.findall(r"^## (.+)$", text, re.MULTILINE))
+    assert told == (SECTIONS if NOTEBOOKS[name] else OVERVIEW_SECTIONS)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -76,8 +79,9 @@ def test_a_notebook_opens_with_title_and_question_and_ends_with_its_result(name)
 def test_code_follows_the_skeleton(name):
     tags = " ".join(*zip(*(cell.metadata.tags for cell in code_cells(name)), strict=True))
     rows = "" if NOTEBOOKS[name] is None else "rows "
-    figure = "figure numbers (numbers )?"
-    assert re.fullmatch(f"parameters setup coverage findings ({figure})+{rows}result", tags)
+    figures = "(figure numbers (numbers )?)+"
+    found = f"findings {figures}" if NOTEBOOKS[name] else f"{figures}findings "
+    assert re.fullmatch(f"parameters setup coverage {found}{rows}result", tags)
 
 
 @pytest.mark.parametrize("name", NAMES)

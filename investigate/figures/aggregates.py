@@ -135,7 +135,10 @@ def aggregate_versions(versions: Numbers) -> Drawing:
         f"{plural(hashes, 'inputs hash', 'inputs hashes')}; {unknown:,} unexplained",
         height=height_for(days, 40),
         xaxis=axis("version of the day, in the order computed (number: its inputs)", dtick=1),
-        yaxis=names_axis([_short_day(*day) for day in days]),
+        yaxis={
+            **names_axis([_short_day(*day) for day in days]),
+            "range": [len(days) - 0.5, -0.8],  # the first row's numbers stand above its marks
+        },
         legend={"title": {"text": "hash explained by"}},
     )
 
