@@ -4,14 +4,33 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any, NoReturn
 
 from investigate.errors import UsageError
-from investigate.model import Severity, Step
+from investigate.model import STEPS, Severity, Step
 from investigate.pipeline import DEFAULT_REPLAY_LIMIT
+
+# Known here too, because nothing heavy is loaded to read a command line; a test compares them.
+STEPS_WITH_CHECKS = tuple(step.value for step in STEPS)
+TABLES = (
+    "raw",
+    "events",
+    "dedupe",
+    "messages",
+    "dead_letters",
+    "aggregates",
+    "invocations",
+    "log_lines",
+    "metric_points",
+    "queue_state",
+    "functions",
+    "mappings",
+    "alarms",
+    "spans",
+)
 
 
 class Parser(argparse.ArgumentParser):
@@ -89,11 +108,20 @@ def _verdict(parser: argparse.ArgumentParser) -> None:
         metavar="SEVERITY",
         type=Severity.parse,
         default=Severity.DANGEROUS,
-        help="exit with 1 if this or worse was found (default: dangerous)",
+        help="exit with 1 if this or worse was found (default: dangerous): "
+        + _listed(severity.label for severity in Severity),
     )
     parser.add_argument(
         "--allow-gaps", action="store_true", help="exit with 0 although something could not be told"
     )
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(names)
+
+
+def _steps(text: str) -> list[Step]:
+    return [Step.parse(name.strip()) for name in text.split(",")]
 
 
 def _format(parser: argparse.ArgumentParser, *choices: str) -> None:
@@ -107,12 +135,20 @@ def _check(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--step",
         metavar="STEP",
-        type=Step.parse,
-        action="append",
-        help="only this step; repeatable",
+        type=_steps,
+        action="extend",
+        help=f"only this step, or several with commas; repeatable: {_listed(STEPS_WITH_CHECKS)}",
+    )
+    parser.add_argument(
+        "--rows", metavar="CODE", default="", help="print the rows that this check objects to"
+    )
+    parser.add_argument(
+        "--limit", metavar="N", type=int, default=50, help="of --rows, default: %(default)s"
     )
     parser.add_argument("--config", metavar="FILE", help="a TOML file whose [thresholds] hold")
-    parser.add_argument("--engine", metavar="NAME", default="duckdb", help="what runs the queries")
+    parser.add_argument(
+        "--engine", metavar="NAME", default="duckdb", help="what runs the queries: duckdb"
+    )
     _format(parser, "table", "json")
     _verdict(parser)
 
@@ -128,7 +164,7 @@ def _capture(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", metavar="FILE", required=True, help="the pipeline, in TOML")
     _window(parser)
     parser.add_argument(
-        "--only", metavar="TABLE,…", default="", help="these tables only, by name and comma"
+        "--only", metavar="TABLE,…", default="", help=f"these tables only: {_listed(TABLES)}"
     )
     parser.add_argument("--endpoint-url", metavar="URL", help="instead of AWS's own endpoints")
     parser.add_argument("--region", metavar="R", help="default: the configuration's")

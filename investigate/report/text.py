@@ -12,6 +12,7 @@ from investigate.report.briefing import Document, Entry
 
 WIDTH = 98
 KEYS_SHOWN = 5
+ROWS_HINT = "The rows behind a finding: investigate check CASE --rows CODE\n"
 
 
 def printable(text: object) -> str:
@@ -32,8 +33,19 @@ def render(document: Document) -> str:
         *_section("EXPECTED, no need to act", map(_finding, briefing.expected(document))),
         *_section("COULD NOT BE TOLD", map(_untold, briefing.untold(document))),
         *_section("PASSED", _passed(document)),
+        _footer(document),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _footer(document: Document) -> str:
+    """Return what to type next and, for who sees only the end, the verdict again."""
+    rows = [ROWS_HINT] if briefing.found(document) else []
+    return "\n".join([*rows, _verdict_line(document)])
+
+
+def _verdict_line(document: Document) -> str:
+    return f"{document['verdict'].upper()}  {printable(document['case'])}"
 
 
 def table(rows: Sequence[Sequence[object]]) -> str:
@@ -61,7 +73,7 @@ def labelled(label: str, text: object, indent: int = 2) -> str:
 def headline(document: Document) -> str:
     """Return the verdict, what it means, and where to begin."""
     lines = [
-        f"{document['verdict'].upper()}  {printable(document['case'])}",
+        _verdict_line(document),
         "",
         f"  {briefing.MEANINGS[document['verdict']]}",
     ]
@@ -118,8 +130,9 @@ def _finding(entry: Entry) -> str:
 def _keys(entry: Entry) -> Iterator[str]:
     shown = entry["keys"][:KEYS_SHOWN]
     label = entry["key"]
-    yield labelled(label, shown[0])
-    yield from (labelled("", key) for key in shown[1:])
+    # A key stands on one line, however long: it is there to be copied.
+    yield f"  {label:<10} {printable(shown[0])}"
+    yield from (f"{'':<13}{printable(key)}" for key in shown[1:])
     rest = entry["count"] - len(shown)
     if rest:
         yield labelled("", f"… and {rest:,} more (--format json lists them)")

@@ -63,6 +63,20 @@ def test_printable_keeps_ordinary_text_of_any_language():
     assert printable("año 東京 – ok") == "año 東京 – ok"
 
 
+def test_a_key_stands_whole_on_one_line_however_long_it_is():
+    keys = ["raw/source=a b/event_type=c/" + "x" * 120, "y " * 80 + "z"]
+    said = render(document(entry("raw/corrupt", keys=keys)))
+    lines = [line.strip() for line in said.splitlines()]
+    assert f"event_id   {keys[0]}" in lines
+    assert keys[1] in lines
+
+
+def test_the_verdict_stands_at_the_end_again_after_how_to_see_the_rows():
+    lines = render(document(entry("raw/corrupt"))).rstrip().splitlines()
+    assert lines[-1] == lines[0]
+    assert "investigate check CASE --rows CODE" in lines[-3]
+
+
 def test_a_table_aligns_its_columns():
     assert table([("A", "B"), ("long", 1)]) == "A     B\nlong  1"
 
