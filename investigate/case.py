@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import Any, Self
@@ -23,6 +24,9 @@ from investigate.tables import ORDER, TABLES, as_table, missing_columns
 
 SCHEMA = "investigate.case/1"
 MANIFEST = "case.json"
+BESIDE = frozenset({MANIFEST, "README.md", "truth.json"})  # no tables: what a case may come with
+DEMO_CASES = Path("data/cases")  # where `investigate sandbox demo` puts them
+RESTORE = "restore the case from where it was captured, or capture it again"
 _LONGEST_SETTLING = 1_000_000_000  # three decades; beyond, times cannot be reckoned with
 COVERAGE_STATUSES = ("captured", "partial", "denied", "skipped", "failed")
 
@@ -93,7 +97,7 @@ def open_case(folder: str | Path) -> Case:
     if problems:
         raise CaseDamagedError(
             f"the case {folder} is not what its manifest says: " + "; ".join(problems),
-            hint="restore the case from where it was captured, or capture it again",
+            hint=RESTORE,
         )
     return case
 
@@ -129,6 +133,14 @@ def verify_case(case: Case) -> list[str]:
         if counted != case.rows[table]:
             problems.append(f"{table}: {counted} rows, the manifest says {case.rows[table]}")
     return problems
+
+
+def extra_files(case: Case) -> list[str]:
+    """Return the files in a case's folder that its manifest does not know; nothing reads them."""
+    known = {file.path for files in case.files.values() for file in files} | BESIDE
+    found = (path for path in case.folder.rglob("*") if path.is_symlink() or not path.is_dir())
+    names = (path.relative_to(case.folder).as_posix() for path in found)
+    return sorted(name for name in names if name not in known)
 
 
 @dataclass
@@ -236,7 +248,7 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
     if not folder.exists():
         raise CaseError(
             f"there is no case {folder}{_cases_beside(folder)}",
-            hint=f"investigate capture {folder} --config pipeline.toml",
+            hint=_similar(folder) or f"investigate capture {folder} --config pipeline.toml",
         )
     if not path.is_file():
         raise CaseError(
@@ -282,10 +294,14 @@ def _parse_manifest(folder: Path, manifest: Mapping[str, Any]) -> Case:
                 for name, known in manifest["coverage"].items()
             },
         )
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, UsageError) as error:
+    except KeyError as error:
         raise CaseDamagedError(
-            f"{folder / MANIFEST} lacks or misstates something: {type(error).__name__}: {error}",
-            hint="capture the case again",
+            f"{folder / MANIFEST} lacks the field {error.args[0]!r}", hint=RESTORE
+        ) from error
+    except (TypeError, ValueError, AttributeError, OverflowError, UsageError) as error:
+        said = error.message if isinstance(error, UsageError) else error
+        raise CaseDamagedError(
+            f"{folder / MANIFEST} holds something that cannot be: {said}", hint=RESTORE
         ) from error
 
 
@@ -331,6 +347,18 @@ def _column_problems(table: str, path: Path, name: str) -> list[str]:
         raise
     except (pa.ArrowInvalid, OSError) as error:
         return [f"{name} is not a Parquet file ({error})"]
+
+
+def _similar(folder: Path) -> str:
+    """Ask whether one of the cases was meant that have nearly this name; empty if none has."""
+    known = [
+        path.parent
+        for place in dict.fromkeys((folder.parent, DEMO_CASES))
+        for path in sorted(place.glob(f"*/{MANIFEST}"))
+    ]
+    near = get_close_matches(folder.name, [case.name for case in known], n=1, cutoff=0.5)
+    meant = next((case for case in known if case.name in near), None)
+    return f"did you mean {meant}?" if meant else ""
 
 
 def _cases_below(folder: Path) -> str:

@@ -17,6 +17,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+MANY = 20  # more names than a message should hold
+
+
+def did_you_mean(asked: str, names: Iterable[str]) -> str:
+    """Return a question with the known names nearest to what was asked; empty if none is near."""
+    near = get_close_matches(asked, list(names), n=3, cutoff=0.5)
+    return "did you mean " + " or ".join(repr(name) for name in near) + "?" if near else ""
+
 
 class InvestigationError(Exception):
     """Something the user can act on; `hint` says what to type next."""
@@ -41,12 +49,13 @@ class UsageError(InvestigationError):
 
     @classmethod
     def unknown(cls, kind: str, asked: str, known: Iterable[str], *, hint: str = "") -> UsageError:
-        """Name what was asked, the nearest known names, and all of them."""
+        """Name what was asked, the nearest known names, and all of them; of many names that
+        `hint` says how to list, only the nearest."""
         names = list(known)
-        near = get_close_matches(asked, names, n=3, cutoff=0.5)
-        if near and not hint:
-            hint = "did you mean " + " or ".join(repr(name) for name in near) + "?"
-        return cls(f"unknown {kind} {asked!r} (known: {', '.join(names) or 'none'})", hint=hint)
+        near = did_you_mean(asked, names)
+        listed = "" if hint and len(names) > MANY else f" (known: {', '.join(names) or 'none'})"
+        told = "; ".join(text for text in (near, hint) if text)
+        return cls(f"unknown {kind} {asked!r}{listed}", hint=told)
 
 
 class SettingsError(InvestigationError):

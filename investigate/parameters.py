@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from datetime import datetime
 from pathlib import Path
 
 from investigate.errors import CaseError, UsageError
@@ -64,6 +65,10 @@ class Parameters:
         """
         start = parse_time(self.start, "start") if self.start else captured.start
         end = parse_time(self.end, "end") if self.end else captured.end
+        if not self.end and start >= captured.end:
+            raise _outside("start", start, "after", captured)
+        if not self.start and end <= captured.start:
+            raise _outside("end", end, "before", captured)
         asked = Window(start, end)
         if asked.start < captured.start or asked.end > captured.end:
             raise UsageError(
@@ -110,6 +115,13 @@ def _refuse_unusable(name: str, value: object) -> None:
         raise UsageError(f"{name} has {len(value):,} characters; at most {LONGEST:,} make sense")
     if "\0" in value:
         raise UsageError(f"{name} holds a NUL character", hint="type it again, without the NUL")
+
+
+def _outside(name: str, moment: datetime, where: str, captured: Window) -> UsageError:
+    return UsageError(
+        f"{name} {isoformat(moment)} lies {where} what was captured: {_shown(captured)}",
+        hint="ask within the captured window, or capture the case again with a wider one",
+    )
 
 
 def _shown(window: Window) -> str:

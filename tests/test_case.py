@@ -201,7 +201,7 @@ def test_a_coverage_status_is_one_of_five():
 def test_a_missing_folder_names_the_cases_beside_it(folder):
     with pytest.raises(CaseError, match=r"there is no case .*smal \(cases in .*: small\)") as error:
         open_case(folder.with_name("smal"))
-    assert "investigate capture" in error.value.hint
+    assert error.value.hint == f"did you mean {folder}?"
 
 
 def test_a_folder_that_is_no_case_names_the_cases_in_it(folder):

@@ -86,3 +86,9 @@ def test_every_fault_that_a_page_names_exists():
     }
     assert named, "the README shows a fault"
     assert named <= {fault.name for fault in faults}
+
+
+def test_the_page_of_the_pipeline_says_what_every_defect_is():
+    page = (ROOT / "docs/pipeline.md").read_text(encoding="utf-8")
+    assert re.findall(r"^\| (D\d+) \|", page, re.MULTILINE) == [f"D{n}" for n in range(1, 29)]
+    assert "pipeline.md" in (ROOT / "docs/checks.md").read_text(encoding="utf-8")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from investigate.checks import book
 from tests.commands.conftest import HEALTHY
 
@@ -29,3 +31,11 @@ def test_verify_says_that_a_case_is_whole(ask):
     code, out, _ = ask("verify", HEALTHY)
     assert code == 0
     assert "are what the manifest says" in out
+
+
+@pytest.mark.parametrize("name", ["raw/part-1.parquet", "notes.txt"])
+def test_verify_names_files_that_the_manifest_does_not_know(ask, case, name):
+    (case / name).write_bytes(b"more")
+    code, out, err = ask("verify", case)
+    assert (code, out) == (2, "")
+    assert f"does not know: {name}" in err

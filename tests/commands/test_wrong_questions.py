@@ -7,7 +7,7 @@ import json
 import pytest
 
 from investigate.model import Step
-from tests.commands.conftest import CASES, END, HEALTHY, START
+from tests.commands.conftest import CASES, END, HEALTHY, LOST, START
 
 WRONG = {
     "no-command": ([], ["COMMAND", "investigate --help"]),
@@ -17,6 +17,7 @@ WRONG = {
     "too-many-arguments": (["verify", HEALTHY, "more"], ["'more'"]),
     "unknown-step": (["check", HEALTHY, "--step", "rwa"], ["'rwa'", "known: raw, ", "'raw'?"]),
     "unknown-code": (["checks", "raw/mising"], ["'raw/mising'", "raw/missing"]),
+    "unknown-rows": (["check", HEALTHY, "--rows", "raw/mising"], ["did you mean 'raw/missing'"]),
     "unknown-severity": (["check", HEALTHY, "--fail-on", "bad"], ["'bad'", "escalate"]),
     "unknown-format": (["check", HEALTHY, "--format", "xml"], ["'xml'", "table", "json"]),
     "unknown-engine": (["check", HEALTHY, "--engine", "sprak"], ["'sprak'", "duckdb"]),
@@ -32,7 +33,16 @@ WRONG = {
         ["check", HEALTHY, "--start", "2026-03-10T00:00:00"],
         ["2026-03-10T00:00:00", "offset", "2026-03-10T00:00:00Z"],
     ),
-    "window-empty": (["check", HEALTHY, "--start", END], ["is empty", "--start 2026-"]),
+    "window-empty": (
+        ["check", HEALTHY, "--start", START, "--end", START], ["is empty", "--start 2026-"],
+    ),
+    "start-after-the-case": (
+        ["check", HEALTHY, "--start", END], [f"start {END} lies after what was captured", START],
+    ),
+    "end-before-the-case": (
+        ["check", HEALTHY, "--end", START], [f"end {START} lies before what was captured"],
+    ),
+    "nearly-a-case": (["check", str(CASES / "lost-event")], [f"did you mean {LOST}?"]),
     "window-reversed": (
         ["report", HEALTHY, "--start", "2026-03-12T00:00:00Z", "--end", "2026-03-11T00:00:00Z"],
         ["is empty", "2026-03-12T00:00:00Z to 2026-03-11T00:00:00Z"],
@@ -68,6 +78,13 @@ def test_a_wrong_step_is_answered_with_all_steps(ask):
     assert [step.value for step in Step if step.value not in known] == []
 
 
+def test_a_code_that_is_nearly_right_is_answered_with_the_right_one_and_not_with_all(ask):
+    err = ask("checks", "raw/mising")[2]
+    assert "did you mean 'raw/missing'" in err
+    assert "aggregates/" not in err
+    assert len(err.splitlines()) == 2
+
+
 def manifest_of(folder, change):
     path = folder / "case.json"
     manifest = json.loads(path.read_text(encoding="utf-8"))
@@ -96,7 +113,10 @@ DAMAGE = {
         lambda folder: (folder / "case.json").write_text("{", encoding="utf-8"),
         ["JSON", "capture the case again"],
     ),
-    "no-window": (lambda folder: manifest_of(folder, lambda m: m.pop("window")), ["window"]),
+    "no-window": (
+        lambda folder: manifest_of(folder, lambda m: m.pop("window")),
+        ["lacks the field 'window'"],
+    ),
 }
 
 
