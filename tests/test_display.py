@@ -192,3 +192,9 @@ def test_numbers_that_are_none_say_so():
 def test_numbers_are_folded_and_cut():
     shown = Numbers("many", [{"n": n} for n in range(100)]).shown(limit=2)
     assert shown.text.splitlines() == ["The numbers: many (2 of 100 rows)", "n", "0", "1"]
+
+
+def test_the_cells_of_findings_say_their_column_where_they_stand_below_each_other():
+    found = display.table(["what <to> do"], [["x"]], kind="findings").html
+    assert 'data-label="what &lt;to&gt; do"' in found
+    assert "data-label" not in display.table(["what to do"], [["x"]]).html

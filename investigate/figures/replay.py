@@ -79,6 +79,7 @@ def replay_plan(plan: Numbers) -> Drawing:
 def _plan_marks(
     rows: Sequence[Row], entities: list[str], words: str, colour: str, symbol: str
 ) -> go.Scatter:
+    least = 9 if symbol == "circle" else 13  # what is out of the ordinary must be seen
     return go.Scatter(
         x=column(rows, "time"),
         y=[entities.index(row["entity"]) for row in rows],
@@ -86,7 +87,7 @@ def _plan_marks(
         name=words,
         marker={
             "color": colour, "symbol": symbol,
-            "size": [round(min(9 + 1.5 * sqrt(row["events"] - 1), 16), 1) for row in rows],
+            "size": [round(min(least + 1.5 * sqrt(row["events"] - 1), 16), 1) for row in rows],
             "opacity": 0.9,
         },
         text=[f"{label(row['entity'], 60)}<br>{plural(row['events'], 'row')}" for row in rows],

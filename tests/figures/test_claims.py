@@ -200,7 +200,7 @@ def test_the_largest_loss_on_the_way_is_the_claim():
     )
     assert [note.text for note in figure.layout.annotations] == [
         " 2 not here", " 3 not sent by any replay, 7 not known to have been sent",
-        " 5 not here, 4 joined: here, though not seen one station before", " 1 not here",
+        " 5 not here, 4 joined here", " 1 not here",
     ]  # fmt: skip
 
 

@@ -50,6 +50,16 @@ def test_a_figure_is_data_beside_its_place_and_plotly_is_loaded_from_the_report(
     assert set(given[1]) == {"light", "dark"}
 
 
+def test_the_title_of_a_figure_is_a_line_of_the_page_where_it_can_wrap():
+    markup = Markup(outputs_page(figure("Where <b>do</b> events drop out?")))
+    captions = [" ".join(text.split()) for tag, text in markup.texts if tag == "figcaption"]
+    assert captions == ["Where <b>do</b> events drop out?"]
+    (drawn,) = [
+        json.loads(text) for tag, text in markup.texts if tag == "script" and "data" in text
+    ]
+    assert "title" not in drawn["layout"]
+
+
 def test_a_page_without_a_figure_loads_no_plotly():
     page = Markup(outputs_page(shown(text__plain="1")))
     assert page.values("script", "src") == ["assets/report.js"]
