@@ -28,7 +28,7 @@ from investigate.figures.style import (
 
 WORDS = ("escalate", "dangerous", "suspect", "expected", "error", "not-evaluated", "passed")
 DROPS = {
-    "dropped": "not here", "waiting": "waiting", "unknown": "not known to be here",
+    "dropped": "not here", "waiting": "waiting", "unknown": "unknown",
     "joined": "joined here",
 }  # fmt: skip
 NOT_SENT = {"dropped": "not sent by any replay", "unknown": "not known to have been sent"}
