@@ -54,7 +54,7 @@ class UsageError(InvestigationError):
         names = list(known)
         near = did_you_mean(asked, names)
         listed = "" if hint and len(names) > MANY else f" (known: {', '.join(names) or 'none'})"
-        told = "; ".join(text for text in (near, hint) if text)
+        told = " ".join(text for text in (near, hint) if text)
         return cls(f"unknown {kind} {asked!r}{listed}", hint=told)
 
 
