@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from investigate.model import STEPS, Outcome, Severity, Step
@@ -113,13 +113,3 @@ def completeness(document: Document) -> str:
 def tables_of(document: Document, status: str) -> list[str]:
     """Return the tables with one status of coverage."""
     return [name for name, known in document["coverage"].items() if known["status"] == status]
-
-
-def instructions(entries: Sequence[Entry], field: str) -> list[tuple[str, list[str]]]:
-    """Return each distinct text of a field (`advice` or `avoid`) with the codes that give it,
-    in the order of the entries."""
-    codes: dict[str, list[str]] = {}
-    for entry in entries:
-        if entry[field]:
-            codes.setdefault(entry[field], []).append(entry["code"])
-    return list(codes.items())

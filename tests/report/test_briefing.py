@@ -68,15 +68,6 @@ def test_completeness_names_every_table_that_is_not_whole():
     )
 
 
-def test_one_advice_of_two_findings_is_given_once_with_both_codes():
-    same = {"advice": "Stop the consumer."}
-    entries = [entry("raw/gap", **same), entry("raw/late"), entry("sqs/lost", **same)]
-    assert briefing.instructions(entries, "advice") == [
-        ("Stop the consumer.", ["raw/gap", "sqs/lost"]),
-        ("Mend raw/late. Then rest.", ["raw/late"]),
-    ]
-
-
 def test_every_verdict_has_a_meaning():
     words = {severity.label for severity in Severity}
     assert set(briefing.MEANINGS) == words | {Outcome.PASSED.value, Outcome.NOT_EVALUATED.value}
