@@ -110,6 +110,11 @@ def parse_time(text: str, name: str = "time") -> datetime:
     return in_utc
 
 
+def counted(count: int, noun: str) -> str:
+    """Return a number with its noun, as "1 day" or "2,300 days"."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
 def isoformat(moment: datetime) -> str:
     """Return UTC ISO 8601 with a `Z`, microseconds only where there are any."""
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"

@@ -9,6 +9,7 @@ from investigate import pipeline
 from investigate.analysis import logs
 from investigate.analysis.queues import readers, replay_queues
 from investigate.evidence import Evidence
+from investigate.model import counted
 
 NO_MAPPING = "no mapping from the queue to the function"
 NO_CONCURRENCY = "reserved concurrency is 0"
@@ -102,9 +103,9 @@ def unseen_failures(evidence: Evidence) -> str:
     lone = failures.anti_join(evidence["invocations"], "request_id").count()
     lone_lines = int(evidence.engine.scalar(lone))
     if lone_lines:
-        return f"the invocations of {lone_lines:,} failed record(s) were not captured"
-    counted = _counted_errors(evidence) if evidence.has("metric_points") else 0
-    return f"ProcessorErrorCount is {counted:,}, and no line says which" if counted else ""
+        return f"the invocations of {counted(lone_lines, 'failed record')} were not captured"
+    errors = _counted_errors(evidence) if evidence.has("metric_points") else 0
+    return f"ProcessorErrorCount is {errors:,}, and no line says which" if errors else ""
 
 
 def _counted_errors(evidence: Evidence) -> int:

@@ -6,6 +6,7 @@ import ibis
 import ibis.expr.types as ir
 
 from investigate.evidence import Evidence
+from investigate.model import counted
 
 # The line that every run of a role writes when lines of level INFO arrive at all.
 MARKERS = {"replay": "replay_enqueued", "processor": "processor_start"}
@@ -50,7 +51,7 @@ def _silence(evidence: Evidence, role: str) -> str:
         if unheard:
             return f"no {marker} line was captured, and {unheard}"
     mute = _count(evidence, _mute_runs(evidence, role)) if evidence.has("invocations") else 0
-    return f"{mute:,} invocation(s) of the role {role} left no {marker} line" if mute else ""
+    return f"{counted(mute, 'invocation')} of the role {role} left no {marker} line" if mute else ""
 
 
 def _why_unheard(evidence: Evidence, role: str) -> str:

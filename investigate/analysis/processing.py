@@ -12,6 +12,7 @@ from investigate.analysis.queues import dead_letter_gap, waiting_gap
 from investigate.engine import day_of, literal_rows
 from investigate.errors import NotEvaluable
 from investigate.evidence import Evidence
+from investigate.model import counted
 
 _SENT = ("event_id", "entity_id", "event_time_utc", "s3_key", "sent_utc")
 
@@ -61,7 +62,7 @@ def _find_sent_gaps(evidence: Evidence) -> list[str]:
     gaps = [logs.silence(evidence, "replay")]
     unknown = unreconstructed(evidence)
     if unknown:
-        gaps.append(f"what {unknown:,} logged replay(s) sent cannot be reconstructed")
+        gaps.append(f"what {counted(unknown, 'logged replay')} sent cannot be reconstructed")
     return [gap for gap in gaps if gap]
 
 
@@ -98,7 +99,7 @@ def processed_gap(evidence: Evidence) -> str:
     versions = evidence["aggregates"].select("pk", "sk")
     explained = version_inputs(evidence).select("pk", "sk").distinct()
     unknown = _count(evidence, versions.anti_join(explained, ["pk", "sk"]))
-    return f"{silence}; {unknown:,} aggregate version(s) are unexplained" if unknown else ""
+    return f"{silence}; {counted(unknown, 'unexplained aggregate version')}" if unknown else ""
 
 
 def _explainable(evidence: Evidence) -> bool:
@@ -210,12 +211,14 @@ def _unjudged_failures(evidence: Evidence) -> list[str]:
     failures = logs.lines(evidence, "processor_record_failed")
     unknown = _count(evidence, failures.anti_join(evidence["invocations"], "request_id"))
     reason = evidence.absence("invocations")
-    return [f"{unknown:,} record(s) failed in invocations unknown: {reason}"] if unknown else []
+    return (
+        [f"{counted(unknown, 'record')} failed in invocations unknown: {reason}"] if unknown else []
+    )
 
 
 def swallowed(records: int) -> str:
     """Say how many records failed without anybody being told."""
-    return f"{records:,} record(s) failed in invocations that reported success"
+    return f"{counted(records, 'record')} failed in invocations that reported success"
 
 
 def _no_ids() -> ir.Table:

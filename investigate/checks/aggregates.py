@@ -12,7 +12,7 @@ from investigate.analysis.queues import waiting_gap
 from investigate.checks.registry import Partly, check
 from investigate.errors import NotEvaluable
 from investigate.evidence import Evidence
-from investigate.model import Severity
+from investigate.model import Severity, counted
 
 
 @check(
@@ -32,7 +32,7 @@ def missing(evidence: Evidence) -> Partly:
     """Was a day sent for processing, with nothing left waiting, and has no aggregate?"""
     rows = days(evidence)
     rows = rows.filter(rows.missing)
-    _refuse_if_waiting_is_unknown(evidence, rows, "have no aggregate")
+    _refuse_if_waiting_is_unknown(evidence, rows, "had no aggregate")
     return Partly(_shown(rows, "sent"), "; ".join(processing.sent_gaps(evidence)))
 
 
@@ -54,7 +54,7 @@ def partial(evidence: Evidence) -> Partly:
     computed?"""
     rows = days(evidence)
     found = rows.filter(rows.partial)
-    _refuse_if_waiting_is_unknown(evidence, found, "leave events out")
+    _refuse_if_waiting_is_unknown(evidence, found, "left events out")
     return Partly(
         _shown(found, "expected", "held_by_union", "lost"), _unexplained_gap(evidence, rows)
     )
@@ -168,7 +168,9 @@ def unexplained(evidence: Evidence) -> Partly:
     shown = _shown(
         rows.filter(~untried), "version", "inputs_hash", "input_count", "computed_at_utc"
     )
-    return Partly(shown, f"{left_out:,} version(s) have too many runs to try" if left_out else "")
+    return Partly(
+        shown, f"too many runs to try for {counted(left_out, 'version')}" if left_out else ""
+    )
 
 
 @check(
@@ -205,14 +207,20 @@ def _refuse_if_waiting_is_unknown(evidence: Evidence, rows: ir.Table, what: str)
     size = _size(evidence, evidence.in_scope(rows))
     gap = waiting_gap(evidence) if size else ""
     if gap:
-        raise NotEvaluable(f"{size:,} day(s) {what}, but what is still waiting is unknown: {gap}")
+        raise NotEvaluable(
+            f"{counted(size, 'day')} {what}, but what is still waiting is unknown: {gap}"
+        )
 
 
 def _unexplained_gap(evidence: Evidence, rows: ir.Table) -> str:
     untimed = (rows.versions > 0) & rows.computed_at_utc.isnull()
     unknown = rows.filter((rows.unexplained > 0) | untimed)
     size = _size(evidence, evidence.in_scope(unknown))
-    return f"{size:,} day(s) have versions whose inputs are unknown, or no time" if size else ""
+    return (
+        f"versions of {counted(size, 'day')} whose inputs are unknown, or with no time"
+        if size
+        else ""
+    )
 
 
 def _unlogged(evidence: Evidence) -> str:
@@ -227,4 +235,4 @@ def _unlogged(evidence: Evidence) -> str:
     )
     silent = evidence["aggregates"].anti_join(told, ["entity_id", "day", "version"])
     size = _size(evidence, evidence.in_scope(silent))
-    return f"{size:,} version(s) have no processor_aggregate_written line" if size else ""
+    return f"no processor_aggregate_written line for {counted(size, 'version')}" if size else ""

@@ -9,7 +9,7 @@ from investigate.analysis import consumption, processing
 from investigate.analysis.roles import invocations_of, require_role
 from investigate.checks.registry import Partly, check
 from investigate.evidence import Evidence
-from investigate.model import Severity
+from investigate.model import Severity, counted
 
 _STOP = (
     "Stop consumption with `aws lambda update-event-source-mapping --uuid UUID --no-enabled`: the "
@@ -182,9 +182,11 @@ def dry_run_loss(evidence: Evidence) -> Partly:
     lossy = runs.filter((runs.started > 0) | (runs.deleted > 0).fill_null(False))
     untold = runs.filter((runs.started == 0) & runs.deleted.isnull())
     reasons = {
-        "nothing tells whether the messages of {} processor(s) in DRY_RUN were deleted": untold,
-        "whether {} processor(s) are in DRY_RUN is unknown": consumption.unknown_dry_run(evidence),
+        "nothing tells whether the messages of {} in DRY_RUN were deleted": untold,
+        "the DRY_RUN of {} is unknown": consumption.unknown_dry_run(evidence),
     }
     counts = {text: evidence.engine.scalar(rows.count()) for text, rows in reasons.items()}
-    reason = "; ".join(text.format(count) for text, count in counts.items() if count)
+    reason = "; ".join(
+        text.format(counted(count, "processor")) for text, count in counts.items() if count
+    )
     return Partly(lossy.mutate(key=lossy.function), reason)

@@ -11,7 +11,7 @@ from investigate.analysis.loading import unloadable, unlooked
 from investigate.analysis.roles import invocations_of, require_role
 from investigate.checks.registry import Partly, check
 from investigate.evidence import Evidence
-from investigate.model import Severity
+from investigate.model import Severity, counted
 
 
 @check(
@@ -190,7 +190,7 @@ def dry_run(evidence: Evidence) -> Partly:
     count = evidence.engine.scalar(unknown.count())
     rows = functions.filter(functions.dry_run.fill_null(False))
     rows = rows.select("role", "last_modified_utc", key="name")
-    return Partly(rows, f"DRY_RUN of {count:,} function(s) is unknown" if count else "")
+    return Partly(rows, f"DRY_RUN of {counted(count, 'function')} is unknown" if count else "")
 
 
 @check(

@@ -12,7 +12,7 @@ from investigate.analysis.queues import readers, replay_queues
 from investigate.checks.registry import Partly, check
 from investigate.errors import NotEvaluable
 from investigate.evidence import Evidence
-from investigate.model import Severity
+from investigate.model import Severity, counted
 
 
 @check(
@@ -110,8 +110,8 @@ def expiring(evidence: Evidence) -> Partly:
     unknown = evidence.engine.scalar(left.filter(left.left_s.isnull()).count())
     if unknown:
         raise NotEvaluable(
-            f"the age of the oldest message or the retention of {unknown} waiting queue(s) is "
-            "unknown"
+            "the age of the oldest message or the retention of "
+            f"{counted(unknown, 'waiting queue')} is unknown"
         )
     # A message is not old because its queue keeps messages for less than the threshold.
     soon = ibis.least(left.retention_s / 2, evidence.thresholds.expiring_seconds)

@@ -112,7 +112,7 @@ def test_with_the_text_format_no_line_proves_nothing(
 def test_a_run_without_its_line_is_silent(tmp_path: Path) -> None:
     other = invocation_row("p2", at(31), function="replay")
     told = silence(tmp_path, log_lines=[SAID], invocations=[RUN, other])
-    assert told == "1 invocation(s) of the role replay left no replay_enqueued line"
+    assert told == "1 invocation of the role replay left no replay_enqueued line"
 
 
 def test_a_run_of_another_role_says_nothing(tmp_path: Path) -> None:

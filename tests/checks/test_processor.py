@@ -148,14 +148,14 @@ def test_a_waiting_event_has_not_failed(tmp_path: Path) -> None:
 def test_failures_of_events_that_nobody_misses_are_no_pass(tmp_path: Path) -> None:
     lines = [REPLAYED, STARTED, FAILED, *(loaded(event) for event in (A, B, C))]
     finding = finding_of("processor/swallowed-errors", a_case(tmp_path, log_lines=lines))
-    assert unknown(finding, "1 record(s) failed in invocations that reported success")
+    assert unknown(finding, "1 record failed in invocations that reported success")
 
 
 def test_with_thin_logs_the_failures_are_counted_and_not_named(tmp_path: Path) -> None:
     functions = [function_row(role, log_format="Text") for role in ("replay", "processor")]
     case = a_case(tmp_path, log_lines=[FAILED, FAILED], functions=functions)
     finding = finding_of("processor/swallowed-errors", case)
-    assert unknown(finding, "2 record(s) failed in invocations that reported success")
+    assert unknown(finding, "2 records failed in invocations that reported success")
     assert "D20" in str(finding.reason)
 
 
@@ -172,14 +172,14 @@ def test_failures_are_counted_and_not_named_while_the_queue_is_unknown(tmp_path:
         messages=[message_row(A)], coverage={"messages": Coverage("partial", "1 of 9 messages")},
     )  # fmt: skip
     finding = finding_of("processor/swallowed-errors", case)
-    assert unknown(finding, "1 record(s) failed")
+    assert unknown(finding, "1 record failed")
     assert unknown(finding, "1 of 9 messages")
 
 
 def test_a_failure_of_an_invocation_that_was_not_captured_is_no_pass(tmp_path: Path) -> None:
     case = a_case(tmp_path, log_lines=[FAILED], invocations=[])
     finding = finding_of("processor/swallowed-errors", case)
-    assert unknown(finding, "the invocations of 1 failed record(s) were not captured")
+    assert unknown(finding, "the invocations of 1 failed record were not captured")
 
 
 def test_an_error_count_without_a_line_is_no_pass(tmp_path: Path) -> None:
@@ -321,4 +321,4 @@ def test_without_log_lines_deletions_tell_too(tmp_path: Path) -> None:
 def test_a_processor_whose_dry_run_is_unknown_is_no_pass(tmp_path: Path) -> None:
     case = a_case(tmp_path, functions=[function_row("processor", dry_run=None)])
     finding = finding_of("processor/dry-run-loss", case)
-    assert unknown(finding, "whether 1 processor(s) are in DRY_RUN is unknown")
+    assert unknown(finding, "the DRY_RUN of 1 processor is unknown")

@@ -101,7 +101,7 @@ def test_a_replay_that_left_no_line_never_passes(tmp_path: Path, code: str) -> N
     runs = [invocation_row(name, at(30), function="replay") for name in ("p1", "p2")]
     finding = finding_of(code, a_case(tmp_path, invocations=runs))
     assert finding.outcome is Outcome.NOT_EVALUATED
-    assert "1 invocation(s) of the role replay left no replay_enqueued line" in str(finding.reason)
+    assert "1 invocation of the role replay left no replay_enqueued line" in str(finding.reason)
 
 
 @pytest.mark.parametrize("code", ["replay/truncated", "replay/boundary", "replay/nothing-sent"])

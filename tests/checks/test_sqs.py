@@ -203,7 +203,7 @@ def test_waiting_messages_in_a_queue_of_unknown_retention_are_not_evaluated(
 ) -> None:
     queue = queue_row(visible=1, oldest_age_s=5, retention_s=None)
     case = a_case(tmp_path, queue_state=[queue])
-    assert unknown(finding_of("sqs/expiring", case), "the retention of 1 waiting queue(s)")
+    assert unknown(finding_of("sqs/expiring", case), "the retention of 1 waiting queue")
 
 
 def test_the_oldest_sampled_message_tells_the_age_where_the_queue_does_not(tmp_path: Path) -> None:
@@ -319,7 +319,7 @@ def test_a_replay_that_cannot_be_reconstructed_is_no_pass(tmp_path: Path) -> Non
         "replay_enqueued", at(30), "p1", entity_id="e1", start=FROM, end=TO, scanned=9, sent=8
     )
     case = a_case(tmp_path, log_lines=[strange, STARTED, *LOADED])
-    assert unknown(finding_of("sqs/lost", case), "1 logged replay(s) sent cannot be reconstructed")
+    assert unknown(finding_of("sqs/lost", case), "1 logged replay sent cannot be reconstructed")
 
 
 def test_thin_logs_never_pass(tmp_path: Path) -> None:
