@@ -71,12 +71,14 @@ def test_without_danger_the_suspects_say_what_to_do():
     assert "Mend raw/late." in told[told.index("What to do now") :]
 
 
-def test_each_move_says_first_what_was_found_and_names_some_of_it():
+def test_each_move_says_first_what_was_found_and_what_to_do_names_some_of_it():
     told = body_of(document(entry("sqs/lost", keys=["id-1", "id-2", "id-3", "id-4", "id-5"])))
     do, do_not = (told.index(title) for title in ("What to do now", "What not to do"))
-    subject = "5 of sqs/lost. {} event_id: id-1 , id-2 , id-3 and 2 more"
-    assert subject.format("Mend sqs/lost. Then rest.") in told[do:do_not]
-    assert subject.format("Hide sqs/lost.") in told[do_not : told.index("Findings")]
+    named = "event_id: id-1 , id-2 , id-3 and 2 more"
+    assert f"5 of sqs/lost. Mend sqs/lost. Then rest. {named}" in told[do:do_not]
+    avoid = told[do_not : told.index("Findings")]
+    assert "5 of sqs/lost. Hide sqs/lost." in avoid
+    assert named not in avoid, "the ids stand once, beside what to do"
 
 
 def test_few_subjects_are_all_named():
