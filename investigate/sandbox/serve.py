@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
+from io import BytesIO
 from threading import Thread
 from typing import Any
 from urllib.parse import parse_qsl
@@ -24,6 +25,7 @@ from investigate.sandbox.world import Sandbox
 Application = Callable[[dict[str, Any], Callable[..., Any]], Any]
 Request = tuple[str, str]  # service, operation
 SIGNING_NAMES = {"monitoring": "cloudwatch"}
+FORM = "investigate.form"  # where a request's form fields are kept in its WSGI environment
 
 
 class _Quiet(MotoRequestHandler):
@@ -65,6 +67,11 @@ def _stop(server: BaseWSGIServer, thread: Thread) -> None:
 
 def _recording(application: Application, requests: list[Request]) -> Application:
     def record(environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
+        if environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded"):
+            # The query protocol (STS) names its operation in the body, which must stay readable.
+            body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+            environ["wsgi.input"] = BytesIO(body)
+            environ[FORM] = dict(parse_qsl(body.decode()))
         requests.append(operation_of(environ))
         return application(environ, start_response)
 
@@ -76,7 +83,7 @@ def operation_of(environ: Mapping[str, Any]) -> Request:
     scope = re.search(r"Credential=[^/]+/\d+/[^/]+/([^/]+)/", environ.get("HTTP_AUTHORIZATION", ""))
     signed = scope[1] if scope else "s3"  # only S3 takes unsigned requests
     service = SIGNING_NAMES.get(signed, signed)
-    target = environ.get("HTTP_X_AMZ_TARGET")
+    target = environ.get("HTTP_X_AMZ_TARGET") or environ.get(FORM, {}).get("Action")
     if target:
         return service, target.rsplit(".", 1)[-1]
     named = re.search(r"/operation/(\w+)$", environ["PATH_INFO"])

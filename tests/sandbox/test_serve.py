@@ -1,14 +1,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 
+from investigate.aws import READ_ONLY, connect
+from investigate.capture import CaptureOptions, capture
+from investigate.model import Window
 from investigate.sandbox.clock import LogicalClock
 from investigate.sandbox.serve import Served, serve
 from investigate.sandbox.world import Sandbox, SandboxOptions, connected
+from investigate.settings import Settings
 from tests.sandbox.pipelines import DAY, START, depth, ingest_many, keys, log, rows, running
 
 
@@ -66,13 +72,29 @@ def test_requests_are_recorded_by_service_and_operation(sandbox: Sandbox, served
     lambda_.list_event_source_mappings()
     client(served, "logs").filter_log_events(logGroupName=f"/aws/lambda/{function}")
     client(served, "cloudwatch").list_metrics()
+    assert client(served, "sts").get_caller_identity()["Account"] == "123456789012"
     assert served.requests == [
         ("s3", "ListObjectsV2"), ("s3", "GetObject"), ("s3", "HeadObject"),
         ("s3", "GetBucketVersioning"), ("s3", "PutObject"), ("s3", "DeleteObject"),
         ("dynamodb", "Scan"), ("sqs", "ReceiveMessage"),
         ("lambda", "GetFunctionConfiguration"), ("lambda", "ListEventSourceMappings"),
         ("logs", "FilterLogEvents"), ("cloudwatch", "ListMetrics"),
+        ("sts", "GetCallerIdentity"),
     ]  # fmt: skip
+
+
+def test_a_capture_leaves_only_reading_operations_in_the_record_of_the_server(
+    sandbox: Sandbox, served: Served, tmp_path: Path
+) -> None:
+    ingest_many(sandbox, 3)
+    window = Window(START, START + timedelta(days=1))
+    connection = connect(region=sandbox.options.region, endpoint_url=served.url)
+    options = CaptureOptions(window=window, captured_at=window.end)
+    case = capture(tmp_path / "case", Settings(sandbox.names, window), connection, options)
+    assert case.rows["raw"] == 3
+    asked = set(served.requests)
+    assert ("s3", "GetObject") in asked
+    assert {(s, op) for s, op in asked if op not in READ_ONLY.get(s, ())} == set()
 
 
 def test_the_same_code_runs_a_pipeline_behind_an_endpoint(served: Served) -> None:
