@@ -110,9 +110,9 @@ def parse_time(text: str, name: str = "time") -> datetime:
     return in_utc
 
 
-def counted(count: int, noun: str) -> str:
+def counted(count: int, noun: str, nouns: str = "") -> str:
     """Return a number with its noun, as "1 day" or "2,300 days"."""
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+    return f"{count:,} {noun if count == 1 else nouns or noun + 's'}"
 
 
 def isoformat(moment: datetime) -> str:

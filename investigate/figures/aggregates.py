@@ -27,9 +27,9 @@ from investigate.figures.style import (
     label,
     names_axis,
     parted,
-    plural,
     time_axis,
 )
+from investigate.model import counted
 
 # What reproduced a version's hash: words and symbol. Anything else did not.
 EXPLANATIONS = {
@@ -77,7 +77,7 @@ def day_verdicts(days: Numbers) -> Drawing:
 
 def _complete(first: Row, drawn: int, complete_drawn: int) -> str:
     """How many days are complete, and what became of those that are not drawn."""
-    claim = f"{first['of_complete']:,} of {plural(first['of_days'], 'entity day')} complete"
+    claim = f"{first['of_complete']:,} of {counted(first['of_days'], 'entity day')} complete"
     complete = first["of_complete"] - complete_drawn
     others = first["of_days"] - drawn - complete
     left = [
@@ -132,7 +132,7 @@ def aggregate_versions(versions: Numbers) -> Drawing:
     return drawing(
         [_version_marks(parts[look], days, look) for look in EXPLANATIONS if look in parts],
         f"{_drawn(len(rows), rows[0]['of_versions'], len(days), rows[0]['of_days'])} with "
-        f"{plural(hashes, 'inputs hash', 'inputs hashes')}; {unknown:,} unexplained",
+        f"{counted(hashes, 'inputs hash', 'inputs hashes')}; {unknown:,} unexplained",
         height=height_for(days, 40),
         xaxis=axis("version of the day, in the order computed (number: its inputs)", dtick=1),
         yaxis={
@@ -182,7 +182,7 @@ def _version_text(row: Row) -> str:
     return (
         f"{label(row['entity_id'], 60)} {label(row['day'])}<br>"
         f"version {row['version']}, computed {row['computed']}<br>"
-        f"{plural(row['input_count'] or 0, 'input')}, hash {label(row['inputs_hash'], 24)}"
+        f"{counted(row['input_count'] or 0, 'input')}, hash {label(row['inputs_hash'], 24)}"
     )
 
 
@@ -203,7 +203,7 @@ def day_coverage(days: Numbers) -> Drawing:
     left_out = sum(value > 0 for value in parts[2][2])
     return drawing(
         [_day_bar(names, place, *part) for place, part in enumerate(parts) if any(part[2])],
-        f"{left_out:,} of {plural(len(names), 'day')} with events that no version holds"
+        f"{left_out:,} of {counted(len(names), 'day')} with events that no version holds"
         + _shown(len(names), days.rows[0]["of_days"]),
         height=height_for(names),
         barmode="stack",
@@ -257,8 +257,8 @@ def _shown(shown: int, total: int) -> str:
 def _drawn(versions: int, of_versions: int, days: int, of_days: int) -> str:
     """How many versions of how many days are drawn, and of how many."""
     if versions == of_versions:
-        return f"{plural(versions, 'version')} of {plural(days, 'day')}"
+        return f"{counted(versions, 'version')} of {counted(days, 'day')}"
     return (
-        f"{versions:,} of {plural(of_versions, 'version')} drawn, of the {days:,} of "
-        f"{plural(of_days, 'day')} that most need a look,"
+        f"{versions:,} of {counted(of_versions, 'version')} drawn, of the {days:,} of "
+        f"{counted(of_days, 'day')} that most need a look,"
     )

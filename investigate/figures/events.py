@@ -28,9 +28,9 @@ from investigate.figures.style import (
     on_log_axis,
     parted,
     per,
-    plural,
     time_axis,
 )
+from investigate.model import counted
 
 CAUSES = ("client-timeout", "client-retry", "upstream-replay", "late-repeat")
 CAUSE_WORDS = {
@@ -72,7 +72,7 @@ def duplicates_over_time(duplicates: Numbers) -> Drawing:
     rate = per(rows[0]["seconds"])
     return drawing(
         [heat],
-        f"{plural(sum(column(rows, 'duplicates')), 'duplicate')} refused, up to "
+        f"{counted(sum(column(rows, 'duplicates')), 'duplicate')} refused, up to "
         f"{busiest['duplicates']:,} {rate} from one source",
         sentence=f"The most in one bin: {busiest['duplicates']:,} from "
         f"{label(busiest['source'])} at {busiest['time']}.",
@@ -111,7 +111,7 @@ def duplicates_by_cause(duplicates: Numbers) -> Drawing:
     ]
     return drawing(
         bars,
-        f"{totals[main]:,} of {plural(sum(totals.values()), 'duplicate')}: {CAUSE_WORDS[main]}",
+        f"{totals[main]:,} of {counted(sum(totals.values()), 'duplicate')}: {CAUSE_WORDS[main]}",
         sentence=" ".join(f"{CAUSE_WORDS[cause]}: {totals[cause]:,}." for cause in parts),
         height=height_for(sources),
         barmode="stack",
@@ -132,7 +132,7 @@ def retry_gaps(gaps: Numbers) -> Drawing:
     told = ", ".join(f"{pattern} {many}" for pattern, many in sorted(patterns.items()))
     return drawing(
         [_gap_line(part, place) for place, part in enumerate(parts.values())],
-        f"{plural(total, 'source')} retried; spacing{shown}: {told}",
+        f"{counted(total, 'source')} retried; spacing{shown}: {told}",
         xaxis=axis("attempt (2: the first retry)", dtick=1),
         height=460,
         yaxis=axis("seconds since the attempt before", type="log", **LOG_SECONDS),
@@ -160,7 +160,7 @@ def _gap_line(rows: Sequence[Row], place: int) -> go.Scatter:
         mode="lines+markers",
         line={"color": PALETTE[place], "width": 2},
         marker={"symbol": SYMBOLS[place], "size": 8},
-        text=[plural(row["sequences"], "sequence") for row in rows],
+        text=[counted(row["sequences"], "sequence") for row in rows],
         hovertemplate="attempt %{x}<br>%{y} s (median)<br>%{text}<extra>" + source + "</extra>",
     )
 

@@ -23,8 +23,8 @@ from investigate.figures.style import (
     height_for,
     names_axis,
     parted,
-    plural,
 )
+from investigate.model import counted
 
 WORDS = ("escalate", "dangerous", "suspect", "expected", "error", "not-evaluated", "passed")
 DROPS = {
@@ -60,7 +60,7 @@ def event_flow(flow: Numbers) -> Drawing:
     stations = [STATIONS[row["stage"]] for row in rows]
     return drawing(
         [_branch(rows, name, place) for place, name in enumerate(BRANCHES)],
-        f"{rows[-1]['reached']:,} of {plural(rows[0]['reached'], 'event')} are in an aggregate "
+        f"{rows[-1]['reached']:,} of {counted(rows[0]['reached'], 'event')} are in an aggregate "
         f"version; {_lost(rows)}{_unsent(rows)}",
         sentence=" ".join(f"{STATIONS[row['stage']]}: {row['reached']:,}." for row in rows),
         height=height_for(stations, 34),
@@ -131,7 +131,7 @@ def checks_by_step(verdicts: Numbers) -> Drawing:
     unsure = sum(column(parts.get("not-evaluated", []), "checks"))
     return drawing(
         [_word_bar(parts[word], steps, place) for place, word in enumerate(WORDS) if word in parts],
-        f"{faults:,} of {plural(sum(verdicts.column('checks')), 'check')} found a fault, "
+        f"{faults:,} of {counted(sum(verdicts.column('checks')), 'check')} found a fault, "
         f"{unsure:,} could not be evaluated",
         sentence=" ".join(f"{word}: {sum(column(parts[word], 'checks'))}." for word in parts),
         height=height_for(steps),

@@ -21,9 +21,9 @@ from investigate.figures.style import (
     fill,
     parted,
     per,
-    plural,
     time_axis_of,
 )
+from investigate.model import counted
 
 Look = Mapping[str, tuple[str, str]]
 
@@ -50,9 +50,9 @@ def invocations_over_time(invocations: Numbers) -> Drawing:
     bad = sum(many for status, many in totals.items() if status != "ok")
     return drawing(
         _bars(invocations.rows, "status", "invocations", STATUSES),
-        f"{bad:,} of {plural(total, 'invocation')} did not end ok"
+        f"{bad:,} of {counted(total, 'invocation')} did not end ok"
         if bad
-        else f"{plural(total, 'invocation')}, all of them ended ok",
+        else f"{counted(total, 'invocation')}, all of them ended ok",
         sentence=_told(totals, STATUSES),
         barmode="stack",
         xaxis=time_axis_of(invocations.rows, "start of the invocation (UTC)"),
@@ -71,8 +71,8 @@ def records_over_time(records: Numbers) -> Drawing:
     failed = totals.get("failed", 0)
     return drawing(
         _bars(records.rows, "what", "records", RECORDS),
-        f"{plural(totals.get('loaded', 0), 'record')} loaded, {failed:,} failed"
-        + (f", {plural(totals['deleted'], 'message')} deleted" if "deleted" in totals else ""),
+        f"{counted(totals.get('loaded', 0), 'record')} loaded, {failed:,} failed"
+        + (f", {counted(totals['deleted'], 'message')} deleted" if "deleted" in totals else ""),
         sentence="A failed record whose message was deleted is lost to the aggregates."
         if failed
         else "",

@@ -26,10 +26,10 @@ from investigate.figures.style import (
     on_log_axis,
     parted,
     per,
-    plural,
     time_axis,
     time_axis_of,
 )
+from investigate.model import counted
 
 ROW_HEIGHT = 84
 MOST_SHADES = 60
@@ -51,8 +51,8 @@ def events_over_time(events: Numbers, silences: Numbers) -> Drawing:
     rate = per(events.rows[0]["seconds"])
     return drawing(
         traces,
-        f"{plural(sum(events.column('events')), 'event')} from "
-        f"{plural(events.rows[0]['of_sources'], 'source')}; {_silent(silences)}",
+        f"{counted(sum(events.column('events')), 'event')} from "
+        f"{counted(events.rows[0]['of_sources'], 'source')}; {_silent(silences)}",
         sentence=" ".join(_gap_text(gap) for gap in gaps[:5]),
         height=140 + ROW_HEIGHT * len(sources),
         showlegend=False,
@@ -117,7 +117,7 @@ def _silent(silences: Numbers) -> str:
         return f"silences not evaluated ({escaped(silences.unknown)})"
     if not silences.rows:
         return "no regular source fell silent"
-    many = plural(silences.rows[0]["of"], "silence is", "silences are")
+    many = counted(silences.rows[0]["of"], "silence is", "silences are")
     return f"{many} too long for the source, up to {duration(max(silences.column('seconds')))}"
 
 
@@ -160,7 +160,7 @@ def lag_over_time(lags: Numbers, unusual: Numbers) -> Drawing:
     ]
     return drawing(
         traces,
-        _punctuality(unusual, plural(sum(lags.column("events")), "event")),
+        _punctuality(unusual, counted(sum(lags.column("events")), "event")),
         sentence=f"The longest lag is {duration(max(lags.column('longest_lag')))}.",
         xaxis=time_axis_of(lags.rows),
         yaxis=axis("seconds between event and arrival", type="log", **LOG_SECONDS),

@@ -29,9 +29,9 @@ from investigate.figures.style import (
     label,
     names_axis,
     parted,
-    plural,
     time_axis_of,
 )
+from investigate.model import counted
 
 # What a replay does with a row: words, colour and symbol, in the order of the legend.
 REASONS = {
@@ -68,7 +68,7 @@ def replay_plan(plan: Numbers) -> Drawing:
     sent = sum(totals.get(reason, 0) for reason in SENT)
     return drawing(
         [_plan_marks(parts[reason], entities, *REASONS[reason]) for reason in totals],
-        f"A replay of this window would send {sent:,} of {plural(sum(totals.values()), 'row')}",
+        f"A replay of this window would send {sent:,} of {counted(sum(totals.values()), 'row')}",
         sentence=" ".join(f"{REASONS[name][0]}: {many:,}." for name, many in totals.items()),
         height=height_for(entities),
         xaxis=time_axis_of(plan.rows),
@@ -90,7 +90,7 @@ def _plan_marks(
             "size": [round(min(least + 1.5 * sqrt(row["events"] - 1), 16), 1) for row in rows],
             "opacity": 0.9,
         },
-        text=[f"{label(row['entity'], 60)}<br>{plural(row['events'], 'row')}" for row in rows],
+        text=[f"{label(row['entity'], 60)}<br>{counted(row['events'], 'row')}" for row in rows],
         hovertemplate="%{text}<br>from %{x}<extra>" + words + "</extra>",
     )  # fmt: skip
 
@@ -106,7 +106,7 @@ def replay_edges(edges: Numbers) -> Drawing:
     odd = edges.rows[0]["of_odd"]
     return drawing(
         [_edge_marks(parts[kind], *EDGES[kind]) for kind in EDGES if kind in parts],
-        f"{odd:,} of {plural(edges.rows[0]['of'], 'row')} at the edges judged otherwise by text "
+        f"{odd:,} of {counted(edges.rows[0]['of'], 'row')} at the edges judged otherwise by text "
         "than by time",
         sentence="As text, a time with a fraction stands before the whole second.",
         height=300,
@@ -170,9 +170,9 @@ def replays_logged(replays: Numbers) -> Drawing:
             for place, stage in enumerate(STAGES)
         ],
         (
-            f"{short:,} of {plural(total, 'logged replay')} stopped before the end of the window"
+            f"{short:,} of {counted(total, 'logged replay')} stopped before the end of the window"
             if short
-            else f"{plural(total, 'logged replay')}, none stopped before the end of its window"
+            else f"{counted(total, 'logged replay')}, none stopped before the end of its window"
         )
         + rest,
         height=height_for(names, 40),

@@ -26,9 +26,9 @@ from investigate.figures.style import (
     names_axis,
     parted,
     per,
-    plural,
     upright,
 )
+from investigate.model import counted
 
 STATES = {"visible": CALM, "not_visible": WARN, "delayed": MUTED}
 STATE_WORDS = {"visible": "visible", "not_visible": "in flight", "delayed": "delayed"}
@@ -59,7 +59,8 @@ def queue_levels(queues: Numbers) -> Drawing:
     ]
     return drawing(
         bars,
-        f"{plural(waiting, 'message')} in {plural(len(names), 'queue')} at the time of the capture",
+        f"{counted(waiting, 'message')} in {counted(len(names), 'queue')} "
+        "at the time of the capture",
         sentence=" ".join(_oldest(row) for row in queues.rows if row["oldest_age_s"]),
         height=height_for(names),
         barmode="stack",
@@ -96,7 +97,7 @@ def message_ages(ages: Numbers) -> Drawing:
     kept = f"; the queue keeps them {duration(retention)}" if retention else ""
     return drawing(
         bars,
-        f"{plural(total, 'sampled message')}, the oldest waiting for {oldest}{kept}",
+        f"{counted(total, 'sampled message')}, the oldest waiting for {oldest}{kept}",
         barmode="stack",
         shapes=_limits(first, unit) if retention else [],
         xaxis=axis(f"age at capture ({name}){LIMITS if retention else ''}", rangemode="tozero"),
@@ -150,7 +151,7 @@ def receive_counts(receives: Numbers) -> Drawing:
     ]
     return drawing(
         bars,
-        f"{poison:,} of {plural(sum(receives.column('messages')), 'sampled message')} received "
+        f"{poison:,} of {counted(sum(receives.column('messages')), 'sampled message')} received "
         f"{threshold} times or more",
         barmode="stack",
         shapes=[_threshold(threshold)],

@@ -11,6 +11,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from investigate.display import NOTHING, OTHERS, Row, visible
+from investigate.model import counted
 
 PLOTLY_MIME = "application/vnd.plotly.v1+json"
 HEIGHT = 380
@@ -229,11 +230,6 @@ def on_log_axis(seconds: float) -> float:
     return max(float(seconds), 0.001)
 
 
-def plural(count: int, thing: str, things: str = "") -> str:
-    """Return a count with its noun: "1 event", "1,204 events"."""
-    return f"{count:,} {thing if count == 1 else things or thing + 's'}"
-
-
 _UNITS = ((86_400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
 
 
@@ -246,7 +242,7 @@ def duration(seconds: float) -> str:
     parts: list[str] = []
     for unit, name in _UNITS:
         if left >= unit and len(parts) < 2:
-            parts.append(plural(left // unit, name))
+            parts.append(counted(left // unit, name))
             left %= unit
     return " ".join(parts)
 

@@ -18,10 +18,10 @@ from investigate.figures.style import (
     on_log_axis,
     parted,
     per,
-    plural,
     template,
     wrapped,
 )
+from investigate.model import counted
 
 
 @pytest.mark.parametrize(
@@ -46,8 +46,8 @@ def test_a_rate_is_said_as_people_say_it():
 
 
 def test_one_is_not_many():
-    assert plural(1, "silence is", "silences are") == "1 silence is"
-    assert plural(1204, "event") == "1,204 events"
+    assert counted(1, "silence is", "silences are") == "1 silence is"
+    assert counted(1204, "event") == "1,204 events"
 
 
 def test_a_long_name_keeps_its_beginning_and_its_end():
