@@ -17,18 +17,21 @@ READ_ONLY: Mapping[str, frozenset[str]] = MappingProxyType(
         "s3": frozenset(
             {"GetBucketVersioning", "GetObject", "ListObjectVersions", "ListObjectsV2"}
         ),
-        "dynamodb": frozenset({"Scan"}),
-        "sqs": frozenset({"GetQueueAttributes"}),
+        "dynamodb": frozenset({"BatchGetItem", "DescribeTable", "Query", "Scan"}),
+        "sqs": frozenset({"GetQueueAttributes", "GetQueueUrl"}),
         "lambda": frozenset(
             {
                 "GetFunctionConcurrency",
                 "GetFunctionConfiguration",
                 "GetFunctionEventInvokeConfig",
                 "ListEventSourceMappings",
+                "ListFunctionEventInvokeConfigs",
             }
         ),
         "logs": frozenset({"DescribeLogGroups", "FilterLogEvents"}),
-        "cloudwatch": frozenset({"GetMetricData"}),
+        "cloudwatch": frozenset({"DescribeAlarms", "GetMetricData"}),
+        "xray": frozenset({"BatchGetTraces", "GetTraceSummaries"}),
+        "cloudformation": frozenset({"ListStackResources"}),
         "sts": frozenset({"GetCallerIdentity"}),
     }
 )

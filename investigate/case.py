@@ -33,11 +33,18 @@ COVERAGE_STATUSES = ("captured", "partial", "denied", "skipped", "failed")
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """What is known of one table: whether it was captured, why not, and how far it can tell."""
+    """What is known of one table: whether it was captured, why not, and how far it can tell.
+
+    `horizon` is the time the evidence can tell about, as the ISO 8601 interval `start/end`; `..`
+    stands for an end that is open. `listed`: every row in the scope of the capture is there, even
+    if not every one could be looked into, so that a row's absence means something although the
+    table is partial.
+    """
 
     status: str
     reason: str | None = None
     horizon: str | None = None
+    listed: bool = False
 
     def __post_init__(self) -> None:
         if self.status not in COVERAGE_STATUSES:
