@@ -35,8 +35,11 @@ class CaptureOptions:
     captured_at: datetime
     name: str = ""  # default: the name of the folder
     sample_messages: int = 0  # receives that many messages at most, which hides them for a moment
+    force_sampling: bool = False  # also where a receive could move messages or hold them up
     payloads: bool = True
     only: tuple[str, ...] = ()  # tables; none: all
+    entities: tuple[str, ...] = ()  # none: all
+    mask: tuple[str, ...] = ()  # names of fields whose values are not kept
     mask_account: bool = False
 
     def __post_init__(self) -> None:
@@ -133,6 +136,11 @@ def gap(error: AccessError) -> Coverage:
     """Return the coverage of what an error kept from being read: AWS's own code, and the action."""
     status = "denied" if error.kind == "denied" else "failed"
     return Coverage(status, f"{error.code}: {error.asked}")
+
+
+def between(start: datetime | None, end: datetime | None) -> str:
+    """Return the time that evidence can tell about as an ISO 8601 interval; `..` is an open end."""
+    return "/".join(isoformat(moment) if moment else ".." for moment in (start, end))
 
 
 def not_configured(what: str) -> Coverage:
