@@ -15,7 +15,7 @@ from moto import mock_aws
 from investigate.aws import READ_ONLY, SIDE_EFFECTS, action_of, allowed_operations, connect
 from investigate.errors import AccessError, UsageError, WriteRefused
 
-READ_VERBS = ("Get", "List", "Describe", "Scan", "Filter")
+READ_VERBS = ("Get", "BatchGet", "List", "Describe", "Query", "Scan", "Filter")
 PERMISSIONS = Path(__file__).parent.parent / "docs" / "permissions.md"
 
 
@@ -107,7 +107,10 @@ def test_sampling_opens_receiving_and_nothing_else():
         ("NoSuchBucket", "not-found"),
         ("AWS.SimpleQueueService.NonExistentQueue", "not-found"),
         ("PermanentRedirect", "not-found"),
-        ("InternalServerError", "failed"),
+        ("InternalServerError", "busy"),
+        ("SlowDown", "busy"),
+        ("ProvisionedThroughputExceededException", "busy"),
+        ("ValidationException", "failed"),
     ],
 )
 def test_an_error_of_aws_says_what_was_asked_what_was_said_and_what_to_do(code, kind):

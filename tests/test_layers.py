@@ -34,6 +34,7 @@ LAYERS = [
 ONLY_IN = {
     "boto3": {"aws", "sandbox"},
     "botocore": {"aws", "sandbox"},
+    "obstore": {"aws"},
     "moto": {"sandbox"},
     "time_machine": {"sandbox"},
     "plotly": {"figures", "report"},

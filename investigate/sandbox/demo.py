@@ -146,7 +146,7 @@ def take(sandbox: Sandbox, folder: Path) -> Case:
     """Capture a sandbox, messages included, with the same code that captures a pipeline on AWS."""
     settings = Settings(sandbox.names, WINDOW)
     options = CaptureOptions(WINDOW, CAPTURED, sample_messages=SAMPLE_MESSAGES)
-    connection = connect(region=sandbox.options.region, sampling=True)
+    connection = connect(region=sandbox.options.region, sampling=True, objects="botocore")
     return capture(folder, settings, connection, options)
 
 

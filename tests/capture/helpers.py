@@ -22,7 +22,9 @@ def source_of(world: Sandbox, *, without: tuple[str, ...] = (), **options: Any) 
         Window(START, END), **{"captured_at": world.clock.now() + (at(1) - START), **options}
     )
     empty = {name: _EMPTY.get(name) for name in without}
-    connection = connect(region=world.options.region, sampling=bool(chosen.sample_messages))
+    connection = connect(
+        region=world.options.region, sampling=bool(chosen.sample_messages), objects="botocore"
+    )
     return Source(connection, replace(world.names, **empty), chosen)
 
 

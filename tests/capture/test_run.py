@@ -137,7 +137,7 @@ def requests_of(connection, service):
 
 @pytest.mark.parametrize("sample", [0, 100])
 def test_a_whole_capture_sends_only_what_is_on_the_list(busy, tmp_path, sample):
-    connection = connect(region="eu-west-1", sampling=bool(sample))
+    connection = connect(region="eu-west-1", sampling=bool(sample), objects="botocore")
     made = {service: requests_of(connection, service) for service in READ_ONLY}
     take(busy, tmp_path / "case", connection=connection, sample_messages=sample)
     for service, allowed in READ_ONLY.items():
@@ -183,7 +183,7 @@ def test_an_unknown_table_is_refused_before_anything_is_asked(tmp_path, world):
 
 
 def test_what_is_denied_is_left_out_with_the_code_and_the_case_is_written(busy, tmp_path):
-    connection = connect(region="eu-west-1")
+    connection = connect(region="eu-west-1", objects="botocore")
     refuse(connection, "dynamodb", "Scan", only=lambda asked: b"demo-events" in asked["body"])
     case = take(busy, tmp_path / "case", connection=connection)
     reason = "AccessDeniedException: dynamodb:Scan of demo-events"
@@ -193,7 +193,7 @@ def test_what_is_denied_is_left_out_with_the_code_and_the_case_is_written(busy, 
 
 
 def test_what_fails_for_another_reason_is_failed(busy, tmp_path):
-    connection = connect(region="eu-west-1")
+    connection = connect(region="eu-west-1", objects="botocore")
     refuse(connection, "s3", "ListObjectsV2", "SlowDown")
     case = take(busy, tmp_path / "case", connection=connection)
     assert case.coverage["raw"] == Coverage("failed", "SlowDown: s3:ListBucket of demo-raw")
@@ -239,7 +239,7 @@ def test_a_wrong_name_of_a_table_that_is_not_asked_for_does_not_matter(world, tm
     [("ExpiredToken", "expired"), ("InvalidClientTokenId", "credentials")],
 )
 def test_credentials_that_do_not_work_stop_before_anything_is_written(world, tmp_path, code, kind):
-    connection = connect(region="eu-west-1")
+    connection = connect(region="eu-west-1", objects="botocore")
     refuse(connection, "sts", "GetCallerIdentity", code)
     with pytest.raises(AccessError) as raised:
         take(world, tmp_path / "case", connection=connection)
@@ -255,7 +255,7 @@ def test_a_case_that_is_there_is_never_written_over(world, tmp_path):
 
 def test_sampling_needs_a_connection_that_was_opened_for_it(world, tmp_path):
     with pytest.raises(UsageError, match="not opened for sampling"):
-        take(world, tmp_path / "case", connection=connect(region="eu-west-1"), sample_messages=1)
+        take(world, tmp_path / "case", connection=connect(region="eu-west-1", objects="botocore"), sample_messages=1)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -1,0 +1,20 @@
+"""The only door to AWS: clients that refuse all but a list of reads; errors in words."""
+
+from investigate.aws.connection import Connection, connect
+from investigate.aws.meter import Limits, Meter
+from investigate.aws.objects import Body, Listed, Objects
+from investigate.aws.operations import READ_ONLY, SIDE_EFFECTS, action_of, allowed_operations
+
+__all__ = [
+    "READ_ONLY",
+    "SIDE_EFFECTS",
+    "Body",
+    "Connection",
+    "Limits",
+    "Listed",
+    "Meter",
+    "Objects",
+    "action_of",
+    "allowed_operations",
+    "connect",
+]

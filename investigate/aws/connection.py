@@ -1,0 +1,209 @@
+"""Connections to one account and region, which can only read."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+from investigate.aws.failures import told
+from investigate.aws.meter import Limits, Meter
+from investigate.aws.objects import BOTOCORE, CLIENTS, OBSTORE, Objects, open_store
+from investigate.aws.operations import action_of, allowed_operations, refuse_unlisted
+from investigate.errors import AccessError, UsageError
+
+WORKERS = 32  # as many objects are read at once, and as many connections are kept open
+_ATTEMPTS = 6  # of one request, by the SDK itself, with exponential backoff and jitter
+_LONGEST_WAIT = 20.0  # seconds between two tries of a patient connection
+_PASSING = ("busy", "unreachable")  # kinds of failures that time can mend
+
+Answer = TypeVar("Answer")
+
+
+def connect(
+    *,
+    region: str | None = None,
+    profile: str | None = None,
+    endpoint_url: str | None = None,
+    sampling: bool = False,
+    objects: str = "",
+    patience: float = 0.0,
+    limits: Limits | None = None,
+) -> Connection:
+    """Return a connection with this machine's ordinary credentials; nothing is asked of AWS yet.
+
+    `sampling` also lets it receive messages from a queue, which hides them for a moment. `objects`
+    is the client that reads many S3 objects: `obstore`, or `botocore` where that cannot be used;
+    by default obstore, unless a certificate bundle is configured for botocore (`AWS_CA_BUNDLE`).
+    A request that AWS throttles, or that does not get through, is tried again for `patience`
+    seconds after the SDK has given up.
+    """
+    import boto3
+
+    if objects and objects not in CLIENTS:
+        raise UsageError.unknown("client of S3 objects", objects, CLIENTS)
+    with told("open a session", region or "none", {}):
+        session = boto3.Session(profile_name=profile, region_name=region)
+    if not session.region_name:
+        raise AccessError(
+            "no region is known",
+            hint='give --region eu-west-1, or region = "eu-west-1" under [pipeline]',
+        )
+    usual = BOTOCORE if os.environ.get("AWS_CA_BUNDLE") else OBSTORE
+    connection = Connection(session, endpoint_url=endpoint_url, sampling=sampling)
+    connection.objects_client = objects or usual
+    connection.patience = patience
+    connection.meter = Meter(limits)
+    return connection
+
+
+class Connection:
+    """One account and region, read-only; every error of AWS comes out as `AccessError`.
+
+    `meter` counts what it consumes; `patience` and `objects_client` are those of `connect`.
+    """
+
+    def __init__(
+        self, session: Any, *, endpoint_url: str | None = None, sampling: bool = False
+    ) -> None:
+        self.region: str = session.region_name
+        self.sampling = sampling
+        self.meter = Meter()
+        self.patience = 0.0
+        self.objects_client = BOTOCORE
+        self._session = session
+        self._endpoint_url = endpoint_url
+        self._clients: dict[str, Any] = {}
+        self._lock = threading.Lock()
+
+    def client(self, service: str) -> Any:
+        """Return the client of a service, which refuses every operation that is not on the list."""
+        with self._lock:
+            if service not in self._clients:
+                self._clients[service] = self._open(service)
+            return self._clients[service]
+
+    def call(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
+        """Return the answer to one operation, by its API name; raise `AccessError`."""
+        method = getattr(self.client(service), _method(operation))
+        asked = action_of(service, operation)
+
+        def ask() -> dict[str, Any]:
+            with told(asked, self.region, parameters):
+                answer: dict[str, Any] = method(**parameters)
+                return answer
+
+        return self._patiently(ask)
+
+    def pages(self, service: str, operation: str, **parameters: Any) -> Iterator[dict[str, Any]]:
+        """Yield every page of an operation, by its API name; raise `AccessError`."""
+        pager = self.client(service).get_paginator(_method(operation))
+        asked, ask = action_of(service, operation), pager._method
+
+        def ask_patiently(**more: Any) -> Any:
+            def once() -> Any:
+                with told(asked, self.region, parameters):
+                    return ask(**more)
+
+            return self._patiently(once)
+
+        pager._method = ask_patiently  # so that one page is asked for again, and not all of them
+        with told(asked, self.region, parameters):
+            yield from pager.paginate(**parameters)
+
+    def read_object(self, **parameters: Any) -> tuple[dict[str, Any], bytes]:
+        """Return the answer to s3:GetObject and the whole body; raise `AccessError`."""
+        client = self.client("s3")
+
+        def ask() -> tuple[dict[str, Any], bytes]:
+            with told("s3:GetObject", self.region, parameters):
+                answer = client.get_object(**parameters)
+                with answer["Body"] as body:
+                    return answer, body.read()
+
+        return self._patiently(ask)
+
+    def objects(self, bucket: str) -> Objects:
+        """Return a reader of many objects of a bucket, under the same rule as every client."""
+        for operation in ("GetObject", "ListObjectsV2"):
+            refuse_unlisted("s3", operation)
+        fast = self.objects_client == OBSTORE
+        store = open_store(self._session, self.client("s3"), bucket) if fast else None
+        return Objects(self, bucket, store)
+
+    def account(self) -> str:
+        """Return the account these credentials belong to; raise `AccessError`."""
+        return str(self.call("sts", "GetCallerIdentity")["Account"])
+
+    def _patiently(self, ask: Callable[[], Answer]) -> Answer:
+        """Ask until there is an answer, or an error that waiting cannot mend, or no patience."""
+        until, wait = None, 1.0
+        while True:
+            try:
+                return ask()
+            except AccessError as error:
+                until = until or time.monotonic() + self.patience
+                if error.kind not in _PASSING or time.monotonic() >= until:
+                    raise
+            # Full jitter, so that many readers do not come back at once.
+            time.sleep(random.uniform(0, wait))  # noqa: S311
+            wait = min(wait * 2, _LONGEST_WAIT)
+
+    def _open(self, service: str) -> Any:
+        from botocore.config import Config
+
+        allowed_operations(service, sampling=self.sampling)
+        config = Config(
+            retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
+            connect_timeout=10,
+            read_timeout=60,
+            max_pool_connections=WORKERS,
+            user_agent_extra="investigate",
+        )
+        with told(f"open {service}", self.region, {}):
+            client = self._session.client(
+                service, region_name=self.region, endpoint_url=self._endpoint_url, config=config
+            )
+
+        def before_it_is_built(model: Any, **_: Any) -> None:
+            refuse_unlisted(service, model.name, sampling=self.sampling)
+            self.meter.check()
+
+        def sent(request: Any, event_name: str, **_: Any) -> None:
+            self.meter.request(f"{service}:{event_name.rsplit('.', 1)[-1]}")
+
+        # The first word on every request: before its parameters are even looked at.
+        client.meta.events.register_first("before-parameter-build", before_it_is_built)
+        client.meta.events.register("before-send", sent)
+        if service == "dynamodb":
+            for operation in ("Scan", "Query"):
+                client.meta.events.register(f"before-parse.dynamodb.{operation}", _take_items)
+        return client
+
+
+def _take_items(
+    response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: Any
+) -> None:
+    """Take the items of a page as they were sent, before botocore walks through every value.
+
+    Each is then a mapping of attributes as DynamoDB writes them, binary values as base64 text.
+    """
+    if response_dict["status_code"] != 200:
+        return
+    try:
+        page = json.loads(response_dict["body"])
+    except ValueError:
+        return  # botocore says what is wrong with it
+    if isinstance(page, dict) and "Items" in page:
+        customized_response_dict["Items"] = page.pop("Items")
+        response_dict["body"] = json.dumps(page).encode()
+
+
+def _method(operation: str) -> str:
+    from botocore import xform_name
+
+    return str(xform_name(operation))
