@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -66,9 +67,14 @@ class Thresholds:
 
 @dataclass(frozen=True, slots=True)
 class PipelineNames:
-    """The resources of one pipeline. What is None is unknown, and is then not captured."""
+    """The resources of one pipeline. What is None is unknown, and is then not captured.
 
+    A resource that is None although there is a `stack` was looked for in it: the stack has none.
+    """
+
+    stack: str | None = None
     region: str | None = None
+    account_id: str | None = None  # where the credentials must belong to; None: anywhere
     raw_bucket: str | None = None
     raw_prefix: str = "raw/"
     events_table: str | None = None
@@ -76,7 +82,17 @@ class PipelineNames:
     aggregates_table: str | None = None
     replay_queue_url: str | None = None
     dead_letter_queue_urls: tuple[str, ...] = ()
+    raw_inventory: str | None = None  # s3:// URLs of what S3 and DynamoDB wrote there themselves
+    events_export: str | None = None
+    dedupe_export: str | None = None
+    aggregates_export: str | None = None
     functions: Mapping[str, str] = field(default_factory=dict)  # role -> function name
+
+    def lacks(self, what: str) -> str:
+        """Return why there is no such resource, for example no `aggregates table`."""
+        if self.stack and what in LOGICAL_NAMES:
+            return f"the stack {self.stack} has no {LOGICAL_NAMES[what]}"
+        return f"no {what} is configured"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +105,46 @@ class Settings:
 
 
 FUNCTION_ROLES = ("ingest", "replay", "processor")
+# What the resources of a pipeline are called in its template.
+LOGICAL_NAMES = {
+    "raw bucket": "RawBucket",
+    "events table": "EventsTable",
+    "dedupe table": "DedupeTable",
+    "aggregates table": "AggregatesTable",
+    "replay queue": "ReplayQueue",
+    "dead-letter queue": "dead-letter queue",
+    **{f"{role} function": f"{role.capitalize()}Function" for role in FUNCTION_ROLES},
+}
 _PIPELINE_KEYS = {known.name for known in fields(PipelineNames)}
+_QUEUE = (
+    r"https?://[^/]+/.+",
+    "the URL of a queue",
+    "as https://sqs.eu-west-1.amazonaws.com/123456789012/name",
+)
+_TABLE = (r"[^/:]+", "the name of a table", "leave out the ARN around it")
+_OBJECT = (r"s3://[^/]+/.+", "the address of a manifest", "as s3://bucket/folder/manifest.json")
+# What an entry must look like, that in words, and what to do.
+_SHAPES = {
+    "account_id": (r"[0-9]{12}", "an account id", 'twelve digits in quotes, as "123456789012"'),
+    "raw_bucket": (r"[^/:]+", "the name of a bucket", "leave out s3:// and what follows the name"),
+    "raw_prefix": (r"(?!/|s3:).*", "what keys begin with", "leave out s3://, bucket and first /"),
+    "events_table": _TABLE,
+    "dedupe_table": _TABLE,
+    "aggregates_table": _TABLE,
+    "replay_queue_url": _QUEUE,
+    "dead_letter_queue_urls": _QUEUE,
+    "raw_inventory": _OBJECT,
+    "events_export": _OBJECT,
+    "dedupe_export": _OBJECT,
+    "aggregates_export": _OBJECT,
+    # Lines, metrics and mappings know a function by its name alone.
+    "functions": (
+        r"[^:]+",
+        "a function's name",
+        "leave out the ARN around it, and the version or alias behind it",
+    ),
+}
+_TEXT = (r".+", "a text", "leave the entry out if there is nothing to say")
 
 
 def load_settings(path: str | Path) -> Settings:
@@ -133,29 +188,39 @@ def parse_settings(document: Mapping[str, Any]) -> Settings:
 
 
 def _parse_names(section: Mapping[str, Any]) -> PipelineNames:
-    if "stack" in section:
-        raise SettingsError(
-            "pipeline.stack: finding resources from a stack is not part of this version",
-            hint="name the resources under [pipeline], see docs/configuration.md",
-        )
     _refuse_unknown(section, _PIPELINE_KEYS, "entry of [pipeline]")
     functions = _section(section, "functions")
     _refuse_unknown(functions, set(FUNCTION_ROLES), "role of [pipeline.functions]")
-    texts = {key: value for key, value in section.items() if key != "functions"}
-    queues = texts.pop("dead_letter_queue_urls", [])
-    if not isinstance(queues, list) or not all(isinstance(url, str) for url in queues):
+    queues = section.get("dead_letter_queue_urls", [])
+    if not isinstance(queues, list):
         raise SettingsError("pipeline.dead_letter_queue_urls must be a list of texts")
-    for key, value in {**texts, **functions}.items():
-        if not isinstance(value, str) or not value:
-            raise SettingsError(f"pipeline: {key} must be a text, not {value!r}")
-    for role, name in functions.items():
-        # Lines, metrics and mappings know a function by its name alone.
-        if ":" in name:
-            raise SettingsError(
-                f"pipeline.functions.{role} must be a function's name, not {name!r}",
-                hint="leave out the ARN around it, and the version or alias behind it",
-            )
-    return PipelineNames(**texts, dead_letter_queue_urls=tuple(queues), functions=dict(functions))
+    apart = ("functions", "dead_letter_queue_urls", "raw_prefix")
+    texts = {key: _text(key, value) for key, value in section.items() if key not in apart}
+    prefix = section.get("raw_prefix", PipelineNames().raw_prefix)
+    return PipelineNames(
+        **texts,
+        raw_prefix=_prefix(prefix),
+        dead_letter_queue_urls=tuple(_text("dead_letter_queue_urls", url) for url in queues),
+        functions={
+            role: _text("functions", name, entry=f"functions.{role}")
+            for role, name in functions.items()
+        },
+    )
+
+
+def _prefix(value: Any) -> str:
+    """Return a prefix as keys begin with it: empty, or up to and with its last slash."""
+    if value == "":
+        return ""
+    text = _text("raw_prefix", value)
+    return text if text.endswith("/") else f"{text}/"
+
+
+def _text(key: str, value: Any, *, entry: str = "") -> str:
+    pattern, what, hint = _SHAPES.get(key, _TEXT)
+    if isinstance(value, str) and re.fullmatch(pattern, value, re.DOTALL):
+        return value
+    raise SettingsError(f"pipeline.{entry or key} must be {what}, not {value!r}", hint=hint)
 
 
 def _parse_window(section: Mapping[str, Any]) -> Window | None:

@@ -12,7 +12,9 @@ from investigate.settings import PipelineNames, Thresholds, load_settings, parse
 
 COMPLETE = """
 [pipeline]
+stack = "orders"
 region = "eu-west-1"
+account_id = "123456789012"
 raw_bucket = "orders-raw"
 raw_prefix = "landing/"
 events_table = "events"
@@ -20,6 +22,10 @@ dedupe_table = "dedupe"
 aggregates_table = "aggregates"
 replay_queue_url = "https://sqs.example/1/replay"
 dead_letter_queue_urls = ["https://sqs.example/1/dead"]
+raw_inventory = "s3://inventory/orders-raw/daily/2026-03-13T01-00Z/manifest.json"
+events_export = "s3://exports/events/manifest-summary.json"
+dedupe_export = "s3://exports/dedupe/manifest-summary.json"
+aggregates_export = "s3://exports/aggregates/manifest-summary.json"
 [pipeline.functions]
 ingest = "orders-ingest"
 replay = "orders-replay"
@@ -49,7 +55,9 @@ def refused(text: str, tmp_path: Path) -> SettingsError:
 def test_a_complete_file_is_read(tmp_path):
     settings = load_settings(write(tmp_path, COMPLETE))
     assert settings.names == PipelineNames(
+        stack="orders",
         region="eu-west-1",
+        account_id="123456789012",
         raw_bucket="orders-raw",
         raw_prefix="landing/",
         events_table="events",
@@ -57,6 +65,10 @@ def test_a_complete_file_is_read(tmp_path):
         aggregates_table="aggregates",
         replay_queue_url="https://sqs.example/1/replay",
         dead_letter_queue_urls=("https://sqs.example/1/dead",),
+        raw_inventory="s3://inventory/orders-raw/daily/2026-03-13T01-00Z/manifest.json",
+        events_export="s3://exports/events/manifest-summary.json",
+        dedupe_export="s3://exports/dedupe/manifest-summary.json",
+        aggregates_export="s3://exports/aggregates/manifest-summary.json",
         functions={
             "ingest": "orders-ingest", "replay": "orders-replay", "processor": "orders-processor",
         },
@@ -97,6 +109,43 @@ def test_a_function_is_named_as_its_lines_and_metrics_name_it(tmp_path, name):
     error = refused(f"[pipeline.functions]\nprocessor = '{name}'", tmp_path)
     assert f"pipeline.functions.processor must be a function's name, not {name!r}" in error.message
     assert "ARN" in error.hint
+
+
+@pytest.mark.parametrize(
+    ("entry", "hint"),
+    [
+        ("account_id = 123456789012", "twelve digits in quotes"),
+        ("account_id = '1234'", "twelve digits in quotes"),
+        ("raw_bucket = 's3://orders-raw'", "leave out s3://"),
+        ("raw_bucket = 'orders-raw/raw'", "leave out s3://"),
+        ("raw_prefix = '/raw/'", "leave out s3://, bucket and first /"),
+        ("raw_prefix = 's3://orders-raw/raw/'", "leave out s3://, bucket and first /"),
+        ("events_table = 'arn:aws:dynamodb:eu-west-1:123456789012:table/e'", "leave out the ARN"),
+        ("replay_queue_url = 'orders-replay'", "https://sqs.eu-west-1.amazonaws.com/123456789012"),
+        ("dead_letter_queue_urls = ['arn:aws:sqs:eu-west-1:123456789012:d']", "https://sqs."),
+        ("raw_inventory = 'inventory/manifest.json'", "as s3://bucket/folder/manifest.json"),
+        ("events_export = 's3://bucket'", "as s3://bucket/folder/manifest.json"),
+        ("stack = ''", "leave the entry out"),
+    ],
+)
+def test_a_name_in_the_wrong_form_is_refused_with_the_right_one(tmp_path, entry, hint):
+    error = refused(f"[pipeline]\n{entry}", tmp_path)
+    assert f"pipeline.{entry.split()[0]} must be" in error.message
+    assert hint in error.hint
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"), [("raw", "raw/"), ("raw/", "raw/"), ("a/b", "a/b/"), ("", "")]
+)
+def test_a_prefix_ends_with_its_slash_so_that_it_takes_no_other_folder_in(given, kept):
+    assert parse_settings({"pipeline": {"raw_prefix": given}}).names.raw_prefix == kept
+
+
+def test_what_is_lacking_is_said_of_the_configuration_or_of_the_stack():
+    assert PipelineNames().lacks("aggregates table") == "no aggregates table is configured"
+    found = PipelineNames(stack="orders-prod")
+    assert found.lacks("aggregates table") == "the stack orders-prod has no AggregatesTable"
+    assert found.lacks("ingest function") == "the stack orders-prod has no IngestFunction"
 
 
 def test_a_path_that_cannot_be_read_is_no_configuration(tmp_path):

@@ -15,7 +15,8 @@ def section(title: str) -> str:
 
 
 def test_the_example_is_a_configuration_that_names_every_entry():
-    example = tomllib.loads(PAGE.split("```toml")[1].split("```")[0])
+    first, example = (tomllib.loads(block.split("```")[0]) for block in PAGE.split("```toml")[1:3])
+    assert parse_settings(first).names.stack
     settings = parse_settings(example)
     assert settings.window
     assert set(example["pipeline"]) == {known.name for known in fields(PipelineNames)}
@@ -23,7 +24,8 @@ def test_the_example_is_a_configuration_that_names_every_entry():
 
 
 def test_the_page_explains_exactly_the_entries_there_are():
-    explained = re.findall(r"^\| `(\w+)` \|", section("pipeline"), re.MULTILINE)
+    rows = re.findall(r"^\| (`\w+`(?:, `\w+`)*) \|", section("pipeline"), re.MULTILINE)
+    explained = [name for row in rows for name in re.findall(r"\w+", row)]
     assert explained == [known.name for known in fields(PipelineNames)]
 
 
