@@ -1,18 +1,18 @@
-"""A sandbox as an AWS endpoint over HTTP, with a record of every request it was sent."""
+"""A sandbox as an AWS endpoint over HTTP, in any weather, with a record of every request."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Mapping
+import socket
+import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
+from http import HTTPStatus
 from io import BytesIO
-from threading import Thread
-from typing import Any
+from threading import Lock, Thread
+from typing import Any, NoReturn
 from urllib.parse import parse_qsl
 
-import botocore.session
 from moto.moto_server.werkzeug_app import (
     DomainDispatcherApplication,
     MotoRequestHandler,
@@ -20,12 +20,15 @@ from moto.moto_server.werkzeug_app import (
 )
 from werkzeug.serving import BaseWSGIServer, make_server
 
+from investigate.sandbox.operations import FORM, operation_of
+from investigate.sandbox.refusals import Headers, Refusal, written
+from investigate.sandbox.weather import CALM, Forecast, Lot, Weather
 from investigate.sandbox.world import Sandbox
 
-Application = Callable[[dict[str, Any], Callable[..., Any]], Any]
-Request = tuple[str, str]  # service, operation
-SIGNING_NAMES = {"monitoring": "cloudwatch"}
-FORM = "investigate.form"  # where a request's form fields are kept in its WSGI environment
+Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+Environ = dict[str, Any]
+Answer = tuple[int, Headers, bytes]
+Hook = Callable[[int], None]
 
 
 class _Quiet(MotoRequestHandler):
@@ -35,20 +38,62 @@ class _Quiet(MotoRequestHandler):
         """Say nothing."""
 
 
+@dataclass(slots=True)
+class Asked:
+    """One request: its number, what it asked for, what became of it, and the status it got.
+
+    `fate` is None for one that was answered as it should be; `status` until it was answered.
+    """
+
+    number: int
+    service: str
+    operation: str
+    fate: str | None = None
+    status: int | None = None
+
+
 @dataclass
 class Served:
-    """Where a sandbox answers, and the requests that came, in the order of their arrival."""
+    """Where a sandbox answers, and the requests that came, in the order of their arrival.
+
+    `hook` is called with the number of each request, from 1, before it is answered.
+    """
 
     url: str
-    requests: list[Request] = field(default_factory=list)
+    forecast: Forecast
+    hook: Hook | None = None
+    record: list[Asked] = field(default_factory=list)
+    _lock: Lock = field(default_factory=Lock)
+
+    @property
+    def requests(self) -> list[tuple[str, str]]:
+        """Service and operation of every request."""
+        return [(asked.service, asked.operation) for asked in self.record]
+
+    def become(self, weather: Weather) -> None:
+        """Change the weather; the record begins anew, and every request is in its first attempt."""
+        with self._lock:
+            self.forecast = Forecast(weather)
+            self.record = []
+
+    def note(self, service: str, operation: str) -> Asked:
+        """Put a request on record, and tell the hook."""
+        with self._lock:
+            asked = Asked(len(self.record) + 1, service, operation)
+            self.record.append(asked)
+        if self.hook:
+            self.hook(asked.number)
+        return asked
 
 
 @contextmanager
-def serve(sandbox: Sandbox, host: str = "127.0.0.1", port: int = 0) -> Iterator[Served]:
+def serve(
+    sandbox: Sandbox, host: str = "127.0.0.1", port: int = 0, *, weather: Weather = CALM
+) -> Iterator[Served]:
     """The state of an emulated sandbox behind a URL, as long as the block lasts."""
     sandbox.flush()
-    served = Served("")
-    application = _recording(DomainDispatcherApplication(create_backend_app), served.requests)
+    served = Served("", Forecast(weather))
+    application = _Endpoint(DomainDispatcherApplication(create_backend_app), served)
     server = make_server(host, port, application, threaded=True, request_handler=_Quiet)
     served.url = f"http://{host}:{server.server_port}"
     thread = Thread(target=server.serve_forever, daemon=True)
@@ -65,86 +110,75 @@ def _stop(server: BaseWSGIServer, thread: Thread) -> None:
     server.server_close()
 
 
-def _recording(application: Application, requests: list[Request]) -> Application:
-    def record(environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
-        if environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded"):
-            # The query protocol (STS) names its operation in the body, which must stay readable.
-            body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-            environ["wsgi.input"] = BytesIO(body)
-            environ[FORM] = dict(parse_qsl(body.decode()))
-        requests.append(operation_of(environ))
-        return application(environ, start_response)
+class _Endpoint:
+    """The emulator with the weather in front of it."""
 
-    return record
+    def __init__(self, emulator: Application, served: Served) -> None:
+        self._emulator = emulator
+        self._served = served
 
+    def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        body = _kept_body(environ)
+        service, operation = operation_of(environ)
+        forecast = self._served.forecast
+        asked = self._served.note(service, operation)
+        lot = forecast.lot(service, operation, environ, body)
+        asked.fate = lot.fate
+        if lot.fate == "dropped":
+            _cut_off(environ)
+        status, headers, content = self._answer(environ, asked, forecast, lot)
+        asked.status = status
+        if lot.fate == "truncated":
+            headers, content = _truncated(headers, content)
+        start_response(f"{status} {HTTPStatus(status).phrase}", headers)
+        return _half(environ, content) if lot.fate == "broken" else [content]
 
-def operation_of(environ: Mapping[str, Any]) -> Request:
-    """Return the service and operation of a request, or its method and path if it fits none."""
-    scope = re.search(r"Credential=[^/]+/\d+/[^/]+/([^/]+)/", environ.get("HTTP_AUTHORIZATION", ""))
-    signed = scope[1] if scope else "s3"  # only S3 takes unsigned requests
-    service = SIGNING_NAMES.get(signed, signed)
-    target = environ.get("HTTP_X_AMZ_TARGET") or environ.get(FORM, {}).get("Action")
-    if target:
-        return service, target.rsplit(".", 1)[-1]
-    named = re.search(r"/operation/(\w+)$", environ["PATH_INFO"])
-    return service, named[1] if named else _rest_operation(service, environ)
-
-
-def _rest_operation(service: str, environ: Mapping[str, Any]) -> str:
-    """Return the operation that asks for the most of what the request has."""
-    method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
-    query = dict(parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True))
-    fitting = [
-        (len(route.query) + len(route.names) + len(route.headers), route.operation)
-        for route in _routes(service)
-        if route.method == method
-        and route.path.fullmatch(path)
-        and route.query.items() <= query.items()
-        and route.names <= query.keys()
-        and route.headers <= environ.keys()
-    ]
-    return max(fitting)[1] if fitting else f"{method} {path}"
+    def _answer(self, environ: Environ, asked: Asked, forecast: Forecast, lot: Lot) -> Answer:
+        if lot.refusal:
+            return written(lot.refusal, asked.service, environ)
+        if lot.fate == "slow":
+            time.sleep(forecast.weather.seconds)
+        answer = _asked(self._emulator, environ)
+        hidden: Refusal | None = None
+        if answer[0] == HTTPStatus.NOT_FOUND:
+            hidden = forecast.hides_missing_keys(asked.service, asked.operation)
+        return written(hidden, asked.service, environ) if hidden else answer
 
 
-@dataclass(frozen=True)
-class _Route:
-    """What a request must have to be one operation."""
-
-    operation: str
-    method: str
-    path: re.Pattern[str]
-    query: dict[str, str]
-    names: frozenset[str]
-    headers: frozenset[str]
-
-
-@cache
-def _routes(service: str) -> list[_Route]:
-    """Return the route of every operation of a service with a REST protocol."""
-    model = botocore.session.get_session().get_service_model(service)
-    return [_route(model.operation_model(name)) for name in model.operation_names]
+def _kept_body(environ: Environ) -> bytes:
+    """Return the body of a request, which stays readable; with its form fields, if it has any."""
+    if environ.get("wsgi.input_terminated"):
+        return b""  # sent in chunks, of a length that nobody knows
+    body: bytes = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+    environ["wsgi.input"] = BytesIO(body)
+    if environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded"):
+        # The query protocol (STS) names its operation in the body.
+        environ[FORM] = dict(parse_qsl(body.decode()))
+    return body
 
 
-def _route(operation: Any) -> _Route:
-    path, _, query = operation.http["requestUri"].partition("?")
-    pattern = re.sub(r"\\\{\w+\\\}", "[^/]+", re.sub(r"\\\{\w+\\\+\\\}", ".+", re.escape(path)))
-    wanted = dict(parse_qsl(query, keep_blank_values=True))
-    needed = _needed(operation)
-    return _Route(
-        operation.name,
-        operation.http["method"],
-        re.compile(pattern + "/?"),
-        wanted,
-        frozenset(name for where, name in needed if where == "querystring"),
-        frozenset(
-            "HTTP_" + name.upper().replace("-", "_") for where, name in needed if where == "header"
-        ),
-    )
+def _asked(application: Application, environ: Environ) -> Answer:
+    """Return the whole answer of an application."""
+    began: list[tuple[str, Headers]] = []
+    parts = application(environ, lambda status, headers, *_: began.append((status, headers)))
+    content = b"".join(parts)
+    status, headers = began[-1]
+    return int(status.split(" ")[0]), headers, content
 
 
-def _needed(operation: Any) -> list[tuple[str, str]]:
-    """Return where (query string, header) an operation needs which member, by its name there."""
-    shape = operation.input_shape
-    members = [shape.members[name] for name in shape.required_members] if shape else []
-    told = [member.serialization for member in members]
-    return [(one["location"], one["name"]) for one in told if "location" in one]
+def _truncated(headers: Headers, content: bytes) -> tuple[Headers, bytes]:
+    """Return an answer that looks whole and lacks its second half."""
+    half = content[: len(content) // 2]
+    others = [(name, value) for name, value in headers if name.lower() != "content-length"]
+    return [*others, ("Content-Length", str(len(half)))], half
+
+
+def _half(environ: Environ, content: bytes) -> Iterator[bytes]:
+    yield content[: len(content) // 2]
+    _cut_off(environ)
+
+
+def _cut_off(environ: Environ) -> NoReturn:
+    """End the connection without a word."""
+    environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
+    raise ConnectionAbortedError

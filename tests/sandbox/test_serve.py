@@ -81,6 +81,9 @@ def test_requests_are_recorded_by_service_and_operation(sandbox: Sandbox, served
         ("logs", "FilterLogEvents"), ("cloudwatch", "ListMetrics"),
         ("sts", "GetCallerIdentity"),
     ]  # fmt: skip
+    assert [asked.number for asked in served.record] == list(range(1, 14))
+    assert {asked.status for asked in served.record} == {200, 204}  # nothing to say of a deletion
+    assert {asked.fate for asked in served.record} == {None}
 
 
 def test_a_capture_leaves_only_reading_operations_in_the_record_of_the_server(
