@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from difflib import get_close_matches
+from itertools import chain, islice
 from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import Any, Self
@@ -27,6 +28,8 @@ MANIFEST = "case.json"
 BESIDE = frozenset({MANIFEST, "README.md", "truth.json"})  # no tables: what a case may come with
 DEMO_CASES = Path("data/cases")  # where `investigate sandbox demo` puts them
 RESTORE = "restore the case from where it was captured, or capture it again"
+ROWS_PER_GROUP = 20_000  # of a table that is written as a stream
+GROUPS_PER_FILE = 50
 _LONGEST_SETTLING = 1_000_000_000  # three decades; beyond, times cannot be reckoned with
 COVERAGE_STATUSES = ("captured", "partial", "denied", "skipped", "failed")
 
@@ -52,6 +55,18 @@ class Coverage:
                 f"coverage status {self.status!r} is none of {COVERAGE_STATUSES}"
             )
 
+    def as_json(self) -> dict[str, Any]:
+        """Return what stands in a manifest; `listed` only where it says more than the status."""
+        told = {"status": self.status, "reason": self.reason, "horizon": self.horizon}
+        return {**told, "listed": True} if self.listed else told
+
+    @classmethod
+    def of_json(cls, known: Mapping[str, Any]) -> Coverage:
+        """Return what stands in a manifest."""
+        return cls(
+            known["status"], known.get("reason"), known.get("horizon"), bool(known.get("listed"))
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class TableFile:
@@ -76,6 +91,9 @@ class Case:
     files: Mapping[str, tuple[TableFile, ...]]
     rows: Mapping[str, int]
     coverage: Mapping[str, Coverage]
+    scope_entities: tuple[str, ...] = ()  # the only entities captured; empty: all
+    event_dates: tuple[str, str] | None = None  # first and last day of the raw objects; None: all
+    consumed: Mapping[str, Any] = field(default_factory=dict)  # requests and read units it took
 
     @property
     def tables(self) -> tuple[str, ...]:
@@ -164,6 +182,9 @@ class CaseWriter:
     settle_seconds: int
     tool: Mapping[str, str]
     pipeline: Mapping[str, Any]
+    scope: Mapping[str, Any] = field(default_factory=dict)  # entities, event_dates; empty: all
+    consumed: Mapping[str, Any] = field(default_factory=dict)  # requests and read units it took
+    draft: Path | None = None  # where it is written until it is complete; default: beside it
     _files: dict[str, tuple[TableFile, ...]] = field(default_factory=dict)
     _rows: dict[str, int] = field(default_factory=dict)
     _coverage: dict[str, Coverage] = field(default_factory=dict)
@@ -174,7 +195,8 @@ class CaseWriter:
                 f"{self.folder} exists already; evidence is never overwritten",
                 hint="choose another name for the case, or move the old one away",
             )
-        self._draft = self.folder.with_name(f".{self.folder.name}.partial-{os.getpid()}")
+        beside = self.folder.with_name(f".{self.folder.name}.writing-{os.getpid()}")
+        self._draft = self.draft or beside
 
     def __enter__(self) -> Self:
         self._draft.mkdir(parents=True, mode=0o700)
@@ -202,11 +224,44 @@ class CaseWriter:
         path = self._draft / table / "part-0.parquet"
         path.parent.mkdir()
         pq.write_table(captured, path, compression="zstd")
-        relative = path.relative_to(self._draft).as_posix()
-        self._files[table] = (TableFile(relative, path.stat().st_size, _digest(path)),)
-        self._rows[table] = captured.num_rows
-        self._coverage[table] = coverage
+        self._take(table, [path], captured.num_rows, coverage)
         return int(captured.num_rows)
+
+    def add_batches(self, table: str, batches: Iterable[pa.RecordBatch], coverage: Coverage) -> int:
+        """Store a captured table of any size, whose rows come in order; return their number."""
+        folder = self._draft / table
+        folder.mkdir()
+        groups = _in_groups(batches, schema_of(table))
+        paths: list[Path] = []
+        rows = 0
+        for first in groups:
+            paths.append(folder / f"part-{len(paths)}.parquet")
+            with pq.ParquetWriter(paths[-1], schema_of(table), compression="zstd") as file:
+                for group in chain([first], islice(groups, GROUPS_PER_FILE - 1)):
+                    file.write_table(group)
+                    rows += group.num_rows
+        self._take(table, paths, rows, coverage)
+        return rows
+
+    def add_files(self, table: str, files: Sequence[Path], rows: int, coverage: Coverage) -> None:
+        """Take Parquet files that hold a captured table in order; they stay where they are."""
+        folder = self._draft / table
+        folder.mkdir()
+        paths = [folder / f"part-{number}.parquet" for number in range(len(files))]
+        for path, file in zip(paths, files, strict=True):
+            try:
+                path.hardlink_to(file)
+            except OSError:  # not on every file system
+                shutil.copyfile(file, path)
+        self._take(table, paths, rows, coverage)
+
+    def _take(self, table: str, paths: Sequence[Path], rows: int, coverage: Coverage) -> None:
+        self._files[table] = tuple(
+            TableFile(path.relative_to(self._draft).as_posix(), path.stat().st_size, _digest(path))
+            for path in paths
+        )
+        self._rows[table] = rows
+        self._coverage[table] = coverage
 
     def leave_out(self, table: str, coverage: Coverage) -> None:
         """Record why a table is not part of the case."""
@@ -235,14 +290,27 @@ class CaseWriter:
                 if table in self._files
             },
             "coverage": {
-                table: {"status": known.status, "reason": known.reason, "horizon": known.horizon}
-                for table in TABLES
-                if (known := self._coverage.get(table))
+                table: known.as_json() for table in TABLES if (known := self._coverage.get(table))
             },
         }
+        for name, value in (("scope", self.scope), ("consumed", self.consumed)):
+            if value:
+                manifest[name] = dict(value)
         (self._draft / MANIFEST).write_text(
             json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
         )
+
+
+def _in_groups(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
+    """Yield the rows in groups of always the same size, however they came: the same bytes."""
+    waiting = pa.table({name: [] for name in schema.names}, schema=schema)
+    for batch in batches:
+        waiting = pa.concat_tables([waiting, pa.Table.from_batches([batch]).cast(schema)])
+        while waiting.num_rows >= ROWS_PER_GROUP:
+            yield waiting.slice(0, ROWS_PER_GROUP)
+            waiting = waiting.slice(ROWS_PER_GROUP)
+    if waiting.num_rows:
+        yield waiting
 
 
 def _digest(path: Path) -> str:
@@ -297,9 +365,10 @@ def _parse_manifest(folder: Path, manifest: Mapping[str, Any]) -> Case:
             files={name: _table_files(folder, table["files"]) for name, table in tables.items()},
             rows={name: int(table["rows"]) for name, table in tables.items()},
             coverage={
-                name: Coverage(known["status"], known.get("reason"), known.get("horizon"))
-                for name, known in manifest["coverage"].items()
+                name: Coverage.of_json(known) for name, known in manifest["coverage"].items()
             },
+            **_scope(manifest.get("scope", {})),
+            consumed=dict(manifest.get("consumed", {})),
         )
     except KeyError as error:
         raise CaseDamagedError(
@@ -310,6 +379,15 @@ def _parse_manifest(folder: Path, manifest: Mapping[str, Any]) -> Case:
         raise CaseDamagedError(
             f"{folder / MANIFEST} holds something that cannot be: {said}", hint=RESTORE
         ) from error
+
+
+def _scope(told: Mapping[str, Any]) -> dict[str, Any]:
+    dates = told.get("event_dates")
+    first, last = dates if dates else ("", "")
+    return {
+        "scope_entities": tuple(str(entity) for entity in told.get("entities", ())),
+        "event_dates": (str(first), str(last)) if dates else None,
+    }
 
 
 def _settling(seconds: Any) -> int:

@@ -41,7 +41,10 @@ class Engine:
     Times come out as UTC without a zone, so that no engine applies a session's zone to them.
     """
 
-    def __init__(self, name: str = "duckdb") -> None:
+    def __init__(
+        self, name: str = "duckdb", *, memory_mb: int | None = None, spill: Path | None = None
+    ) -> None:
+        """Open an engine; with a limit of memory it puts what is more into the folder `spill`."""
         if name not in ENGINES:
             raise UsageError.unknown("engine", name, ENGINES)
         self.name = name
@@ -51,6 +54,11 @@ class Engine:
         self._backend = ibis.duckdb.connect()
         # Ibis 12 writes lambdas with an arrow, which DuckDB 2 reads only when told so.
         self._backend.raw_sql("SET lambda_syntax = 'ENABLE_SINGLE_ARROW'; SET TimeZone = 'UTC'")
+        if memory_mb is not None and spill is not None:
+            folder = str(spill).replace("'", "''")
+            self._backend.raw_sql(
+                f"SET memory_limit = '{memory_mb}MB'; SET temp_directory = '{folder}'"
+            )
 
     def read_parquet(self, paths: Sequence[Path], name: str) -> ir.Table:
         """Return the rows of Parquet files of one schema."""
@@ -80,6 +88,11 @@ class Engine:
         """Run an expression and return its rows; for small results only."""
         with _engine_errors():
             return list(table.to_pyarrow().to_pylist())
+
+    def batches(self, table: ir.Table, size: int) -> Iterator[pa.RecordBatch]:
+        """Run an expression and yield its rows in batches of at most `size`, of any number."""
+        with _engine_errors():
+            yield from table.to_pyarrow_batches(chunk_size=size)
 
     def scalar(self, value: ir.Scalar) -> Any:
         """Run an expression of one value and return it as a plain Python value."""

@@ -1,0 +1,245 @@
+"""A capture on its way: what was read so far, on disk, so that a killed capture can go on.
+
+The folder `.NAME.partial` stands beside the case it will become. Its journal has one line for each
+step that is done: the files that the step wrote, and a note from which its reader goes on. A file
+that no line names was being written when the capture was killed, and does not count.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from investigate.errors import CaseDamagedError, UsageError
+
+PLAN, JOURNAL, LOCK = "plan.json", "journal.jsonl", "lock"
+Note = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One Parquet file of a table, with the keys its rows begin and end with."""
+
+    path: Path
+    rows: int
+    bytes: int
+    first: tuple[Any, ...]
+    last: tuple[Any, ...]
+
+
+class Draft:
+    """The folder of a capture on its way; use as a context manager, which locks it."""
+
+    def __init__(self, case: Path, plan: Mapping[str, Any], *, resume: bool = False) -> None:
+        self.folder = draft_of(case)
+        self.plan: Mapping[str, Any] = plan
+        self._case = case
+        self._resume = resume
+        self._guard = threading.Lock()
+        self._notes: dict[str, Note] = {}
+        self._parts: dict[str, list[Part]] = {}
+        self._number = 0
+        self._lock_file: Any = None
+
+    def __enter__(self) -> Self:
+        if self._case.exists():
+            raise UsageError(
+                f"{self._case} exists already; evidence is never overwritten",
+                hint="choose another name for the case, or move the old one away",
+            )
+        if self._resume:
+            self._continue()
+        else:
+            self._begin()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._lock_file.close()
+        if error is None or not self._notes:
+            # Published, or nothing worth keeping was read.
+            shutil.rmtree(self.folder)
+
+    def note(self, unit: str) -> Note | None:
+        """Return the newest note of a unit of work; None if it never wrote one."""
+        return self._notes.get(unit)
+
+    def parts(self, table: str) -> list[Part]:
+        """Return the files of a table in the order in which they were written."""
+        with self._guard:
+            return list(self._parts.get(table, []))
+
+    def rows(self, table: str) -> int:
+        """Return how many rows of a table are there."""
+        return sum(part.rows for part in self.parts(table))
+
+    def write(
+        self,
+        unit: str,
+        tables: Mapping[str, tuple[pa.Table, tuple[str, ...]]],
+        note: Note,
+    ) -> None:
+        """Keep rows and the note from which their unit goes on, both or neither.
+
+        `tables` holds, by table, its rows in order and the columns they are ordered by.
+        """
+        written = [self._write(table, *rows) for table, rows in tables.items() if rows[0].num_rows]
+        line = {"unit": unit, "note": dict(note), "parts": written}
+        with self._guard:
+            with (self.folder / JOURNAL).open("a", encoding="utf-8") as journal:
+                journal.write(json.dumps(line, ensure_ascii=True) + "\n")
+                journal.flush()
+                os.fsync(journal.fileno())
+            self._take(line)
+
+    def _write(self, table: str, rows: pa.Table, order: tuple[str, ...]) -> dict[str, Any]:
+        with self._guard:
+            self._number += 1
+            name = f"{table}-{self._number:06d}.parquet"
+        path = self.folder / name
+        with path.open("wb") as file:
+            pq.write_table(rows, file, compression="zstd")
+            file.flush()
+            os.fsync(file.fileno())
+        keys = rows.select(list(order))
+        return {
+            "table": table,
+            "file": name,
+            "rows": rows.num_rows,
+            "bytes": path.stat().st_size,
+            "first": _plain(keys.slice(0, 1)),
+            "last": _plain(keys.slice(rows.num_rows - 1, 1)),
+        }
+
+    def _take(self, line: Mapping[str, Any]) -> None:
+        self._notes[line["unit"]] = line["note"]
+        for part in line["parts"]:
+            kept = Part(
+                self.folder / part["file"],
+                part["rows"],
+                part["bytes"],
+                tuple(part["first"]),
+                tuple(part["last"]),
+            )
+            self._parts.setdefault(part["table"], []).append(kept)
+
+    def _begin(self) -> None:
+        if self.folder.exists():
+            raise UsageError(
+                f"a capture of {self._case} was begun and not finished",
+                hint=f"go on with it: the same command with --resume; or remove {self.folder}",
+            )
+        self.folder.mkdir(parents=True, mode=0o700)
+        self._lock()
+        (self.folder / PLAN).write_text(json.dumps(self.plan, indent=1) + "\n", encoding="utf-8")
+        (self.folder / JOURNAL).touch()
+
+    def _continue(self) -> None:
+        if not (self.folder / PLAN).is_file():
+            raise UsageError(
+                f"there is no unfinished capture of {self._case} to go on with",
+                hint="leave out --resume to begin one",
+            )
+        self._lock()
+        try:
+            self._load()
+        except BaseException:
+            self._lock_file.close()
+            raise
+
+    def _load(self) -> None:
+        begun = json.loads((self.folder / PLAN).read_text(encoding="utf-8"))
+        _refuse_another(begun, self.plan, self._case)
+        self.plan = begun
+        journal = self.folder / JOURNAL
+        kept = 0
+        with journal.open("rb") as lines:
+            for line in lines:
+                try:
+                    self._take(json.loads(line))
+                except ValueError:
+                    break  # being written when the capture was killed
+                kept += len(line)
+        os.truncate(journal, kept)
+        self._keep_only_named()
+
+    def _keep_only_named(self) -> None:
+        named = {part.path.name: part for parts in self._parts.values() for part in parts}
+        for path in self.folder.glob("*.parquet"):
+            if path.name not in named:
+                path.unlink()
+        damaged = sorted(name for name, part in named.items() if not _is_whole(part))
+        if damaged:
+            raise CaseDamagedError(
+                f"{self.folder / damaged[0]} is not what the journal beside it says",
+                hint=f"remove {self.folder} and begin again without --resume",
+            )
+        numbers = [int(name.rsplit("-", 1)[1].split(".")[0]) for name in named]
+        self._number = max(numbers, default=0)
+
+    def _lock(self) -> None:
+        """Let no second process write here; the lock ends with the process, however it ends."""
+        self._lock_file = (self.folder / LOCK).open("w")
+        with suppress(ImportError):  # where there is no such lock, on Windows, there is none
+            import fcntl
+
+            try:
+                fcntl.flock(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                self._lock_file.close()
+                raise UsageError(
+                    f"another process is capturing {self._case} right now",
+                    hint="wait for it, or choose another name for the case",
+                ) from None
+
+
+def _is_whole(part: Part) -> bool:
+    return part.path.is_file() and part.path.stat().st_size == part.bytes
+
+
+def draft_of(case: Path) -> Path:
+    """Return the folder in which a case is captured until it is complete."""
+    return case.with_name(f".{case.name}.partial")
+
+
+def begun_at(case: Path) -> str | None:
+    """Return the `captured_at` of the unfinished capture of a case; None if there is none."""
+    plan = draft_of(case) / PLAN
+    return str(json.loads(plan.read_text("utf-8"))["captured_at"]) if plan.is_file() else None
+
+
+def _refuse_another(begun: Mapping[str, Any], asked: Mapping[str, Any], case: Path) -> None:
+    """The time of capture stays that of the first run; all else must be the same."""
+    same = {*begun, *asked} - {"captured_at"}
+    changed = sorted(name for name in same if begun.get(name) != asked.get(name))
+    if changed:
+        name = changed[0]
+        raise UsageError(
+            f"the unfinished capture of {case} was begun with {name} {begun.get(name)!r}, "
+            f"not {asked.get(name)!r}",
+            hint="resume with the same configuration and options, or remove "
+            f"{draft_of(case)} and begin again",
+        )
+
+
+def _plain(keys: pa.Table) -> list[Any]:
+    """Return the keys of one row as JSON can hold them; a time as its microseconds."""
+    return [
+        (column.cast(pa.int64()) if pa.types.is_timestamp(column.type) else column)[0].as_py()
+        for column in keys.columns
+    ]
