@@ -1,0 +1,225 @@
+"""A DynamoDB export to S3: every row of a table at one point in time, without scanning it."""
+
+from __future__ import annotations
+
+import gzip
+import re
+import zlib
+from base64 import b64decode
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from investigate.capture.values import moment
+from investigate.capture.verified import (
+    Place,
+    ReadObject,
+    check_digest,
+    contradiction,
+    fetch,
+    member,
+    parse_object,
+    unreadable,
+)
+from investigate.errors import AccessError, SettingsError
+
+EXAMPLE = "s3://BUCKET/PREFIX/AWSDynamoDB/01234567890123-a1b2c3d4/manifest-summary.json"
+
+Item = dict[str, Any]  # {"PK": {"S": "ENTITY#u1"}, ...}, as boto3 hands out
+
+_SUMMARY = "manifest-summary.json"
+_CHECKSUMS = (".md5", ".checksum")  # what exports have, and what the documentation calls it
+_BINARY = re.compile(rb'"BS?"')
+_GZIP = b"\x1f\x8b"
+
+
+@dataclass(frozen=True, slots=True)
+class ExportFile:
+    """One data file of an export: where it lies, and what the manifest says of it."""
+
+    key: str
+    item_count: int
+    md5: str  # of the object as it lies there, in base64
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """One full export: the table as it was at `export_time`, give or take a minute."""
+
+    place: Place
+    table_arn: str
+    export_time: datetime
+    item_count: int
+    files: tuple[ExportFile, ...]
+    _read: ReadObject = field(repr=False, compare=False)
+
+    @classmethod
+    def open(cls, url: str, read: ReadObject, *, table: str | None = None) -> Export:
+        """Return the export in that folder, its manifests checked against their checksums.
+
+        Raises `SettingsError` if the URL is wrong, the export one of another table than `table` or
+        of a kind that is no full picture, and `AccessError` if it cannot be read or contradicts
+        itself.
+        """
+        place = _summary(url)
+        summary = parse_object(place, _checked(read, place))
+        _refuse(place, summary, table)
+        listing = Place(place.bucket, _moved(place, summary, "manifestFilesS3Key", summary))
+        lines = _checked(read, listing).splitlines()
+        entries = [parse_object(listing, line) for line in lines if line.strip()]
+        export = cls(
+            place=place,
+            table_arn=member(place, summary, "tableArn", str),
+            export_time=_time(place, summary),
+            item_count=member(place, summary, "itemCount", int),
+            files=tuple(_file(listing, summary, entry) for entry in entries),
+            _read=read,
+        )
+        _check_total(export, listing)
+        return export
+
+    @property
+    def table_name(self) -> str:
+        """The name in the ARN of the table."""
+        return self.table_arn.rpartition("/")[2]
+
+    def items(self, file: ExportFile) -> Iterator[Item]:
+        """Return the items of a data file, after checking it; each is parsed when asked for.
+
+        Raises `AccessError` for a file that is not what the manifest says.
+        """
+        place = Place(self.place.bucket, file.key)
+        body = fetch(self._read, place, missing="is named by the manifest, but is not there")
+        check_digest(place, body, file.md5)
+        lines = [line for line in _unpacked(place, body).splitlines() if line.strip()]
+        if len(lines) != file.item_count:
+            said = f"has {len(lines)} items, but its manifest states {file.item_count}"
+            raise contradiction(place, "CountMismatch", said)
+        return (_item(place, line) for line in lines)
+
+
+def _summary(url: str) -> Place:
+    place = Place.parse(url, example=EXAMPLE)
+    if place.key.endswith("/" + _SUMMARY) or place.key == _SUMMARY:
+        return place
+    name = place.key.rstrip("/").rpartition("/")[2]
+    if "." in name or name in ("_started", "data", "AWSDynamoDB"):
+        raise SettingsError(
+            f"{url!r} is not the folder of an export", hint=f"name its summary: {EXAMPLE}"
+        )
+    return Place(place.bucket, place.key.rstrip("/") + "/" + _SUMMARY)
+
+
+def _checked(read: ReadObject, place: Place) -> bytes:
+    """Return a manifest that has the checksum beside it, under either of its names."""
+    body = fetch(read, place, missing="is not there: the export is not complete, or lies elsewhere")
+    check_digest(place, body, _stated(read, place).decode("ascii", "replace"))
+    return body
+
+
+def _stated(read: ReadObject, place: Place) -> bytes:
+    stem = place.key.rpartition("/")[2].removesuffix(".json")
+    missing = (
+        f"is not there, nor {stem}.checksum: the export is not complete, or was copied in part"
+    )
+    first, second = (place.beside(stem + suffix) for suffix in _CHECKSUMS)
+    try:
+        return fetch(read, first, missing=missing)
+    except AccessError as error:
+        # Without s3:ListBucket the name that is not there is denied.
+        if error.kind not in ("not-found", "denied"):
+            raise
+        try:
+            return read(second.bucket, second.key)
+        except AccessError as again:
+            raise error if again.kind == "not-found" else again from again
+
+
+def _refuse(place: Place, summary: Mapping[str, Any], table: str | None) -> None:
+    kind = summary.get("exportType", "FULL_EXPORT")  # older summaries do not say it
+    if kind != "FULL_EXPORT":
+        raise SettingsError(
+            f"{place} is of type {kind}: changes alone are no picture of the table",
+            hint="name a full export: aws dynamodb export-table-to-point-in-time "
+            "--export-type FULL_EXPORT ...",
+        )
+    wanted, found = "DYNAMODB_JSON", member(place, summary, "outputFormat", str)
+    if found != wanted:
+        raise SettingsError(
+            f"{place} is in the format {found}, which is not read",
+            hint=f"export again: aws dynamodb export-table-to-point-in-time "
+            f"--export-format {wanted} ...",
+        )
+    name = member(place, summary, "tableArn", str).rpartition("/")[2]
+    if table is not None and name != table.rpartition("/")[2]:
+        raise SettingsError(
+            f"{place} is of table {name!r}, but the configuration names {table!r}",
+            hint="name an export of that table, or take the entry out",
+        )
+
+
+def _time(place: Place, summary: Mapping[str, Any]) -> datetime:
+    stated = member(place, summary, "exportTime", str)
+    when = moment(stated)
+    if when is None:
+        raise unreadable(place, f"exportTime is {stated!r}, which is no time")
+    return when
+
+
+def _file(listing: Place, summary: Mapping[str, Any], entry: Mapping[str, Any]) -> ExportFile:
+    return ExportFile(
+        key=_moved(listing, entry, "dataFileS3Key", summary),
+        item_count=member(listing, entry, "itemCount", int),
+        md5=member(listing, entry, "md5Checksum", str),
+    )
+
+
+def _moved(place: Place, holder: Mapping[str, Any], name: str, summary: Mapping[str, Any]) -> str:
+    """Return a key of the manifest as it lies beside the manifest that was read.
+
+    A manifest gives keys with the prefix of the export or without it, and an export that was copied
+    lies under another one: what follows the export's id is the same in all of them.
+    """
+    key = member(place, holder, name, str)
+    export_id = member(place, summary, "exportArn", str).rpartition("/")[2]
+    before, found, inner = key.rpartition(f"{export_id}/")
+    return place.folder + inner if found and before[-1:] in ("", "/") else key
+
+
+def _check_total(export: Export, listing: Place) -> None:
+    total = sum(file.item_count for file in export.files)
+    if total != export.item_count:
+        said = f"names files with {total} items, but the summary states {export.item_count}"
+        raise contradiction(listing, "CountMismatch", said)
+
+
+def _unpacked(place: Place, body: bytes) -> bytes:
+    try:
+        return gzip.decompress(body) if body.startswith(_GZIP) else body
+    except (OSError, EOFError, zlib.error) as error:
+        raise unreadable(place, error) from error
+
+
+def _item(place: Place, line: bytes) -> Item:
+    item = member(place, parse_object(place, line), "Item", dict)
+    if not _BINARY.search(line):
+        return item
+    try:
+        return {name: _with_bytes(value) for name, value in item.items()}
+    except ValueError as error:
+        raise unreadable(place, error) from error
+
+
+def _with_bytes(attribute: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an attribute with its binary values as bytes: the file has them in base64."""
+    ((kind, value),) = attribute.items()
+    if kind == "B":
+        return {kind: b64decode(value, validate=True)}
+    if kind == "BS":
+        return {kind: [b64decode(one, validate=True) for one in value]}
+    if kind == "M":
+        return {kind: {name: _with_bytes(part) for name, part in value.items()}}
+    if kind == "L":
+        return {kind: [_with_bytes(part) for part in value]}
+    return {kind: value}

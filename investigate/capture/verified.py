@@ -1,0 +1,110 @@
+"""What AWS left in a bucket with a manifest: where it lies, and that it is what AWS wrote."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from base64 import b64encode
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from investigate.errors import AccessError, SettingsError
+
+ReadObject = Callable[[str, str], bytes]  # (bucket, key) -> body; raises `AccessError`
+Value = TypeVar("Value")
+
+_URL = re.compile(r"s3://(?P<bucket>[a-z0-9][a-z0-9._-]{1,254})/(?P<key>.+)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One object: its bucket and its key."""
+
+    bucket: str
+    key: str
+
+    @classmethod
+    def parse(cls, url: str, *, example: str) -> Place:
+        """Return where an s3:// URL points; raise `SettingsError` showing the example."""
+        match = _URL.fullmatch(url.strip())
+        if not match:
+            raise SettingsError(
+                f"{url!r} is no s3:// URL of a report", hint=f"write it as {example}"
+            )
+        return cls(match["bucket"], match["key"])
+
+    def __str__(self) -> str:
+        return f"s3://{self.bucket}/{self.key}"
+
+    @property
+    def folder(self) -> str:
+        """The key up to its last slash, that slash included; empty at the top of the bucket."""
+        return self.key[: self.key.rfind("/") + 1]
+
+    def beside(self, name: str) -> Place:
+        """Return the place with that name in the same folder."""
+        return Place(self.bucket, self.folder + name)
+
+
+def fetch(read: ReadObject, place: Place, *, missing: str) -> bytes:
+    """Return an object; raise `AccessError` naming it, which says `missing` if it is not there."""
+    try:
+        return read(place.bucket, place.key)
+    except AccessError as error:
+        absent = error.kind == "not-found" and error.code != "NoSuchBucket"
+        hint = f"aws s3 ls s3://{place.bucket}/{place.folder}" if absent else error.hint
+        if error.kind == "denied":
+            hint += "; without s3:ListBucket an object that is not there is denied, too"
+        raise AccessError(
+            f"{place} {missing}" if absent else f"{place}: {error.message}",
+            hint=hint,
+            kind=error.kind,
+            code=error.code,
+            asked=error.asked,
+        ) from error
+
+
+def check_digest(place: Place, body: bytes, stated: str) -> None:
+    """Raise `AccessError` unless a body has the stated MD5, in hexadecimal digits or base64."""
+    digest = hashlib.md5(body, usedforsecurity=False).digest()
+    word = next(iter(stated.split()), "")
+    if word.lower() != digest.hex() and word != b64encode(digest).decode("ascii"):
+        raise contradiction(
+            place, "ChecksumMismatch", f"has the MD5 {digest.hex()}, but {word or 'none'} is stated"
+        )
+
+
+def contradiction(place: Place, code: str, said: str) -> AccessError:
+    """Return the error that a report is not what it says it is."""
+    return AccessError(
+        f"{place} {said}",
+        hint="name another report, or take the entry out of [pipeline] to read the source itself",
+        code=code,
+        asked=f"s3:GetObject of {place.bucket}",
+    )
+
+
+def unreadable(place: Place, said: object) -> AccessError:
+    """Return the error that a report cannot be understood."""
+    return contradiction(place, "UnreadableReport", f"cannot be read: {said}")
+
+
+def parse_object(place: Place, body: bytes) -> dict[str, Any]:
+    """Return the JSON object a body is; raise `AccessError`."""
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise unreadable(place, error) from error
+    if not isinstance(document, dict):
+        raise unreadable(place, "it is no JSON object")
+    return document
+
+
+def member(place: Place, document: Mapping[str, Any], name: str, kind: type[Value]) -> Value:
+    """Return a member of a manifest; raise `AccessError` if it is absent or of another type."""
+    value = document.get(name)
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise unreadable(place, f"{name} is {value!r}, which is no {kind.__name__}")
+    return value
