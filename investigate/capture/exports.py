@@ -15,6 +15,7 @@ from investigate.capture.values import moment
 from investigate.capture.verified import (
     Place,
     ReadObject,
+    Value,
     check_digest,
     contradiction,
     fetch,
@@ -211,15 +212,25 @@ def _item(place: Place, line: bytes) -> Item:
         raise unreadable(place, error) from error
 
 
-def _with_bytes(attribute: Mapping[str, Any]) -> dict[str, Any]:
+def _with_bytes(attribute: Any) -> dict[str, Any]:
     """Return an attribute with its binary values as bytes: the file has them in base64."""
-    ((kind, value),) = attribute.items()
+    ((kind, value),) = _of(dict, attribute).items()
     if kind == "B":
-        return {kind: b64decode(value, validate=True)}
+        return {kind: _bytes(value)}
     if kind == "BS":
-        return {kind: [b64decode(one, validate=True) for one in value]}
+        return {kind: [_bytes(one) for one in _of(list, value)]}
     if kind == "M":
-        return {kind: {name: _with_bytes(part) for name, part in value.items()}}
+        return {kind: {name: _with_bytes(part) for name, part in _of(dict, value).items()}}
     if kind == "L":
-        return {kind: [_with_bytes(part) for part in value]}
+        return {kind: [_with_bytes(part) for part in _of(list, value)]}
     return {kind: value}
+
+
+def _bytes(value: Any) -> bytes:
+    return b64decode(_of(str, value), validate=True)
+
+
+def _of(kind: type[Value], value: Any) -> Value:
+    if not isinstance(value, kind):
+        raise ValueError(f"{value!r} is no {kind.__name__}")
+    return value
