@@ -1,8 +1,6 @@
 from __future__ import annotations
 
-import re
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -12,11 +10,10 @@ import pytest
 from botocore.stub import Stubber
 from moto import mock_aws
 
-from investigate.aws import READ_ONLY, SIDE_EFFECTS, action_of, allowed_operations, connect
+from investigate.aws import READ_ONLY, SIDE_EFFECTS, allowed_operations, connect
 from investigate.errors import AccessError, UsageError, WriteRefused
 
 READ_VERBS = ("Get", "BatchGet", "List", "Describe", "Query", "Scan", "Filter")
-PERMISSIONS = Path(__file__).parent.parent / "docs" / "permissions.md"
 
 
 def model_of(service: str) -> Any:
@@ -190,15 +187,6 @@ def test_read_object_returns_the_whole_body_and_names_what_is_not_there():
     with pytest.raises(AccessError) as raised:
         connection.read_object(Bucket="raw", Key="other")
     assert (raised.value.kind, raised.value.code) == ("not-found", "NoSuchKey")
-
-
-def test_the_permissions_page_lists_exactly_what_a_capture_may_ask():
-    allowed = {action_of(service, name) for service, names in READ_ONLY.items() for name in names}
-    policy = PERMISSIONS.read_text(encoding="utf-8").split("```json")[1].split("```")[0]
-    services = "|".join(READ_ONLY)
-    listed = set(re.findall(rf"\"((?:{services}):\w+)\"", policy))
-    # GetObjectVersion has no operation of its own: it is s3:GetObject of an earlier version.
-    assert listed - {"s3:GetObjectVersion"} == allowed - {"sts:GetCallerIdentity"}
 
 
 class _NotAws(BaseHTTPRequestHandler):
