@@ -20,7 +20,7 @@ def read_functions(source: Source) -> list[Captured]:
         if isinstance(known, Coverage):
             gathered.gaps.append(known)
             continue
-        settings, gaps = _more_settings(source, known["FunctionName"])
+        settings, gaps = _more_settings(source, role, known["FunctionName"])
         gathered.add([{**function_row(role, known), **settings}])
         gathered.gaps.extend(gaps)
         if "Error" in known.get("Environment", {}):
@@ -100,24 +100,33 @@ def name_of(function_arn: str) -> str:
     return parts[6] if len(parts) > 6 else function_arn
 
 
-def _more_settings(source: Source, name: str) -> tuple[Row, list[Coverage]]:
+def _more_settings(source: Source, role: str, name: str) -> tuple[Row, list[Coverage]]:
     settings: Row = {}
     gaps = []
-    for operation, take in (
-        ("GetFunctionConcurrency", _concurrency),
-        ("GetFunctionEventInvokeConfig", _invoke_config),
-    ):
-        try:
-            settings |= take(source.connection.call("lambda", operation, FunctionName=name))
-        except AccessError as error:
-            # A function without settings for asynchronous calls has nothing to be found.
-            if error.code != "ResourceNotFoundException":
-                gaps.append(gap(error))
-    return settings, gaps
+    try:
+        answer = source.connection.call("lambda", "GetFunctionConcurrency", FunctionName=name)
+        settings["reserved_concurrency"] = whole(answer.get("ReservedConcurrentExecutions"))
+    except AccessError as error:
+        if error.code != "ResourceNotFoundException":
+            gaps.append(gap(error))
+    configs = source.invoke_configs[role]
+    if isinstance(configs, Coverage):
+        return settings, [*gaps, configs]
+    return settings | invoke_settings(configs), gaps
 
 
-def _concurrency(answer: Mapping[str, Any]) -> Row:
-    return {"reserved_concurrency": whole(answer.get("ReservedConcurrentExecutions"))}
+def invoke_settings(configs: list[Row]) -> Row:
+    """Return the settings for asynchronous calls as columns of `functions`: those of $LATEST in
+    columns of their own, those of every other version or alias together as JSON text."""
+    by_qualifier = {qualifier_of(one["FunctionArn"]): _invoke_config(one) for one in configs}
+    own = by_qualifier.pop("$LATEST", {})
+    return {**own, "qualified_invoke_configs": text(by_qualifier or None)}
+
+
+def qualifier_of(function_arn: str) -> str:
+    """Return the version or alias at the end of a function's ARN; without one, $LATEST."""
+    parts = function_arn.split(":")
+    return parts[7] if len(parts) > 7 else "$LATEST"
 
 
 def _invoke_config(answer: Mapping[str, Any]) -> Row:

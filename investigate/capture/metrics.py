@@ -4,22 +4,36 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from investigate.capture.source import Gathered, Row, Source, gap, not_configured
+from investigate.capture import dead_letter_queues
+from investigate.capture.source import Captured, Gathered, Row, Source, between, gap, not_configured
 from investigate.errors import AccessError
 
-FUNCTION_METRICS = ("Invocations", "Errors", "Throttles")
+FUNCTION_METRICS = {
+    "Invocations": "Sum",
+    "Errors": "Sum",
+    "Throttles": "Sum",
+    "Duration": "Maximum",
+    "ConcurrentExecutions": "Maximum",
+    "AsyncEventsDropped": "Sum",
+    "DeadLetterErrors": "Sum",
+    "DestinationDeliveryFailures": "Sum",
+}
 QUEUE_METRICS = {
     "NumberOfMessagesSent": "Sum",
     "NumberOfMessagesReceived": "Sum",
     "NumberOfMessagesDeleted": "Sum",
     "ApproximateAgeOfOldestMessage": "Maximum",
+    "ApproximateNumberOfMessagesVisible": "Maximum",
+    "ApproximateNumberOfMessagesNotVisible": "Maximum",
 }
-# CloudWatch keeps points of one minute for 15 days, of five for 63 and of an hour for 455.
-_FIVE_MINUTES_KEPT = timedelta(days=63)
+TABLE_METRICS = {"ReadThrottleEvents": "Sum", "WriteThrottleEvents": "Sum"}
+# For so many days CloudWatch keeps points of so many seconds.
+KEPT = ((15, 60), (63, 300), (455, 3600))
+SERIES_AT_ONCE = 500  # the most that one request may ask for
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,20 +53,29 @@ class Series:
 
 
 def gather(source: Source, gathered: Gathered) -> None:
-    """Add every point of the functions' and the queues' own metrics, or why there are none."""
+    """Add every point of the pipeline's own metrics, or why there are none."""
     series = list(_all_series(source))
     if not source.names.replay_queue_url:
         gathered.gaps.append(not_configured("replay queue"))
     if not series:
         return
-    options = source.options
-    old = options.captured_at - options.since > _FIVE_MINUTES_KEPT
+    _, period = _kept(source)
     try:
-        points = list(_points(source, series, options.since, 3600 if old else 300))
+        points = list(_points(source, series, source.options.since, period))
     except AccessError as error:
         gathered.gaps.append(gap(error))
         return
     gathered.add(point for _, point in points)
+
+
+def with_horizon(source: Source, captured: Captured) -> Captured:
+    """Return the captured points with the time in which there can be any at all."""
+    if captured.rows is None:
+        return captured
+    options, (days, _) = source.options, _kept(source)
+    oldest = max(options.since, options.captured_at - timedelta(days=days))
+    known = replace(captured.coverage, horizon=between(oldest, options.captured_at))
+    return replace(captured, coverage=known)
 
 
 def latest(source: Source, series: Series, lookback: timedelta) -> float | None:
@@ -62,17 +85,36 @@ def latest(source: Source, series: Series, lookback: timedelta) -> float | None:
     return float(newest[1]["value"]) if newest else None
 
 
+def _kept(source: Source) -> tuple[int, int]:
+    """Return the finest points that reach back far enough: days they are kept, seconds each."""
+    age = source.options.captured_at - source.options.since
+    return next((kept for kept in KEPT if age <= timedelta(days=kept[0])), KEPT[-1])
+
+
 def _all_series(source: Source) -> Iterator[Series]:
-    for function in source.names.functions.values():
-        for metric in FUNCTION_METRICS:
-            yield Series("AWS/Lambda", metric, "FunctionName", function, "Sum")
-    for url in (source.names.replay_queue_url, *source.names.dead_letter_queue_urls):
-        if url:
-            for metric, statistic in QUEUE_METRICS.items():
-                yield Series("AWS/SQS", metric, "QueueName", url.rsplit("/", 1)[-1], statistic)
+    names = source.names
+    queues = dead_letter_queues.targets(source).names
+    if names.replay_queue_url:
+        queues = [dead_letter_queues.place_of_url(names.replay_queue_url)[1], *queues]
+    tables = (names.events_table, names.dedupe_table, names.aggregates_table)
+    for namespace, dimension, named, metrics in (
+        ("AWS/Lambda", "FunctionName", names.functions.values(), FUNCTION_METRICS),
+        ("AWS/SQS", "QueueName", queues, QUEUE_METRICS),
+        ("AWS/DynamoDB", "TableName", filter(None, tables), TABLE_METRICS),
+    ):
+        for name in named:
+            for metric, statistic in metrics.items():
+                yield Series(namespace, metric, dimension, name, statistic)
 
 
 def _points(
+    source: Source, series: Sequence[Series], start: datetime, period: int
+) -> Iterator[tuple[Series, Row]]:
+    for first in range(0, len(series), SERIES_AT_ONCE):
+        yield from _some_points(source, series[first : first + SERIES_AT_ONCE], start, period)
+
+
+def _some_points(
     source: Source, series: Sequence[Series], start: datetime, period: int
 ) -> Iterator[tuple[Series, Row]]:
     by_id = {f"m{number}": one for number, one in enumerate(series)}

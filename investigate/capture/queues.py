@@ -1,19 +1,22 @@
-"""The queues: their state, and on request a sample of the messages that wait for the replay."""
+"""The queues: their state, and on request a sample of the messages and dead letters in them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 from investigate import pipeline
+from investigate.capture import dead_letter_queues, dead_letters, sampling
+from investigate.capture.dead_letter_queues import DeadLetterQueue, Targets, name_of
 from investigate.capture.metrics import Series, latest
 from investigate.capture.source import (
-    QUEUE_COUNTS,
     Captured,
     Gathered,
     Row,
     Source,
+    between,
     gap,
     not_configured,
 )
@@ -21,13 +24,8 @@ from investigate.capture.values import from_millis, json_object, moment, text, w
 from investigate.case import Coverage
 from investigate.errors import AccessError
 
-MESSAGES_AT_ONCE = 10  # the most that SQS hands out
-HIDDEN_SECONDS = 30  # a sampled message is back for its consumers after this time
-# A short poll asks only some of a queue's servers and may miss every message of a small queue;
-# one that waits asks them all. Even then one empty answer proves nothing.
-WAIT_SECONDS = 1
-EMPTY_RECEIVES = 5
 AGE_LOOKBACK = timedelta(hours=1)
+_REFERENCE = ("s3_bucket", "s3_key")
 
 
 def read_state(source: Source) -> list[Captured]:
@@ -35,15 +33,15 @@ def read_state(source: Source) -> list[Captured]:
     gathered = Gathered()
     if not source.names.replay_queue_url:
         gathered.gaps.append(not_configured("replay queue"))
-    for role, url in _queues(source):
-        try:
-            state, age_gap = _state(source, role, url)
-        except AccessError as error:
-            gathered.gaps.append(gap(error))
+    for role, attributes in _queues(source):
+        if isinstance(attributes, Coverage):
+            gathered.gaps.append(attributes)
             continue
+        state, age_gap = _state(source, role, attributes)
         gathered.add([state])
         gathered.gaps.extend(age_gap)
-    return [gathered.captured("queue_state")]
+    horizon = between(None, source.options.captured_at - sampling.COUNTS_SETTLE)
+    return [_with_horizon(gathered.captured("queue_state"), horizon)]
 
 
 def read_messages(source: Source) -> list[Captured]:
@@ -51,45 +49,114 @@ def read_messages(source: Source) -> list[Captured]:
     reason = _refusal(source)
     if reason:
         return [Captured("messages", Coverage("skipped", reason))]
-    counts = _counts(source.replay_queue)
-    waiting = sum(counts.values())
-    sampled, stopped = _sample(source) if counts["visible"] else ([], None)
-    if len(sampled) >= waiting and not stopped:
-        return [Captured("messages", Coverage("captured"), sampled)]
-    known = f"{len(sampled)} of about {waiting}" + (f"; {stopped.reason}" if stopped else "")
-    return [Captured("messages", Coverage("partial", known), sampled)]
+    attributes, url = source.replay_queue, str(source.names.replay_queue_url)
+    sample = sampling.take(source, url, attributes)
+    status = "captured" if sample.whole else "partial"
+    coverage = Coverage(status, sample.reason, sampling.horizon(source, attributes))
+    rows = [_kept(source, message_row(one)) for one in sample.messages.values()]
+    return [Captured("messages", coverage, rows)]
 
 
 def read_dead_letters(source: Source) -> list[Captured]:
-    """Return why the table `dead_letters` is left out."""
-    configured = bool(source.names.dead_letter_queue_urls)
-    if not configured and source.names.replay_queue_url:
-        configured = "RedrivePolicy" in source.replay_queue
-    reason = (
-        "reading dead letters is not part of this version"
-        if configured
-        else "no dead-letter queue is configured"
+    """Return the table `dead_letters`: on request a sample of each dead-letter queue."""
+    targets = dead_letter_queues.targets(source)
+    reason = _unread(source, targets)
+    if reason:
+        return [Captured("dead_letters", reason)]
+    gathered = Gathered(gaps=targets.gaps)
+    told, horizons = [], []
+    for queue in dead_letter_queues.opened(source, targets):
+        if isinstance(queue, Coverage):
+            gathered.gaps.append(queue)
+            continue
+        told.append(_read_letters(source, queue, gathered))
+        horizons.append(sampling.horizon(source, queue.attributes))
+    for arn, whose in targets.others.items():
+        said = f"failures of {whose} go to {arn}, which is no queue and is not read"
+        gathered.gaps.append(Coverage("skipped", said))
+    return [_letters(gathered, told, max(horizons, default=None))]
+
+
+def _letters(gathered: Gathered, told: list[str], horizon: str | None) -> Captured:
+    """Return the dead letters with what was received of each queue before what is lacking."""
+    captured = gathered.captured("dead_letters")
+    reasons = [*filter(None, told), *filter(None, [captured.coverage.reason])]
+    joined = "; ".join(dict.fromkeys(reasons)) or None
+    return _with_horizon(
+        replace(captured, coverage=replace(captured.coverage, reason=joined)), horizon
     )
-    return [Captured("dead_letters", Coverage("skipped", reason))]
 
 
-def _queues(source: Source) -> Iterator[tuple[str, str]]:
-    if source.names.replay_queue_url:
-        yield "replay", source.names.replay_queue_url
-    for url in source.names.dead_letter_queue_urls:
-        yield "dead-letter", url
+def _unread(source: Source, targets: Targets) -> Coverage | None:
+    """Why no dead-letter queue is received from, or None."""
+    if not targets:
+        return next(iter(targets.gaps), not_configured("dead-letter queue"))
+    if source.options.sample_messages:
+        return None
+    queues = f" from {' and '.join(targets.names)}" if targets.names else ""
+    return Coverage(
+        "skipped",
+        f"not asked for: receiving{queues} hides a dead letter for a moment and raises its "
+        "receive count for good (--sample-messages N)",
+    )
 
 
-def _state(source: Source, role: str, url: str) -> tuple[Row, list[Coverage]]:
-    attributes = source.replay_queue if role == "replay" else source.queue(url)
+def _read_letters(source: Source, queue: DeadLetterQueue, gathered: Gathered) -> str:
+    """Add the dead letters of one queue; return how many of how many they are."""
+    name = name_of(queue.attributes["QueueArn"])
+    refused = sampling.refusal(queue.attributes, force=source.options.force_sampling)
+    if refused:
+        gathered.gaps.append(Coverage("skipped", f"{name}: {refused}"))
+        return ""
+    try:
+        sample = sampling.take(source, queue.url, queue.attributes)
+    except AccessError as error:
+        gathered.gaps.append(gap(error))
+        return ""
+    place = _place(source, queue.attributes)
+    letters = [dead_letters.taken_apart(one, place) for one in sample.messages.values()]
+    gathered.add(_kept(source, dead_letters.row_of(letter)) for letter in letters)
+    said = f"{name}: {sample.reason}"
+    if not sample.whole:
+        gathered.gaps.append(Coverage("failed", said))
+    return said
+
+
+def _place(source: Source, attributes: Mapping[str, str]) -> dead_letters.Place:
     arn = attributes["QueueArn"]
-    redrive = json_object(attributes.get("RedrivePolicy", "")) or {}
+    functions = (known for known in source.functions.values() if not isinstance(known, Coverage))
+    return dead_letters.Place(
+        arn=arn,
+        retention_s=whole(attributes.get("MessageRetentionPeriod")),
+        topics=dead_letters.topics_of(attributes.get("Policy")),
+        functions=tuple(
+            known["FunctionArn"]
+            for known in functions
+            if known.get("DeadLetterConfig", {}).get("TargetArn") == arn
+        ),
+    )
+
+
+def _queues(source: Source) -> Iterator[tuple[str, Mapping[str, str] | Coverage]]:
+    """Yield the role of each queue with its attributes, or why they could not be read."""
+    if source.names.replay_queue_url:
+        try:
+            yield "replay", source.replay_queue
+        except AccessError as error:
+            yield "replay", gap(error)
+    for queue in dead_letter_queues.opened(source, dead_letter_queues.targets(source)):
+        yield "dead-letter", queue if isinstance(queue, Coverage) else queue.attributes
+
+
+def _state(source: Source, role: str, attributes: Mapping[str, str]) -> tuple[Row, list[Coverage]]:
+    arn = attributes["QueueArn"]
+    redrive = sampling.redrive_of(attributes)
     age, gaps = _oldest_age(source, name_of(arn))
     state = {
         "name": name_of(arn),
         "arn": arn,
         "role": role,
-        **_counts(attributes),
+        **sampling.counts_of(attributes),
         "oldest_age_s": age,
         "retention_s": whole(attributes.get("MessageRetentionPeriod")),
         "visibility_timeout_s": whole(attributes.get("VisibilityTimeout")),
@@ -97,15 +164,6 @@ def _state(source: Source, role: str, url: str) -> tuple[Row, list[Coverage]]:
         "max_receive_count": whole(redrive.get("maxReceiveCount")),
     }
     return state, gaps
-
-
-def _counts(attributes: Mapping[str, str]) -> dict[str, int]:
-    return {column: int(attributes[name]) for column, name in QUEUE_COUNTS.items()}
-
-
-def name_of(queue_arn: str) -> str:
-    """Return the name of a queue, the last part of its ARN."""
-    return queue_arn.rsplit(":", 1)[-1]
 
 
 def _oldest_age(source: Source, queue: str) -> tuple[int | None, list[Coverage]]:
@@ -118,78 +176,50 @@ def _oldest_age(source: Source, queue: str) -> tuple[int | None, list[Coverage]]
 
 
 def _refusal(source: Source) -> str | None:
-    """Why no message may be received, or None."""
+    """Why no message of the replay queue may be received, or None."""
     if not source.names.replay_queue_url:
         return str(not_configured("replay queue").reason)
     if not source.options.sample_messages:
         return "not asked for: receiving a message hides it for a moment (--sample-messages N)"
-    attributes = source.replay_queue
-    if attributes.get("FifoQueue") == "true":
-        return "a FIFO queue: receiving a message would hold up all later ones of its group"
-    redrive = json_object(attributes.get("RedrivePolicy", ""))
-    if redrive:
-        most = redrive.get("maxReceiveCount")
-        return (
-            f"the queue has a redrive policy (maxReceiveCount {most}): receiving a message "
-            "could move it to the dead-letter queue"
-        )
-    return None
+    return sampling.refusal(source.replay_queue, force=source.options.force_sampling)
 
 
-def _sample(source: Source) -> tuple[list[Row], Coverage | None]:
-    """Return the messages received and what ended it early, if anything did.
-
-    What was received stays: each was hidden for it, and its receive count is one higher now.
-    """
-    wanted = source.options.sample_messages
-    found: dict[str, Row] = {}
-    empty = 0
-    while len(found) < wanted and empty < EMPTY_RECEIVES:
-        before = len(found)
-        try:
-            received = _receive(source, min(MESSAGES_AT_ONCE, wanted - before))
-        except AccessError as error:
-            if not found:
-                raise
-            return list(found.values()), gap(error)
-        for message in received:
-            found.setdefault(message["MessageId"], message_row(message))
-        empty = empty + 1 if len(found) == before else 0
-    return list(found.values()), None
+def _kept(source: Source, row: Row) -> Row:
+    """Return a row without what it was sent with, if only hashes are to be kept."""
+    return row if source.options.payloads else {**row, "body": None, "attributes": None}
 
 
-def _receive(source: Source, count: int) -> list[dict[str, Any]]:
-    answer = source.connection.call(
-        "sqs",
-        "ReceiveMessage",
-        QueueUrl=source.names.replay_queue_url,
-        MaxNumberOfMessages=count,
-        VisibilityTimeout=HIDDEN_SECONDS,
-        WaitTimeSeconds=WAIT_SECONDS,
-        MessageSystemAttributeNames=["All"],
-    )
-    return list(answer.get("Messages", []))
+def _with_horizon(captured: Captured, horizon: str | None) -> Captured:
+    if captured.rows is None:
+        return captured
+    return replace(captured, coverage=replace(captured.coverage, horizon=horizon))
 
 
 def message_row(message: Mapping[str, Any]) -> Row:
     """Return a received message as a row of `messages`."""
     body = message["Body"]
     system = message.get("Attributes", {})
+    given = sampling.message_attributes(message)
     fields = json_object(body) or {}
     return {
         "message_id": message["MessageId"],
         "body": body,
         "body_sha": pipeline.sha256(body),
-        "well_formed": all(
-            isinstance(fields.get(name), str) and fields[name] for name in ("s3_bucket", "s3_key")
-        ),
-        **{
-            name: text(fields.get(name))
-            for name in ("event_id", "entity_id", "event_time", "s3_bucket", "s3_key")
-        },
+        "well_formed": all(isinstance(fields.get(one), str) and fields[one] for one in _REFERENCE),
+        **{one: text(fields.get(one)) for one in ("event_id", "entity_id", "event_time")},
+        **{one: text(fields.get(one)) for one in _REFERENCE},
         "event_time_utc": moment(fields.get("event_time")),
         "sent_utc": from_millis(system.get("SentTimestamp")),
         "first_received_utc": from_millis(system.get("ApproximateFirstReceiveTimestamp")),
         "receive_count": whole(system.get("ApproximateReceiveCount")),
         "group_id": text(system.get("MessageGroupId")),
+        "sender_id": text(system.get("SenderId")),
+        "trace_id": trace_of(system.get("AWSTraceHeader")),
+        "attributes": text(given) if given else None,
     }
+
+
+def trace_of(header: str | None) -> str | None:
+    """Return the trace id in a trace header, its `Root`."""
+    parts = dict(part.split("=", 1) for part in (header or "").split(";") if "=" in part)
+    return parts.get("Root")

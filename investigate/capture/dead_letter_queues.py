@@ -1,0 +1,119 @@
+"""Which queues take what a pipeline could not process, by its own settings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from investigate.capture.sampling import redrive_of
+from investigate.capture.source import Source, gap
+from investigate.case import Coverage
+from investigate.errors import AccessError
+
+
+@dataclass
+class Targets:
+    """Where failures go: URLs that are configured, ARNs that the pipeline's settings name."""
+
+    urls: list[str] = field(default_factory=list)
+    queues: list[str] = field(default_factory=list)  # ARNs of queues that no URL is known of
+    others: dict[str, str] = field(default_factory=dict)  # ARN of what is no queue -> whose
+    gaps: list[Coverage] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.urls or self.queues or self.others)
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the queues."""
+        return [place_of_url(url)[1] for url in self.urls] + [name_of(arn) for arn in self.queues]
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetterQueue:
+    """A dead-letter queue that could be looked at."""
+
+    url: str
+    attributes: Mapping[str, str]
+
+
+def name_of(queue_arn: str) -> str:
+    """Return the name of a queue, the last part of its ARN."""
+    return queue_arn.rsplit(":", 1)[-1]
+
+
+def place_of_url(url: str) -> tuple[str, str]:
+    """Return the account and the name in the URL of a queue."""
+    account, name = url.rstrip("/").split("/")[-2:]
+    return account, name
+
+
+def targets(source: Source) -> Targets:
+    """Return where failures go; what could not be asked is among the gaps."""
+    found = Targets(list(dict.fromkeys(source.names.dead_letter_queue_urls)))
+    known = {place_of_url(url) for url in (*found.urls, source.names.replay_queue_url) if url}
+    for whose, arn in _settings(source, found.gaps):
+        service, account = arn.split(":")[2], arn.split(":")[4]
+        if service != "sqs":
+            found.others[arn] = whose
+        elif (account, name_of(arn)) not in known:
+            known.add((account, name_of(arn)))
+            found.queues.append(arn)
+    return found
+
+
+def opened(source: Source, found: Targets) -> Iterator[DeadLetterQueue | Coverage]:
+    """Yield each dead-letter queue with its attributes, or why it could not be looked at."""
+    for url in found.urls:
+        yield _opened(source, url, None)
+    for arn in found.queues:
+        try:
+            url = _url(source, arn)
+        except AccessError as error:
+            yield _unopened(arn, error)
+        else:
+            yield _opened(source, url, arn)
+
+
+def _opened(source: Source, url: str, arn: str | None) -> DeadLetterQueue | Coverage:
+    try:
+        attributes = source.queue(url)
+    except AccessError as error:
+        return gap(error) if arn is None else _unopened(arn, error)
+    if arn not in (None, attributes["QueueArn"]):  # the same name in another region
+        return Coverage("failed", f"{arn} is not in this region ({source.connection.region})")
+    return DeadLetterQueue(url, attributes)
+
+
+def _unopened(arn: str, error: AccessError) -> Coverage:
+    known = gap(error)
+    return Coverage(known.status, f"{arn} takes failed messages: {known.reason}")
+
+
+def _url(source: Source, arn: str) -> str:
+    asked = {"QueueName": name_of(arn), "QueueOwnerAWSAccountId": arn.split(":")[4]}
+    return str(source.connection.call("sqs", "GetQueueUrl", **asked)["QueueUrl"])
+
+
+def _settings(source: Source, gaps: list[Coverage]) -> Iterator[tuple[str, str]]:
+    """Yield whose failures go to which ARN, by the redrive policy and the functions' settings."""
+    if source.names.replay_queue_url:
+        try:
+            arn = redrive_of(source.replay_queue).get("deadLetterTargetArn")
+        except AccessError as error:
+            gaps.append(gap(error))
+        else:
+            yield from _arns("the replay queue", arn)
+    for role, name in source.names.functions.items():
+        known, configs = source.functions[role], source.invoke_configs[role]
+        gaps.extend(one for one in (known, configs) if isinstance(one, Coverage))
+        if not isinstance(known, Coverage):
+            yield from _arns(name, known.get("DeadLetterConfig", {}).get("TargetArn"))
+        for config in [] if isinstance(configs, Coverage) else configs:
+            on_failure = config.get("DestinationConfig", {}).get("OnFailure", {})
+            yield from _arns(name, on_failure.get("Destination"))
+
+
+def _arns(whose: str, arn: object) -> Iterator[tuple[str, str]]:
+    if isinstance(arn, str) and len(arn.split(":")) > 5:
+        yield whose, arn
