@@ -19,13 +19,19 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $@
 
+# The emulator that tests/live starts has its own environment, because it pins its own botocore.
+$(VENV)/ministack/.ready: tests/live/ministack.lock $(VENV)/.ready
+	$(PYTHON) -m venv --clear $(VENV)/ministack
+	$(VENV)/ministack/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	touch $@
+
 setup: $(VENV)/.ready ## create .venv from requirements.lock
 
 report: setup ## the report of the demo case, or of CASE=..., into reports/
 	@# Exit code 1 says that faults were found, which is the point of the demo.
 	@$(BIN)/investigate report $(CASE) --out reports || [ $$? -eq 1 ]
 
-test: setup ## every test
+test: setup $(VENV)/ministack/.ready ## every test
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 check: setup ## format, lint and types, as CI runs them
@@ -43,6 +49,8 @@ lab: setup ## JupyterLab with the notebooks
 cases: setup ## make the demo cases again, byte for byte
 	$(BIN)/investigate sandbox demo
 
-lock: setup ## resolve the dependencies anew into requirements.lock
+lock: setup ## resolve the dependencies anew into the lock files
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --all-extras --generate-hashes \
 	  --no-emit-index-url --no-header --no-annotate --upgrade pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-header --no-annotate --upgrade tests/live/ministack.in -o tests/live/ministack.lock
