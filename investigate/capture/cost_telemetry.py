@@ -1,0 +1,135 @@
+"""What reading queues, functions, logs, metrics, alarms and traces costs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from math import ceil
+from typing import Any
+
+from investigate.capture import metrics, prices, sampling, spans
+from investigate.capture.cost import Cost, Plan
+from investigate.capture.functions import log_group
+from investigate.errors import AccessError
+from investigate.model import counted
+
+LOG_PAGE_BYTES = 1_000_000
+_POINTS_AT_ONCE = 100_800
+_FUNCTION_REQUESTS = 3  # its configuration, its concurrency, its settings for asynchronous calls
+
+
+def queue_state(plan: Plan) -> Iterator[Cost]:
+    """Yield what the table `queue_state` takes."""
+    number = len(plan.queues)
+    if number:
+        price = prices.SQS_REQUESTS.for_(number)
+        words = f"one for each of {counted(number, 'queue')}"
+        yield Cost("queue_state", "sqs:GetQueueAttributes", words, requests=number, price_usd=price)
+
+
+def messages(plan: Plan) -> Iterator[Cost]:
+    """Yield what a sample of messages takes."""
+    if plan.options.sample_messages and plan.queues:
+        # Each queue may also answer a few times without a message before that is believed.
+        number = (
+            ceil(plan.options.sample_messages / sampling.MESSAGES_AT_ONCE) + sampling.EMPTY_RECEIVES
+        ) * len(plan.queues)
+        words = f"{counted(plan.options.sample_messages, 'message')} of each queue, 10 a request"
+        price = prices.SQS_REQUESTS.for_(number)
+        yield Cost(
+            "messages", "sqs:ReceiveMessage", words, "at most", requests=number, price_usd=price
+        )
+
+
+def functions(plan: Plan) -> Iterator[Cost]:
+    """Yield what the table `functions` takes."""
+    number = len(plan.names.functions) * _FUNCTION_REQUESTS
+    words = f"{_FUNCTION_REQUESTS} for each of {counted(len(plan.names.functions), 'function')}"
+    if number:
+        yield Cost("functions", "lambda:GetFunctionConfiguration", words, requests=number)
+
+
+def mappings(plan: Plan) -> Iterator[Cost]:
+    """Yield what the table `mappings` takes."""
+    number = ("processor" in plan.names.functions) + bool(plan.names.replay_queue_url)
+    if number:
+        words = "one by function, one by queue; more only if there are over 100 mappings"
+        yield Cost("mappings", "lambda:ListEventSourceMappings", words, "at least", number)
+
+
+def alarms(plan: Plan) -> Iterator[Cost]:
+    """Yield what the table `alarms` takes."""
+    price = prices.CLOUDWATCH_REQUESTS.for_(1)
+    words = "one for 100 alarms of the account"
+    yield Cost("alarms", "cloudwatch:DescribeAlarms", words, "at least", 1, price_usd=price)
+
+
+def log_lines(plan: Plan) -> Iterator[Cost]:
+    """Yield what the functions' logs takes."""
+    for name in plan.names.functions.values():
+        group = log_group(_configuration(plan, name))
+        pages = plan.connection.pages("logs", "DescribeLogGroups", logGroupNamePrefix=group)
+        known = [one for page in pages for one in page["logGroups"] if one["logGroupName"] == group]
+        size = int(known[0].get("storedBytes", 0)) if known else 0
+        yield Cost(
+            "log_lines", "logs:FilterLogEvents",
+            f"all that {group} keeps, 1 MB a request; what is outside the window is not read"
+            if known
+            else f"{group} does not exist",
+            "at most",
+            requests=max(1, ceil(size / LOG_PAGE_BYTES)),
+            bytes=size,
+        )  # fmt: skip
+
+
+def _configuration(plan: Plan, name: str) -> Mapping[str, Any]:
+    try:
+        return plan.connection.call("lambda", "GetFunctionConfiguration", FunctionName=name)
+    except AccessError as error:
+        if error.kind != "denied":
+            raise
+        return {"FunctionName": name}
+
+
+def metric_points(plan: Plan) -> Iterator[Cost]:
+    """Yield what the table `metric_points` takes."""
+    names = plan.names
+    tables = [
+        name for name in (names.events_table, names.dedupe_table, names.aggregates_table) if name
+    ]
+    series = (
+        len(names.functions) * len(metrics.FUNCTION_METRICS)
+        + len(plan.queues) * len(metrics.QUEUE_METRICS)
+        + len(tables) * len(metrics.TABLE_METRICS)
+    )
+    if not series:
+        return
+    age = plan.options.captured_at - plan.options.since
+    period = next((s for days, s in metrics.KEPT if age <= timedelta(days=days)), 3600)
+    points = ceil(age.total_seconds() / period) * series
+    number = series + len(plan.queues)  # the age of the oldest message is asked for on its own
+    yield Cost(
+        "metric_points", "cloudwatch:GetMetricData",
+        f"{number} metrics, at most {points:,} points; the price is one of metrics", "about",
+        requests=ceil(points / _POINTS_AT_ONCE) + len(plan.queues),
+        price_usd=prices.METRICS.for_(number),
+    )  # fmt: skip
+
+
+def traces(plan: Plan) -> Iterator[Cost]:
+    """Yield what the table `spans` takes."""
+    if not plan.names.functions:
+        return
+    options = plan.options
+    start = max(options.since, options.captured_at - spans.KEPT)
+    windows = len(list(spans.chunks(start, options.captured_at)))
+    price = prices.TRACES
+    words = f"one for each 6 hours; of the traces it scans a million costs ${price.usd:.2f}"
+    yield Cost("spans", "xray:GetTraceSummaries", words, "at least", windows)
+    most = spans.MOST_TRACES
+    yield Cost(
+        "spans", "xray:BatchGetTraces",
+        f"{counted(most, 'trace')} at most, {spans.TRACES_AT_ONCE} a request", "at most",
+        requests=ceil(most / spans.TRACES_AT_ONCE),
+        price_usd=price.for_(most),
+    )  # fmt: skip
