@@ -6,17 +6,22 @@ import argparse
 import sys
 
 from benchmarks import explain
+from benchmarks.capture import run as capture
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the benchmark that was asked for; 1 if its two sides disagree."""
+    """Run the benchmark that was asked for; 1 if its sides disagree."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     benchmarks = parser.add_subparsers(dest="name", required=True)
     explaining = benchmarks.add_parser("explain", help=explain.__doc__)
     explaining.add_argument("--events", type=int, default=100_000, help="how many (100000)")
     explaining.add_argument("--repeats", type=int, default=3, help="the best of so many (3)")
+    explaining.set_defaults(run=lambda chosen: explain.run(chosen.events, chosen.repeats))
+    capturing = benchmarks.add_parser("capture", help="capture beside other readers")
+    capture.add_options(capturing)
+    capturing.set_defaults(run=capture.run)
     chosen = parser.parse_args(arguments)
-    return explain.run(chosen.events, chosen.repeats)
+    return int(chosen.run(chosen))
 
 
 if __name__ == "__main__":

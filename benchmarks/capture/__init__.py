@@ -1,0 +1,1 @@
+"""The capture beside other ways to read the same evidence, on servers of this machine."""
