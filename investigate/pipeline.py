@@ -40,7 +40,8 @@ PROCESSOR_MEMORY_MB = 512
 # The first word of a raw object's `error`. Only the first group is about what the object holds;
 # the second says that the object could not be looked at, which is never evidence of damage.
 CONTENT_ERRORS = ("not-utf8", "not-json", "not-an-object", "missing-fields", "bad-time")
-ACCESS_ERRORS = ("denied", "gone", "archived", "failed")
+ACCESS_ERRORS = ("denied", "gone", "deleted", "archived", "failed")
+GONE = ("gone", "deleted")  # nothing is left of these under their key
 
 _KEY = re.compile(
     r"source=(?P<source>.*)/event_type=(?P<event_type>.*)/event_date=(?P<event_date>[^/]*)"

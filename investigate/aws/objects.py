@@ -34,13 +34,18 @@ _RETRIES: Any = {
 
 
 class Listed(NamedTuple):
-    """An object as a listing names it; times are UTC, without fractions of a second."""
+    """An object as a listing names it; times are UTC, without fractions of a second.
+
+    `deleted`: only versions of it are left, behind a delete marker.
+    """
 
     key: str
     size: int
     last_modified: datetime | None
     etag: str | None
     version_id: str | None = None
+    newest: bool = True
+    deleted: bool = False
 
 
 class Body(NamedTuple):

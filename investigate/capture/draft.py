@@ -50,6 +50,7 @@ class Draft:
         self._notes: dict[str, Note] = {}
         self._parts: dict[str, list[Part]] = {}
         self._number = 0
+        self._consumed: Note = {}
         self._lock_file: Any = None
 
     def __enter__(self) -> Self:
@@ -78,6 +79,10 @@ class Draft:
     def note(self, unit: str) -> Note | None:
         """Return the newest note of a unit of work; None if it never wrote one."""
         return self._notes.get(unit)
+
+    def consumed(self) -> Note:
+        """Return what earlier runs of the capture have consumed, as far as they could say."""
+        return self._consumed
 
     def parts(self, table: str) -> list[Part]:
         """Return the files of a table in the order in which they were written."""
@@ -110,7 +115,7 @@ class Draft:
     def _write(self, table: str, rows: pa.Table, order: tuple[str, ...]) -> dict[str, Any]:
         with self._guard:
             self._number += 1
-            name = f"{table}-{self._number:06d}.parquet"
+            name = f"{self._number:06d}.parquet"
         path = self.folder / name
         with path.open("wb") as file:
             pq.write_table(rows, file, compression="zstd")
@@ -128,6 +133,7 @@ class Draft:
 
     def _take(self, line: Mapping[str, Any]) -> None:
         self._notes[line["unit"]] = line["note"]
+        self._consumed = line["note"].get("consumed", self._consumed)
         for part in line["parts"]:
             kept = Part(
                 self.folder / part["file"],
@@ -189,7 +195,7 @@ class Draft:
                 f"{self.folder / damaged[0]} is not what the journal beside it says",
                 hint=f"remove {self.folder} and begin again without --resume",
             )
-        numbers = [int(name.rsplit("-", 1)[1].split(".")[0]) for name in named]
+        numbers = [int(Path(name).stem) for name in named]
         self._number = max(numbers, default=0)
 
     def _lock(self) -> None:

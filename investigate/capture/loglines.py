@@ -42,6 +42,11 @@ class LogReader:
     _streams: dict[str, Stream] = field(default_factory=dict)
 
     @property
+    def size(self) -> int:
+        """How many lines and points it holds."""
+        return len(self.lines) + len(self.points)
+
+    @property
     def invocations(self) -> list[Row]:
         """The invocation attempts of all streams."""
         return [

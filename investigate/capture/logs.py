@@ -2,91 +2,120 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from investigate.capture import metrics
+from investigate.capture import log_events, metrics
 from investigate.capture.functions import log_group
 from investigate.capture.loglines import LogReader
-from investigate.capture.source import Captured, Gathered, Row, Source, gap, not_configured
-from investigate.capture.values import to_millis
+from investigate.capture.source import (
+    Captured,
+    Gathered,
+    Row,
+    Source,
+    between,
+    gap,
+    not_configured,
+)
 from investigate.case import Coverage
 from investigate.errors import AccessError
 from investigate.model import isoformat
 from investigate.settings import FUNCTION_ROLES
 
-# In a log group that several functions share, the name of a stream says whose it is.
-_STREAM = re.compile(r"\d{4}/\d{2}/\d{2}/(?P<function>[\w-]+)\[")
+# CloudWatch Logs may show a line only so long after it was written (AWS Lambda developer guide,
+# "Sending Lambda function logs to CloudWatch Logs": 5 to 10 minutes).
+LAG = timedelta(minutes=10)
+STEP_ROWS = 20_000  # of all tables together, kept at once
+TABLES = ("invocations", "log_lines", "metric_points")
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """What is known of the log of one function: whether it was read, and what it cannot tell."""
+
+    gaps: tuple[Coverage, ...]
+    read: bool = False
+    kept_since: datetime | None = None  # when its retention has already taken something
 
 
 def read(source: Source) -> list[Captured]:
-    """Return the tables `invocations`, `log_lines` and `metric_points`."""
-    invocations, lines, points = Gathered(), Gathered(), Gathered()
-    for role in FUNCTION_ROLES:
-        for gathered, found in zip(
-            (invocations, lines, points), _read_role(source, role), strict=True
-        ):
-            gathered.gaps.extend(found.gaps)
-            if found.places:
-                gathered.add(found.rows)
-    invocations.gaps.extend(_unlogged_successes(source))
-    metrics.gather(source, points)
-    return [
-        invocations.captured("invocations"),
-        lines.captured("log_lines"),
-        points.captured("metric_points"),
-    ]
+    """Return the tables `invocations`, `log_lines` and `metric_points`, kept in the draft."""
+    _ = source.functions  # asked once, before several threads need them
+    with ThreadPoolExecutor(len(FUNCTION_ROLES)) as pool:
+        logs = list(pool.map(lambda role: _fetch(source, role), FUNCTION_ROLES))
+    for role, log in zip(FUNCTION_ROLES, logs, strict=True):
+        if log.read:
+            _read_streams(source, source.names.functions[role])
+    gathered = {table: _gathered(logs) for table in TABLES}
+    gathered["invocations"].gaps.extend(_unlogged_successes(source))
+    metrics.gather(source, gathered["metric_points"])
+    source.keep("metrics", {"metric_points": gathered["metric_points"].rows}, {})
+    return [_captured(source, table, gathered[table], logs) for table in TABLES]
 
 
-def _read_role(source: Source, role: str) -> tuple[Gathered, Gathered, Gathered]:
-    found = (Gathered(), Gathered(), Gathered())
-    try:
-        gaps, reader = _read_log(source, role)
-    except AccessError as error:
-        gaps, reader = [gap(error)], None
-    for gathered in found:
-        gathered.gaps.extend(gaps)
-    if reader:
-        for gathered, rows in zip(
-            found, (reader.invocations, reader.lines, reader.points), strict=True
-        ):
-            gathered.add(rows)
-    return found
-
-
-def _read_log(source: Source, role: str) -> tuple[list[Coverage], LogReader | None]:
+def _fetch(source: Source, role: str) -> Log:
     name = source.names.functions.get(role)
     if not name:
-        return [not_configured(f"{role} function")], None
+        return Log((not_configured(f"{role} function"),))
     known = source.functions[role]
     group = log_group({"FunctionName": name} if isinstance(known, Coverage) else known)
-    reader = LogReader(name)
-    for page in source.connection.pages(
-        "logs",
-        "FilterLogEvents",
-        logGroupName=group,
-        startTime=to_millis(source.options.since),
-        endTime=to_millis(source.options.captured_at),
-    ):
-        for event in page.get("events", []):
-            if _is_own(event["logStreamName"], name):
-                reader.take(event)
-    return list(_expired(source, group)), reader
+    try:
+        log_events.fetch(source, name, group)
+        kept = _kept_since(source, group)
+    except AccessError as error:
+        return Log((gap(error),))
+    if kept is None:
+        return Log((), read=True)
+    expired = f"{group} has lost its lines from before {isoformat(kept)} to its retention"
+    return Log((Coverage("failed", expired),), read=True, kept_since=kept)
 
 
-def _is_own(stream: str, function: str) -> bool:
-    named = _STREAM.match(stream)
-    return named is None or named["function"] == function
+def _read_streams(source: Source, function: str) -> None:
+    """Read the kept events stream by stream; a stream that was read before is left out."""
+    unit = f"streams of {function}"
+    last = (source.draft.note(unit) or {"last": ""})["last"]
+    reader = LogReader(function)
+    for stream, events in log_events.streams(source, function):
+        if stream <= last:
+            continue
+        for event in events:
+            reader.take(event)
+        last = stream
+        if reader.size >= STEP_ROWS:
+            _keep(source, unit, reader, last)
+            reader = LogReader(function)
+    _keep(source, unit, reader, last)
 
 
-def _expired(source: Source, group: str) -> Iterator[Coverage]:
-    """What the retention of a log group has already taken from the time that was asked for."""
+def _keep(source: Source, unit: str, reader: LogReader, last: str) -> None:
+    rows = dict(zip(TABLES, (reader.invocations, reader.lines, reader.points), strict=True))
+    source.keep(unit, rows, {"last": last})
+
+
+def _gathered(logs: list[Log]) -> Gathered:
+    gaps = [one for log in logs for one in log.gaps]
+    return Gathered(gaps=gaps, places=sum(log.read for log in logs))
+
+
+def _captured(source: Source, table: str, gathered: Gathered, logs: list[Log]) -> Captured:
+    captured = gathered.captured(table)
+    if captured.rows is None:
+        return captured
+    since = max([source.options.since, *(log.kept_since for log in logs if log.kept_since)])
+    horizon = between(since, source.options.captured_at - LAG)
+    captured = replace(
+        captured, coverage=replace(captured.coverage, horizon=horizon), rows=None, kept=True
+    )
+    return metrics.with_horizon(source, captured) if table == "metric_points" else captured
+
+
+def _kept_since(source: Source, group: str) -> datetime | None:
+    """Return from when on a log group still has its lines; None if it has all of the window's."""
     days = _retention_days(source, group)
     kept: datetime = source.options.captured_at - timedelta(days=days or 0)
-    if days and kept > source.options.window.start:
-        reason = f"{group} keeps {days} days, earlier lines have expired"
-        yield Coverage("failed", reason, isoformat(kept))
+    return kept if days and kept > source.options.window.start else None
 
 
 def _retention_days(source: Source, group: str) -> int | None:

@@ -1,22 +1,28 @@
-"""The raw objects: every object under the prefix, listed and read."""
+"""The raw objects: those of the event dates a window needs, listed and read."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
 
 from investigate import pipeline
-from investigate.aws import WORKERS
+from investigate.aws import WORKERS, Listed, Objects
+from investigate.capture import known_ids, versions
 from investigate.capture.body import read_body
+from investigate.capture.partitions import Dates, dates_of, listed, places
 from investigate.capture.source import Captured, Row, Source, not_configured
 from investigate.case import Coverage
 from investigate.errors import AccessError
 
 # Ingest sits behind an API that takes 10 MB; what is far larger is none of its objects.
 LARGEST_BODY = 32 * 1024 * 1024
+# Objects are kept in steps of so many, or of so many bytes if they are large. The steps depend on
+# nothing but the listing, so that a capture that was killed ends with the same files.
+STEP_OBJECTS, STEP_BYTES = 5_000, 32 * 1024 * 1024
+_AT_ONCE = 50  # objects that one thread reads before it hands them over
 
 
 class Patience:
@@ -27,35 +33,60 @@ class Patience:
 
     def spend(self, error: AccessError) -> None:
         """Take note of an unread object; raise its error if all others will fail too."""
-        if error.kind == "unreachable":
+        if error.kind in ("unreachable", "busy"):
             self._left -= 1
         if error.kind in ("expired", "credentials") or self._left < 0:
             raise error
 
 
+@dataclass
+class Tally:
+    """How many objects there were, and how many of them could not be read, by the reason."""
+
+    objects: int = 0
+    unread: Counter[str] = field(default_factory=Counter)
+
+    def take(self, rows: Iterable[Row]) -> None:
+        """Count more rows."""
+        for row in rows:
+            self.objects += 1
+            if not row["readable"]:
+                self.unread[str(row["error"]).split(" ")[0]] += 1
+
+    def coverage(self, notes: Iterable[str], *, partly: bool) -> Coverage:
+        """Return what is known of the table; every object is listed, though not every one read."""
+        unread = {word: self.unread[word] for word in pipeline.ACCESS_ERRORS if self.unread[word]}
+        said = list(notes)
+        if unread:
+            counts = ", ".join(f"{count} {word}" for word, count in unread.items())
+            said.append(f"of {self.objects} objects could not be read: {counts}")
+        # An object that is gone since it was listed is gone for good: nothing is left to capture.
+        lacking = partly or bool(set(unread) - set(pipeline.GONE))
+        status = "partial" if lacking else "captured"
+        return Coverage(status, "; ".join(said) or None, listed=lacking)
+
+
 def read(source: Source) -> list[Captured]:
-    """Return the table `raw`; an object that cannot be read is a row that says so."""
+    """Return the table `raw`, whose rows are kept in the draft step by step.
+
+    An object that cannot be read is a row that says so.
+    """
     if not source.names.raw_bucket:
         return [Captured("raw", not_configured("raw bucket"))]
-    versions, note = _keeps_versions(source)
-    listed = _versions(source) if versions else _objects(source)
-    patience = Patience()
-    with ThreadPoolExecutor(WORKERS) as pool:
-        # `map` keeps the order of the list, whichever object arrives first.
-        rows = list(pool.map(lambda entry: _row(source, entry, patience), listed))
-    return [Captured("raw", _coverage(rows, note), rows)]
-
-
-def _coverage(rows: list[Row], note: str | None) -> Coverage:
-    words = Counter(str(row["error"]).split(" ")[0] for row in rows if not row["readable"])
-    unread = {word: words[word] for word in pipeline.ACCESS_ERRORS if words[word]}
-    notes = [note] if note else []
-    if unread:
-        counts = ", ".join(f"{count} {word}" for word, count in unread.items())
-        notes.append(f"of {len(rows)} objects could not be read: {counts}")
-    # An object that vanished after it was listed is gone for good: nothing is left to capture.
-    status = "partial" if set(unread) - {"gone"} else "captured"
-    return Coverage(status, "; ".join(notes) or None)
+    dates = dates_of(source.options.window)
+    with_versions, note = _keeps_versions(source)
+    begun = source.draft.note("raw") or {"after": "", "objects": 0, "unread": {}}
+    tally = Tally(begun["objects"], Counter(begun["unread"]))
+    entries = _entries(source, dates, begun["after"], with_versions=with_versions)
+    ids = known_ids.of(source)
+    if ids is not None:
+        entries = (entry for entry in entries if known_ids.id_of(entry, source.names) in ids)
+    _keep(source, entries, tally)
+    notes = [f"event dates {dates[0]} to {dates[1]} only", *([note] if note else [])]
+    if ids is not None:
+        notes.insert(1, f"only the objects of {known_ids.words(ids, source.options.entities)}")
+    coverage = tally.coverage(notes, partly=ids is not None)
+    return [Captured("raw", coverage, kept=True)]
 
 
 def _keeps_versions(source: Source) -> tuple[bool, str | None]:
@@ -66,72 +97,103 @@ def _keeps_versions(source: Source) -> tuple[bool, str | None]:
     return "Status" in answer, None
 
 
-def _objects(source: Source) -> Iterator[Row]:
-    for page in _pages(source, "ListObjectsV2"):
-        for entry in page.get("Contents", []):
-            if not _is_folder(entry):
-                yield _listed(source, entry)
+def _entries(source: Source, dates: Dates, after: str, *, with_versions: bool) -> Iterator[Listed]:
+    """Yield every object in the order of the keys; of a bucket with versions, every version."""
+    bucket, prefix = str(source.names.raw_bucket), source.names.raw_prefix
+    connection, objects = source.connection, source.connection.objects(bucket)
+    if with_versions:
+        level = partial(versions.level, connection, bucket)
+        entries = versions.listed(connection, bucket, places(level, prefix, dates), after)
+    else:
+        entries = listed(objects, places(objects.level, prefix, dates), after)
+    return (entry for entry in entries if not _is_folder(entry))
 
 
-def _versions(source: Source) -> Iterator[Row]:
-    """Every version of every object that exists; a key whose newest entry is a deletion is gone."""
-    entries: list[Mapping[str, Any]] = []
-    deleted: set[str] = set()
-    for page in _pages(source, "ListObjectVersions"):
-        entries.extend(page.get("Versions", []))
-        deleted.update(mark["Key"] for mark in page.get("DeleteMarkers", []) if mark["IsLatest"])
-    for entry in entries:
-        if entry["Key"] not in deleted and not _is_folder(entry):
-            yield {**_listed(source, entry), "version_id": entry["VersionId"]}
-
-
-def _pages(source: Source, operation: str) -> Iterator[dict[str, Any]]:
-    names = source.names
-    return source.connection.pages(
-        "s3", operation, Bucket=names.raw_bucket, Prefix=names.raw_prefix
-    )
-
-
-def _is_folder(entry: Mapping[str, Any]) -> bool:
+def _is_folder(entry: Listed) -> bool:
     # The console marks a folder by an empty object; it holds no event and never did.
-    return bool(entry["Key"].endswith("/") and not entry["Size"])
+    return entry.key.endswith("/") and not entry.size
 
 
-def _listed(source: Source, entry: Mapping[str, Any]) -> Row:
-    key = pipeline.parse_raw_key(entry["Key"], source.names.raw_prefix)
-    return {
-        "s3_key": entry["Key"],
-        "size": entry["Size"],
-        "last_modified": entry["LastModified"].astimezone(UTC).replace(microsecond=0),
-        "etag": entry["ETag"].strip('"'),
-        "key_event_id": key and key.event_id,
-        "key_source": key and key.source,
-        "key_event_type": key and key.event_type,
-        "key_event_date": key and key.event_date,
-        "key_ingest_date": key and key.ingest_date,
-        "key_hour": key and key.hour,
+def _keep(source: Source, entries: Iterator[Listed], tally: Tally) -> None:
+    """Read the objects and keep them step by step, one step ahead of the one that is kept."""
+    objects = source.connection.objects(str(source.names.raw_bucket))
+    patience = Patience()
+
+    def read_some(some: Sequence[Listed]) -> list[Row]:
+        return [_row(source, objects, entry, patience) for entry in some]
+
+    with ThreadPoolExecutor(WORKERS) as pool:
+        waiting: list[tuple[str, list[Future[list[Row]]]]] = []
+        for step in _steps(entries):
+            some = (step[at : at + _AT_ONCE] for at in range(0, len(step), _AT_ONCE))
+            waiting.append((step[-1].key, [pool.submit(read_some, few) for few in some]))
+            if len(waiting) > 1:
+                _keep_step(source, tally, *waiting.pop(0))
+        for one in waiting:
+            _keep_step(source, tally, *one)
+
+
+def _keep_step(
+    source: Source, tally: Tally, last: str, reading: Sequence[Future[list[Row]]]
+) -> None:
+    rows = [row for future in reading for row in future.result()]
+    tally.take(rows)
+    note = {"after": last, "objects": tally.objects, "unread": dict(tally.unread)}
+    source.keep("raw", {"raw": rows}, note)
+
+
+def _steps(entries: Iterable[Listed]) -> Iterator[list[Listed]]:
+    """Yield the objects in steps; all versions of one key are in the same step."""
+    step: list[Listed] = []
+    size = 0
+    for entry in entries:
+        full = len(step) >= STEP_OBJECTS or size >= STEP_BYTES
+        if full and entry.key != step[-1].key:
+            yield step
+            step, size = [], 0
+        step.append(entry)
+        size += min(entry.size, LARGEST_BODY)
+    if step:
+        yield step
+
+
+def _described(source: Source, entry: Listed) -> Row:
+    key = pipeline.parse_raw_key(entry.key, source.names.raw_prefix)
+    row: Row = {
+        "s3_key": entry.key,
+        "size": entry.size,
+        "last_modified": entry.last_modified,
+        "etag": entry.etag,
     }
+    if entry.version_id is not None:
+        row["version_id"] = entry.version_id
+    if key:
+        row["key_event_id"] = key.event_id
+        row["key_source"] = key.source
+        row["key_event_type"] = key.event_type
+        row["key_event_date"] = key.event_date
+        row["key_ingest_date"] = key.ingest_date
+        row["key_hour"] = key.hour
+    return row
 
 
-def _row(source: Source, listed: Row, patience: Patience) -> Row:
-    if listed["size"] > LARGEST_BODY:
-        return {**listed, "readable": False, "error": f"failed ({listed['size']} bytes)"}
-    version = {"VersionId": listed["version_id"]} if "version_id" in listed else {}
+def _row(source: Source, objects: Objects, entry: Listed, patience: Patience) -> Row:
+    row = _described(source, entry)
+    if entry.size > LARGEST_BODY:
+        return {**row, "readable": False, "error": f"failed ({entry.size} bytes)"}
+    if entry.deleted:
+        return {**row, "readable": False, "error": "deleted"}
     try:
-        answer, body = source.connection.read_object(
-            Bucket=source.names.raw_bucket, Key=listed["s3_key"], **version
-        )
+        body = objects.read(entry.key, entry.version_id)
     except AccessError as error:
         patience.spend(error)
-        return {**listed, "readable": False, "error": _unread(error)}
-    return {
-        **listed,
-        # Written again since it was listed? Then the row describes what was read.
-        "size": len(body),
-        "etag": answer["ETag"].strip('"'),
-        "last_modified": answer["LastModified"].astimezone(UTC),
-        **read_body(body, payloads=source.options.payloads),
-    }
+        return {**row, "readable": False, "error": _unread(error)}
+    # Written again since it was listed? Then the row describes what was read.
+    row["size"] = len(body.data)
+    row["etag"] = body.etag
+    row["last_modified"] = body.last_modified
+    row.update(read_body(body.data, payloads=source.options.payloads))
+    return row
 
 
 def _unread(error: AccessError) -> str:

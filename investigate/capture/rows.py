@@ -1,32 +1,16 @@
-"""The DynamoDB tables: every row of EventsTable, DedupeTable and AggregatesTable."""
+"""Items of the DynamoDB tables as rows of `events`, `dedupe` and `aggregates`."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from investigate.capture.source import Captured, Row, Source, not_configured
+from investigate.capture.source import Row
 from investigate.capture.values import moment, number, plain, text, whole
-from investigate.case import Coverage
 
 _VERSION = re.compile(r"DAY#(?P<day>.*)#VER#(?P<version>[0-9]+)")
-
-
-def read_events(source: Source) -> list[Captured]:
-    """Return the table `events`."""
-    return [_scan(source, "events", source.names.events_table, event)]
-
-
-def read_dedupe(source: Source) -> list[Captured]:
-    """Return the table `dedupe`, rows that have expired but are still there included."""
-    return [_scan(source, "dedupe", source.names.dedupe_table, dedupe)]
-
-
-def read_aggregates(source: Source) -> list[Captured]:
-    """Return the table `aggregates`."""
-    return [_scan(source, "aggregates", source.names.aggregates_table, aggregate)]
 
 
 def event(item: Row) -> Row:
@@ -77,18 +61,6 @@ def aggregate(item: Row) -> Row:
     }
 
 
-def _scan(source: Source, table: str, name: str | None, convert: Callable[[Row], Row]) -> Captured:
-    if not name:
-        return Captured(table, not_configured(f"{table} table"))
-    return Captured(table, Coverage("captured"), [convert(item) for item in _items(source, name)])
-
-
-def _items(source: Source, name: str) -> Iterator[Row]:
-    for page in source.connection.pages("dynamodb", "Scan", TableName=name):
-        for item in page.get("Items", []):
-            yield {attribute: plain(value) for attribute, value in item.items()}
-
-
 def _keys(item: Row) -> dict[str, str | None]:
     return {"pk": text(_either(item, "PK")), "sk": text(_either(item, "SK"))}
 
@@ -99,3 +71,16 @@ def _either(item: Row, name: str) -> Any:
 
 def _texts(item: Row, *names: str) -> dict[str, str | None]:
     return {name: text(item.get(name)) for name in names}
+
+
+CONVERT: Mapping[str, Callable[[Row], Row]] = {
+    "events": event,
+    "dedupe": dedupe,
+    "aggregates": aggregate,
+}
+
+
+def converted(table: str, items: Iterable[Mapping[str, Any]]) -> list[Row]:
+    """Return items, as DynamoDB writes them, as rows of a table."""
+    convert = CONVERT[table]
+    return [convert({name: plain(value) for name, value in item.items()}) for item in items]

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
+import pyarrow as pa
+
 from investigate.aws import Connection
+from investigate.capture.draft import Draft, Note
+from investigate.capture.values import storable
 from investigate.case import Coverage
 from investigate.errors import AccessError, UsageError
 from investigate.model import Window, isoformat
 from investigate.settings import PipelineNames
+from investigate.tables import ORDER, as_table
 
 # Logs and metrics are read from a little before the window: what led up to it is part of the story.
 LEAD = timedelta(hours=1)
@@ -25,6 +30,12 @@ QUEUE_COUNTS = {
 }
 
 Row = dict[str, Any]
+Masking = Callable[[str, Row], Row]  # a table and one of its rows; the row as it may be kept
+Progress = Callable[[str, int], None]  # a table, and how many of its rows are there
+
+
+def silent(table: str, rows: int) -> None:
+    """Say nothing of the progress."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +70,15 @@ class CaptureOptions:
 
 @dataclass(frozen=True, slots=True)
 class Captured:
-    """One table as it was captured; without rows it is left out of the case, for that reason."""
+    """One table as it was captured; without rows it is left out of the case, for that reason.
+
+    A large table is `kept`: its rows are in the draft, where its reader put them step by step.
+    """
 
     table: str
     coverage: Coverage
     rows: list[Row] | None = None
+    kept: bool = False
 
 
 @dataclass
@@ -82,25 +97,56 @@ class Gathered:
     def captured(self, table: str) -> Captured:
         """Return the table: whole if nothing is lacking, partial if something was read."""
         reasons = "; ".join(dict.fromkeys(gap.reason for gap in self.gaps if gap.reason)) or None
-        horizons = [gap.horizon for gap in self.gaps if gap.horizon]
         if not self.places:
             statuses = {gap.status for gap in self.gaps}
             status = next((word for word in ("denied", "failed") if word in statuses), "skipped")
             return Captured(table, Coverage(status, reasons))
         status = "partial" if self.gaps else "captured"
-        horizon = max(horizons, default=None)
-        return Captured(table, Coverage(status, reasons, horizon), self.rows)
+        return Captured(table, Coverage(status, reasons), self.rows)
 
 
 class Source:
     """The pipeline that is read: the connection, its names, the options, and what readers share."""
 
     def __init__(
-        self, connection: Connection, names: PipelineNames, options: CaptureOptions
+        self,
+        connection: Connection,
+        names: PipelineNames,
+        options: CaptureOptions,
+        draft: Draft,
+        *,
+        mask: Masking | None = None,
+        progress: Progress = silent,
     ) -> None:
         self.connection = connection
         self.names = names
         self.options = options
+        self.draft = draft
+        self._mask = mask
+        self._progress = progress
+
+    def keep(self, unit: str, rows: Mapping[str, Sequence[Row]], note: Note) -> None:
+        """Put rows into the draft, masked and in the order of their tables, with the note from
+        which the unit goes on if the capture is killed; both or neither."""
+        tables = {
+            table: (_ordered(table, self._table(table, some)), ORDER[table])
+            for table, some in rows.items()
+        }
+        self.draft.write(unit, tables, {**note, "consumed": self.connection.meter.snapshot()})
+        for table in tables:
+            self._progress(table, self.draft.rows(table))
+
+    def keep_other(self, unit: str, rows: pa.Table, order: tuple[str, ...], note: Note) -> None:
+        """Put rows into the draft that are on the way to a table; by the name of their unit."""
+        consumed = self.connection.meter.snapshot()
+        self.draft.write(unit, {unit: (rows, order)}, {**note, "consumed": consumed})
+
+    def _table(self, table: str, rows: Sequence[Row]) -> pa.Table:
+        masked = [self._mask(table, row) for row in rows] if self._mask else rows
+        try:
+            return as_table(table, masked)
+        except UnicodeEncodeError:
+            return as_table(table, [storable(row) for row in masked])
 
     @cached_property
     def replay_queue(self) -> Mapping[str, str]:
@@ -125,6 +171,21 @@ class Source:
         """The configuration of each named function by role, or why it could not be read."""
         return {role: self._configuration(name) for role, name in self.names.functions.items()}
 
+    @cached_property
+    def invoke_configs(self) -> Mapping[str, list[Row] | Coverage]:
+        """The settings for asynchronous calls of each named function by role, one for each
+        qualifier that has its own, or why they could not be read."""
+        return {role: self._invoke_configs(name) for role, name in self.names.functions.items()}
+
+    def _invoke_configs(self, name: str) -> list[Row] | Coverage:
+        operation = "ListFunctionEventInvokeConfigs"
+        try:
+            pages = self.connection.pages("lambda", operation, FunctionName=name)
+            return [one for page in pages for one in page.get("FunctionEventInvokeConfigs", [])]
+        except AccessError as error:
+            # A function without settings for asynchronous calls has nothing to be found.
+            return [] if error.code == "ResourceNotFoundException" else gap(error)
+
     def _configuration(self, name: str) -> Row | Coverage:
         try:
             return self.connection.call("lambda", "GetFunctionConfiguration", FunctionName=name)
@@ -132,8 +193,17 @@ class Source:
             return gap(error)
 
 
+def _ordered(table: str, rows: pa.Table) -> pa.Table:
+    return rows.sort_by([(name, "ascending") for name in ORDER[table]])
+
+
 def gap(error: AccessError) -> Coverage:
-    """Return the coverage of what an error kept from being read: AWS's own code, and the action."""
+    """Return the coverage of what an error kept from being read: AWS's own code, and the action.
+
+    Credentials that do not work any more keep everything from being read: raises the error.
+    """
+    if error.kind in ("expired", "credentials"):
+        raise error
     status = "denied" if error.kind == "denied" else "failed"
     return Coverage(status, f"{error.code}: {error.asked}")
 

@@ -92,8 +92,8 @@ def json_object(source: str) -> dict[str, Any] | None:
 def plain(attribute: Mapping[str, Any]) -> Any:
     """Return a DynamoDB attribute as a JSON value.
 
-    Binary values become base64 text, sets sorted lists, and a number that a float cannot hold
-    exactly stays text.
+    Binary values become base64 text, whether they come as bytes or as that text already, sets
+    sorted lists, and a number that a float cannot hold exactly stays text.
     """
     ((kind, value),) = attribute.items()
     if kind in _PLAIN:
@@ -125,8 +125,8 @@ def _exact(digits: str) -> Any:
     return rounded if Decimal(repr(rounded)) == exact else digits
 
 
-def _base64(value: bytes) -> str:
-    return b64encode(value).decode("ascii")
+def _base64(value: bytes | str) -> str:
+    return value if isinstance(value, str) else b64encode(value).decode("ascii")
 
 
 _PLAIN: Mapping[str, Any] = {

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory, mkdtemp
 from types import SimpleNamespace
 from typing import Any
 
+import pyarrow.parquet as pq
+
 from investigate.aws import Connection, connect
+from investigate.capture.draft import Draft
 from investigate.capture.source import Captured, CaptureOptions, Row, Source
 from investigate.model import Window
 from investigate.sandbox.world import Sandbox
@@ -25,12 +30,30 @@ def source_of(world: Sandbox, *, without: tuple[str, ...] = (), **options: Any) 
     connection = connect(
         region=world.options.region, sampling=bool(chosen.sample_messages), objects="botocore"
     )
-    return Source(connection, replace(world.names, **empty), chosen)
+    return Source(connection, replace(world.names, **empty), chosen, scratch())
+
+
+def scratch() -> Draft:
+    """A draft of its own, which is gone when the tests are."""
+    folder = Path(mkdtemp(dir=_FOLDER.name))
+    return Draft(folder / "case", {}).__enter__()
+
+
+_FOLDER = TemporaryDirectory(prefix="drafts-")
 
 
 def rows_of(captured: Captured) -> list[Row]:
     assert captured.rows is not None, captured.coverage
     return captured.rows
+
+
+def loaded(source: Source, captured: Captured) -> Captured:
+    """A table with the rows that its reader put into the draft, if it did."""
+    if not captured.kept:
+        return captured
+    parts = source.draft.parts(captured.table)
+    rows = [row for part in parts for row in pq.read_table(part.path).to_pylist()]
+    return replace(captured, rows=rows)
 
 
 def refuse(

@@ -10,7 +10,7 @@ from investigate.capture.source import LEAD
 from investigate.capture.values import to_millis
 from investigate.sandbox.world import SandboxOptions, emulator
 from tests.builders import START, at
-from tests.capture.helpers import coverage, refuse, rows_of, source_of
+from tests.capture.helpers import coverage, loaded, refuse, rows_of, source_of
 
 EVENT = {
     "source": "web",
@@ -23,7 +23,7 @@ GROUP = "/aws/lambda/demo-ingest"
 
 
 def read(source):
-    return {captured.table: captured for captured in logs.read(source)}
+    return {captured.table: loaded(source, captured) for captured in logs.read(source)}
 
 
 def write(world, when, message):
@@ -98,9 +98,9 @@ def test_lines_that_retention_has_taken_leave_a_horizon(world):
     world.clients.logs.put_retention_policy(logGroupName=GROUP, retentionInDays=1)
     found = read(source_of(world, captured_at=at(30)))
     captured = found["invocations"]
-    reason = f"{GROUP} keeps 1 days, earlier lines have expired"
+    reason = f"{GROUP} has lost its lines from before 2026-03-10T06:00:00Z to its retention"
     assert coverage(captured) == ("partial", reason)
-    assert captured.coverage.horizon == "2026-03-10T06:00:00Z"
+    assert captured.coverage.horizon == "2026-03-10T06:00:00Z/2026-03-11T05:50:00Z"
     whole = read(source_of(world, captured_at=at(24)))["invocations"]
     assert coverage(whole) == ("captured", None)
 

@@ -8,7 +8,7 @@ import pytest
 from investigate.capture import raw
 from investigate.errors import AccessError
 from tests.builders import Event, at
-from tests.capture.helpers import coverage, refuse, rows_of, source_of
+from tests.capture.helpers import coverage, loaded, refuse, rows_of, source_of
 
 EVENTS = [Event(name, when=at(hour)) for hour, name in enumerate("abcde")]
 
@@ -18,9 +18,12 @@ def store(world, *events):
         world.put_object(event.s3_key, json.dumps(event.body).encode())
 
 
+DATES = "event dates 2026-03-09 to 2026-03-11 only"
+
+
 def read(source):
     (captured,) = raw.read(source)
-    return captured
+    return loaded(source, captured)
 
 
 def by_key(captured):
@@ -30,7 +33,7 @@ def by_key(captured):
 def test_every_object_is_listed_and_read(world):
     store(world, *EVENTS)
     captured = read(source_of(world))
-    assert coverage(captured) == ("captured", None)
+    assert coverage(captured) == ("captured", DATES)
     rows = by_key(captured)
     assert set(rows) == {event.s3_key for event in EVENTS}
     row = rows[EVENTS[0].s3_key]
@@ -41,7 +44,7 @@ def test_every_object_is_listed_and_read(world):
     assert row["last_modified"] == world.clock.now()
     assert row["size"] == len(json.dumps(EVENTS[0].body))
     assert len(row["etag"]) == 32
-    assert "version_id" not in row
+    assert row["version_id"] is None
 
 
 def test_the_rows_come_in_the_order_of_the_list_whichever_was_read_first(world):
@@ -52,7 +55,11 @@ def test_the_rows_come_in_the_order_of_the_list_whichever_was_read_first(world):
 
 
 def test_more_objects_than_a_page_holds_are_all_listed(world, monkeypatch):
-    monkeypatch.setattr(raw, "_row", lambda source, listed, patience: {**listed, "readable": True})
+    monkeypatch.setattr(
+        raw,
+        "_row",
+        lambda source, objects, entry, patience: {"s3_key": entry.key, "readable": True},
+    )
     for number in range(1005):
         world.put_object(f"raw/{number:04d}", b"{")
     assert len(rows_of(read(source_of(world)))) == 1005
@@ -79,7 +86,7 @@ def test_an_unreadable_body_is_a_row_that_says_why_and_the_table_is_whole(world)
     store(world, EVENTS[0])
     world.put_object(EVENTS[1].s3_key, b"\xff")
     captured = read(source_of(world))
-    assert coverage(captured) == ("captured", None)
+    assert coverage(captured) == ("captured", DATES)
     row = by_key(captured)[EVENTS[1].s3_key]
     assert (row["readable"], row["error"]) == (False, "not-utf8 (byte 0)")
     assert row["key_event_id"] == EVENTS[1].id
@@ -110,7 +117,10 @@ def test_an_object_that_cannot_be_read_is_a_row_and_the_coverage_counts_it(
     row = by_key(captured)[EVENTS[2].s3_key]
     assert (row["readable"], row["error"]) == (False, error)
     word = error.split(" ")[0]
-    assert coverage(captured) == (status, f"of 5 objects could not be read: 1 {word}")
+    assert coverage(captured) == (
+        status,
+        f"{DATES}; of 5 objects could not be read: 1 {word}",
+    )
 
 
 @pytest.mark.parametrize("code", ["ExpiredToken", "InvalidAccessKeyId"])
@@ -141,7 +151,7 @@ def test_an_object_far_larger_than_ingest_can_write_is_not_loaded(world, monkeyp
     assert captured.coverage.status == "partial"
 
 
-def test_every_version_of_an_object_that_exists_is_a_row(world):
+def test_every_version_is_a_row_and_those_of_a_deleted_object_say_so(world):
     world.clients.s3.put_bucket_versioning(
         Bucket=world.names.raw_bucket, VersioningConfiguration={"Status": "Enabled"}
     )
@@ -149,11 +159,12 @@ def test_every_version_of_an_object_that_exists_is_a_row(world):
     world.clock.move_to(world.clock.now() + timedelta(seconds=1))
     world.delete_object(EVENTS[2].s3_key)
     rows = rows_of(read(source_of(world)))
-    assert sorted(row["s3_key"] for row in rows) == sorted(
-        [EVENTS[0].s3_key, EVENTS[1].s3_key, EVENTS[1].s3_key]
-    )
-    assert len({row["version_id"] for row in rows}) == 3
-    assert all(row["readable"] for row in rows)
+    existing = [row["s3_key"] for row in rows if row["readable"]]
+    assert sorted(existing) == sorted([EVENTS[0].s3_key, EVENTS[1].s3_key, EVENTS[1].s3_key])
+    assert len({row["version_id"] for row in rows}) == 5
+    deleted = [row for row in rows if not row["readable"]]
+    assert [(row["s3_key"], row["error"]) for row in deleted] == [(EVENTS[2].s3_key, "deleted")] * 2
+    assert max(row["last_modified"] for row in deleted) == world.clock.now()
 
 
 def test_an_unknown_versioning_is_said_and_the_objects_are_read(world):
@@ -164,20 +175,21 @@ def test_an_unknown_versioning_is_said_and_the_objects_are_read(world):
     assert len(rows_of(captured)) == 1
     assert coverage(captured) == (
         "captured",
-        "earlier versions were not looked for: AccessDenied: s3:GetBucketVersioning of demo-raw",
+        f"{DATES}; earlier versions were not looked for: "
+        "AccessDenied: s3:GetBucketVersioning of demo-raw",
     )
 
 
 def test_an_object_written_between_list_and_read_is_described_as_it_was_read(world, monkeypatch):
     store(world, EVENTS[0])
     source = source_of(world)
-    listed = list(raw._objects(source))
+    listed = list(raw._entries(source, None, "", with_versions=False))
     world.clock.move_to(world.clock.now() + timedelta(hours=1))
     world.put_object(EVENTS[0].s3_key, b"{}")
-    monkeypatch.setattr(raw, "_objects", lambda source: listed)
+    monkeypatch.setattr(raw, "_entries", lambda *_, **__: iter(listed))
     (row,) = rows_of(read(source))
     assert (row["size"], row["last_modified"]) == (2, world.clock.now())
-    assert row["etag"] != listed[0]["etag"]
+    assert row["etag"] != listed[0].etag
 
 
 def test_a_denied_list_is_an_access_error_for_the_whole_table(world):

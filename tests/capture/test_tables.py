@@ -5,11 +5,18 @@ from typing import Any
 
 import pytest
 
-from investigate.capture import rows
+from investigate.capture import tables
+from investigate.capture.source import Captured
 from tests.builders import Event, aggregate_row, at, dedupe_row, event_row
-from tests.capture.helpers import coverage, rows_of, source_of
+from tests.capture.helpers import coverage, loaded, rows_of, source_of
 
 EVENT = Event("a")
+
+
+def read(reader, world) -> Captured:
+    source = source_of(world)
+    (captured,) = reader(source)
+    return loaded(source, captured)
 
 
 def put(world, role: str, item: dict[str, Any]) -> None:
@@ -27,7 +34,7 @@ def test_a_row_of_the_index_gives_every_column(world):
             "payload": {"name": "a"},
         }
     )
-    (captured,) = rows.read_events(source_of(world))
+    captured = read(tables.read_events, world)
     (row,) = rows_of(captured)
     assert coverage(captured) == ("captured", None)
     event = Event("a", when=at(0) - (at(2) - at(0)) / 3600)
@@ -48,7 +55,7 @@ def test_the_whole_row_is_kept_as_text_with_sorted_names(world):
             "price": {"N": "1.50"},
         },
     )
-    (row,) = rows_of(rows.read_events(source_of(world))[0])
+    (row,) = rows_of(read(tables.read_events, world))
     assert list(json.loads(row["attributes"])) == ["PK", "SK", "alpha", "price", "zebra"]
     assert json.loads(row["attributes"])["price"] == 1.5
     assert row["event_id"] is None
@@ -58,7 +65,7 @@ def test_more_rows_than_a_page_holds_are_all_read(world):
     for number in range(30):
         row = {"PK": {"S": "p"}, "SK": {"S": f"{number:02d}"}, "blob": {"S": "x" * 100_000}}
         put(world, "events", row)
-    (captured,) = rows.read_events(source_of(world))
+    captured = read(tables.read_events, world)
     assert [row["sk"] for row in rows_of(captured)] == [f"{number:02d}" for number in range(30)]
 
 
@@ -74,7 +81,7 @@ def test_values_of_a_wrong_type_do_not_stop_a_capture(world):
             "status": {"L": [{"S": "ACCEPTED"}]},
         },
     )
-    (row,) = rows_of(rows.read_events(source_of(world))[0])
+    (row,) = rows_of(read(tables.read_events, world))
     assert (row["event_time"], row["event_time_utc"]) == ("5", None)
     assert (row["ingest_lag_ms"], row["status"]) == (None, '["ACCEPTED"]')
 
@@ -90,7 +97,7 @@ def test_a_row_of_the_gate_gives_every_column(world):
             "ttl_epoch": expected["ttl_epoch"],
         },
     )
-    assert rows_of(rows.read_dedupe(source_of(world))[0]) == [expected]
+    assert rows_of(read(tables.read_dedupe, world)) == [expected]
 
 
 def test_an_aggregate_version_gives_every_column_and_its_version_from_the_key(world):
@@ -105,7 +112,7 @@ def test_an_aggregate_version_gives_every_column_and_its_version_from_the_key(wo
             "value": 1,
         },
     )
-    assert rows_of(rows.read_aggregates(source_of(world))[0]) == [expected]
+    assert rows_of(read(tables.read_aggregates, world)) == [expected]
 
 
 @pytest.mark.parametrize(
@@ -119,16 +126,16 @@ def test_an_aggregate_version_gives_every_column_and_its_version_from_the_key(wo
 )
 def test_an_aggregate_with_a_strange_key_has_no_version(world, sort_key, day, version):
     put(world, "aggregates", {"PK": {"S": "ENTITY#e1"}, "SK": {"S": sort_key}})
-    (row,) = rows_of(rows.read_aggregates(source_of(world))[0])
+    (row,) = rows_of(read(tables.read_aggregates, world))
     assert (row["day"], row["version"], row["sample_event_ids"]) == (day, version, None)
 
 
 @pytest.mark.parametrize(
     ("read", "name"),
     [
-        (rows.read_events, "events"),
-        (rows.read_dedupe, "dedupe"),
-        (rows.read_aggregates, "aggregates"),
+        (tables.read_events, "events"),
+        (tables.read_dedupe, "dedupe"),
+        (tables.read_aggregates, "aggregates"),
     ],
 )
 def test_a_table_that_is_not_configured_is_skipped(world, read, name):

@@ -1,0 +1,141 @@
+"""The DynamoDB tables: scanned in segments, or, of single entities, asked for by key."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
+
+from investigate import pipeline
+from investigate.capture import known_ids
+from investigate.capture.rows import converted
+from investigate.capture.source import Captured, Row, Source, between, not_configured
+from investigate.case import Coverage
+from investigate.errors import AccessError
+
+# A scan is split into so many segments, read at the same time. More would be faster, and take
+# more of what a provisioned table has for its own pipeline.
+SEGMENTS = 4
+STEP_ROWS = 10_000  # kept at once; so many are read again at most if the capture is killed
+KEYS_AT_ONCE = 100  # the most that BatchGetItem takes
+_WAITS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)  # seconds, before keys left unprocessed are retried
+
+Items = list[Mapping[str, Any]]
+Page = tuple[Items, Mapping[str, Any] | None]  # and the key to go on from, if there is more
+
+
+def read_events(source: Source) -> list[Captured]:
+    """Return the table `events`; of single entities, by a query of each."""
+    return _read(source, "events", source.names.events_table, _queries)
+
+
+def read_dedupe(source: Source) -> list[Captured]:
+    """Return the table `dedupe`, rows that have expired but are still there included.
+
+    Of single entities, only the rows of events that are known otherwise can be asked for.
+    """
+    return _read(source, "dedupe", source.names.dedupe_table, _by_known_ids)
+
+
+def read_aggregates(source: Source) -> list[Captured]:
+    """Return the table `aggregates`; of single entities, by a query of each."""
+    return _read(source, "aggregates", source.names.aggregates_table, _queries)
+
+
+Ask = Callable[[Source, str, str], Coverage]
+
+
+def _read(source: Source, table: str, name: str | None, of_entities: Ask) -> list[Captured]:
+    if not name:
+        return [Captured(table, not_configured(f"{table} table"))]
+    coverage = (
+        of_entities(source, table, name) if source.options.entities else _scan(source, table, name)
+    )
+    return [Captured(table, coverage, kept=True)]
+
+
+def _scan(source: Source, table: str, name: str) -> Coverage:
+    def read_segment(segment: int) -> None:
+        unit = f"{table}/{segment}"
+        asked = {"TableName": name, "Segment": segment, "TotalSegments": SEGMENTS}
+        _keep(source, table, unit, partial(_pages, source, "Scan", asked))
+
+    with ThreadPoolExecutor(SEGMENTS) as pool:
+        for _ in pool.map(read_segment, range(SEGMENTS)):
+            pass
+    return Coverage("captured", horizon=between(None, source.options.captured_at))
+
+
+def _queries(source: Source, table: str, name: str) -> Coverage:
+    entities = source.options.entities
+    for entity in entities:
+        asked = {
+            "TableName": name,
+            "KeyConditionExpression": "PK = :pk",
+            "ExpressionAttributeValues": {":pk": {"S": pipeline.event_pk(entity)}},
+        }
+        unit = f"{table}/{entity}"
+        _keep(source, table, unit, partial(_pages, source, "Query", asked))
+    horizon = between(None, source.options.captured_at)
+    return Coverage("captured", f"entity {', '.join(entities)} only", horizon)
+
+
+def _by_known_ids(source: Source, table: str, name: str) -> Coverage:
+    ids = sorted(known_ids.of(source) or ())
+    done = (source.draft.note(table) or {"done": 0})["done"]
+    for at in range(done, len(ids), KEYS_AT_ONCE):
+        rows = converted(table, _batch(source, name, ids[at : at + KEYS_AT_ONCE]))
+        source.keep(table, {table: rows}, {"done": at + KEYS_AT_ONCE})
+    whose = known_ids.words(ids, source.options.entities)
+    reason = f"only the rows of {whose}: an event that no row of the index knows is not seen"
+    return Coverage("partial", reason, between(None, source.options.captured_at), listed=True)
+
+
+def _batch(source: Source, name: str, ids: Iterable[str]) -> Iterator[Mapping[str, Any]]:
+    """Yield the items of some keys; what DynamoDB leaves unanswered is asked for again."""
+    wanted: Mapping[str, Any] = {name: {"Keys": [{"event_id": {"S": one}} for one in ids]}}
+    for wait in (*_WAITS, None):
+        answer = source.connection.call(
+            "dynamodb", "BatchGetItem", RequestItems=wanted, ReturnConsumedCapacity="TOTAL"
+        )
+        source.connection.meter.consumed(answer)
+        yield from answer.get("Responses", {}).get(name, [])
+        wanted = answer.get("UnprocessedKeys", {})
+        if not wanted:
+            return
+        if wait is not None:
+            time.sleep(wait)
+    asked = f"dynamodb:BatchGetItem of {name}"
+    raise AccessError(
+        f"{asked}: keys were left unprocessed", kind="busy", code="UnprocessedKeys", asked=asked
+    )
+
+
+def _keep(source: Source, table: str, unit: str, pages: Callable[[Any], Iterator[Page]]) -> None:
+    """Read pages from where the unit stands, and keep their rows step by step."""
+    note = source.draft.note(unit) or {"after": None}
+    if note.get("done"):
+        return
+    rows: list[Row] = []
+    for items, after in pages(note["after"]):
+        rows += converted(table, items)
+        if len(rows) >= STEP_ROWS or after is None:
+            source.keep(unit, {table: rows}, {"after": after, "done": after is None})
+            rows = []
+
+
+def _pages(
+    source: Source, operation: str, asked: Mapping[str, Any], after: Mapping[str, Any] | None
+) -> Iterator[Page]:
+    while True:
+        start = {"ExclusiveStartKey": after} if after else {}
+        answer = source.connection.call(
+            "dynamodb", operation, **asked, **start, ReturnConsumedCapacity="TOTAL"
+        )
+        source.connection.meter.consumed(answer)
+        after = answer.get("LastEvaluatedKey")
+        yield answer.get("Items", []), after
+        if after is None:
+            return

@@ -1,0 +1,84 @@
+"""Every version of the objects of a bucket that keeps versions, deletions included."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC
+from itertools import groupby
+from operator import attrgetter
+from typing import Any
+
+from investigate.aws import Connection, Listed
+from investigate.capture.partitions import Place, is_before
+
+
+def listed(
+    connection: Connection, bucket: str, found: Iterable[Place], after: str
+) -> Iterator[Listed]:
+    """Yield every version in the order of the keys; those of a deleted key are `deleted`.
+
+    A key is deleted if its newest entry is a delete marker (Amazon S3 user guide, "Working with
+    delete markers"); the marker itself, which says when, is yielded as well.
+    """
+    for place in found:
+        if is_before(place, after):
+            continue
+        for _, entries in groupby(_entries(connection, bucket, place, after), _key):
+            together = list(entries)
+            gone = any(entry.deleted and entry.newest for entry in together)
+            for entry in together:
+                # An older marker is history: the object was written again since.
+                if gone or not entry.deleted:
+                    yield entry._replace(deleted=gone)
+
+
+def level(connection: Connection, bucket: str, prefix: str) -> tuple[list[str], list[Listed]]:
+    """Return the next common prefixes below a prefix, and every version of what stands there."""
+    below: list[str] = []
+    here: list[Listed] = []
+    for page in _pages(connection, bucket, prefix, Delimiter="/"):
+        below += [one["Prefix"] for one in page.get("CommonPrefixes", [])]
+        here += _of_page(page)
+    return sorted(below, key=str.encode), here
+
+
+_key = attrgetter("key")
+
+
+def _entries(connection: Connection, bucket: str, place: Place, after: str) -> Iterator[Listed]:
+    if place.objects:
+        yield from place.objects
+        return
+    begin = {"KeyMarker": after} if after and after.startswith(place.prefix) else {}
+    for page in _pages(connection, bucket, place.prefix, **begin):
+        yield from _of_page(page)
+
+
+def _pages(
+    connection: Connection, bucket: str, prefix: str, **asked: str
+) -> Iterator[dict[str, Any]]:
+    return connection.pages("s3", "ListObjectVersions", Bucket=bucket, Prefix=prefix, **asked)
+
+
+def _of_page(page: dict[str, Any]) -> list[Listed]:
+    kept = [_version(entry) for entry in page.get("Versions", [])]
+    marks = [_marker(entry) for entry in page.get("DeleteMarkers", [])]
+    return sorted(kept + marks, key=lambda entry: entry.key.encode())
+
+
+def _version(entry: Any) -> Listed:
+    return Listed(
+        entry["Key"],
+        entry["Size"],
+        entry["LastModified"].astimezone(UTC).replace(microsecond=0),
+        entry["ETag"].strip('"'),
+        entry["VersionId"],
+        newest=entry["IsLatest"],
+    )
+
+
+def _marker(entry: Any) -> Listed:
+    when = entry["LastModified"].astimezone(UTC).replace(microsecond=0)
+    return Listed(
+        entry["Key"], 0, when, None, entry["VersionId"], newest=entry["IsLatest"], deleted=True
+    )
