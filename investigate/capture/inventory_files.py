@@ -93,7 +93,7 @@ def _read_parquet(body: bytes, columns: tuple[str, ...]) -> Iterator[pa.Table]:
     with pyarrow.parquet.ParquetFile(pa.BufferReader(body)) as file:
         names = _wanted(file.schema_arrow)
         for batch in file.iter_batches(_ROWS, columns=list(names)):
-            yield pa.Table.from_batches([batch]).select(list(names)).rename_columns(names)
+            yield pa.Table.from_batches([batch]).rename_columns(names)
 
 
 def _read_orc(body: bytes, columns: tuple[str, ...]) -> Iterator[pa.Table]:
@@ -101,7 +101,7 @@ def _read_orc(body: bytes, columns: tuple[str, ...]) -> Iterator[pa.Table]:
     names = _wanted(file.schema)
     for stripe in range(file.nstripes):
         batch = file.read_stripe(stripe, columns=list(names))
-        yield pa.Table.from_batches([batch]).select(list(names)).rename_columns(names)
+        yield pa.Table.from_batches([batch]).rename_columns(names)
 
 
 def _wanted(schema: pa.Schema) -> dict[str, str]:

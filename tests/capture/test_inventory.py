@@ -313,6 +313,13 @@ def test_an_entry_says_all_that_a_listing_of_versions_would(file_format):
     assert not third["is_latest"]
 
 
+@pytest.mark.parametrize("file_format", FORMATS)
+def test_an_etag_stands_without_quotes_as_in_a_listing(file_format):
+    rows = [row("raw/a", e_tag=f'"{MD5}"'), row("raw/b", e_tag=f"{MD5}-12")]
+    etags = [one["etag"] for one in told(file_format, CURRENT, *rows)]
+    assert etags == [MD5, f"{MD5}-12"]
+
+
 @pytest.mark.parametrize("absent", [None, ""])
 @pytest.mark.parametrize("file_format", FORMATS)
 def test_a_version_from_before_versioning_is_called_null_as_s3_does(file_format, absent):
