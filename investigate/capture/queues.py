@@ -16,7 +16,6 @@ from investigate.capture.source import (
     Gathered,
     Row,
     Source,
-    between,
     gap,
     not_configured,
 )
@@ -40,8 +39,7 @@ def read_state(source: Source) -> list[Captured]:
         state, age_gap = _state(source, role, attributes)
         gathered.add([state])
         gathered.gaps.extend(age_gap)
-    horizon = between(None, source.options.captured_at - sampling.COUNTS_SETTLE)
-    return [_with_horizon(gathered.captured("queue_state"), horizon)]
+    return [_with_horizon(source, gathered.captured("queue_state"))]
 
 
 def read_messages(source: Source) -> list[Captured]:
@@ -52,7 +50,7 @@ def read_messages(source: Source) -> list[Captured]:
     attributes, url = source.replay_queue, str(source.names.replay_queue_url)
     sample = sampling.take(source, url, attributes)
     status = "captured" if sample.whole else "partial"
-    coverage = Coverage(status, sample.reason, sampling.horizon(source, attributes))
+    coverage = Coverage(status, sample.reason, sampling.horizon(source))
     rows = [_kept(source, message_row(one)) for one in sample.messages.values()]
     return [Captured("messages", coverage, rows)]
 
@@ -64,27 +62,23 @@ def read_dead_letters(source: Source) -> list[Captured]:
     if reason:
         return [Captured("dead_letters", reason)]
     gathered = Gathered(gaps=targets.gaps)
-    told, horizons = [], []
+    told = []
     for queue in dead_letter_queues.opened(source, targets):
         if isinstance(queue, Coverage):
             gathered.gaps.append(queue)
             continue
         told.append(_read_letters(source, queue, gathered))
-        horizons.append(sampling.horizon(source, queue.attributes))
     for arn, whose in targets.others.items():
         said = f"failures of {whose} go to {arn}, which is no queue and is not read"
         gathered.gaps.append(Coverage("skipped", said))
-    return [_letters(gathered, told, max(horizons, default=None))]
+    return [_with_horizon(source, _told(gathered.captured("dead_letters"), told))]
 
 
-def _letters(gathered: Gathered, told: list[str], horizon: str | None) -> Captured:
-    """Return the dead letters with what was received of each queue before what is lacking."""
-    captured = gathered.captured("dead_letters")
-    reasons = [*filter(None, told), *filter(None, [captured.coverage.reason])]
-    joined = "; ".join(dict.fromkeys(reasons)) or None
-    return _with_horizon(
-        replace(captured, coverage=replace(captured.coverage, reason=joined)), horizon
-    )
+def _told(captured: Captured, told: list[str]) -> Captured:
+    """Return the table with what was received of each queue before what is lacking."""
+    reasons = [*told, captured.coverage.reason]
+    reason = "; ".join(dict.fromkeys(filter(None, reasons))) or None
+    return replace(captured, coverage=replace(captured.coverage, reason=reason))
 
 
 def _unread(source: Source, targets: Targets) -> Coverage | None:
@@ -116,10 +110,9 @@ def _read_letters(source: Source, queue: DeadLetterQueue, gathered: Gathered) ->
     place = _place(source, queue.attributes)
     letters = [dead_letters.taken_apart(one, place) for one in sample.messages.values()]
     gathered.add(_kept(source, dead_letters.row_of(letter)) for letter in letters)
-    said = f"{name}: {sample.reason}"
     if not sample.whole:
-        gathered.gaps.append(Coverage("failed", said))
-    return said
+        gathered.gaps.append(Coverage("failed"))  # what is lacking stands in what is returned
+    return f"{name}: {sample.reason}"
 
 
 def _place(source: Source, attributes: Mapping[str, str]) -> dead_letters.Place:
@@ -189,10 +182,11 @@ def _kept(source: Source, row: Row) -> Row:
     return row if source.options.payloads else {**row, "body": None, "attributes": None}
 
 
-def _with_horizon(captured: Captured, horizon: str | None) -> Captured:
+def _with_horizon(source: Source, captured: Captured) -> Captured:
     if captured.rows is None:
         return captured
-    return replace(captured, coverage=replace(captured.coverage, horizon=horizon))
+    known = replace(captured.coverage, horizon=sampling.horizon(source))
+    return replace(captured, coverage=known)
 
 
 def message_row(message: Mapping[str, Any]) -> Row:

@@ -93,12 +93,9 @@ def take(source: Source, url: str, attributes: Mapping[str, str]) -> Sample:
     return sample
 
 
-def horizon(source: Source, attributes: Mapping[str, str]) -> str:
-    """Return the time in which a message must have been sent to be still there and counted."""
-    captured_at = source.options.captured_at
-    retention = whole(attributes.get("MessageRetentionPeriod"))
-    kept = captured_at - timedelta(seconds=retention) if retention else None
-    return between(kept, captured_at - COUNTS_SETTLE)
+def horizon(source: Source) -> str:
+    """Return the time in which whatever was sent is counted, if it is still there."""
+    return between(None, source.options.captured_at - COUNTS_SETTLE)
 
 
 def message_attributes(message: Mapping[str, Any]) -> dict[str, str]:

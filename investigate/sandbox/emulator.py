@@ -21,6 +21,7 @@ from investigate.sandbox.clock import EmulatorClock
 from investigate.sandbox.cloud import ACCOUNT, SandboxOptions, log_group
 from investigate.sandbox.lines import stamp
 from investigate.sandbox.metrics import MetricBook
+from investigate.sandbox.readings import answer_quickly, filter_traces
 from investigate.settings import FUNCTION_ROLES
 
 # Operation -> the metric it feeds, and the list in the answer that says how much (None: one).
@@ -93,7 +94,8 @@ def _queues_left_alone() -> Iterator[None]:
 
 
 class Corrections:
-    """What AWS does and moto does not: message retention, log formats, metrics of queues."""
+    """What AWS does and moto does not: message retention, log formats, metrics of queues, filters
+    of traces."""
 
     def __init__(self, options: SandboxOptions, clock: EmulatorClock, metrics: MetricBook) -> None:
         self._options = options
@@ -111,6 +113,8 @@ class Corrections:
         # Old messages are dropped when time passes; moto asks again for each, which is slow.
         backend.is_message_valid_based_on_retention_period = lambda *_: True
         backend.receive_message = partial(_receive_at_once, backend.receive_message)
+        answer_quickly(self._backend("cloudwatch"))
+        filter_traces(self._backend("xray"))
         self._clock.listeners.append(self._time_passed)
         sqs.meta.events.register("provide-client-params.sqs", _remember_queue)
         sqs.meta.events.register("after-call.sqs", self._measure)

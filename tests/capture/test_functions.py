@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from investigate.capture import functions
@@ -40,6 +42,7 @@ def test_every_named_function_is_a_row_with_its_role(world):
         "dry_run": False,
         "last_modified_utc": START,
         "reserved_concurrency": None,
+        "qualified_invoke_configs": None,
     }
 
 
@@ -57,6 +60,32 @@ def test_concurrency_and_the_settings_of_asynchronous_calls_are_read(world):
     assert row["reserved_concurrency"] == 0
     assert (row["max_retry_attempts"], row["max_event_age_s"]) == (1, 600)
     assert row["on_failure_arn"] == "arn:aws:sqs:eu-west-1:123456789012:failed"
+
+
+def test_the_settings_of_an_alias_stand_beside_those_of_the_function_itself():
+    arn = "arn:aws:lambda:eu-west-1:1:function:f"
+    configs = [
+        {"FunctionArn": f"{arn}:live", "MaximumRetryAttempts": 0},
+        {"FunctionArn": f"{arn}:$LATEST", "MaximumRetryAttempts": 2, "MaximumEventAgeInSeconds": 9},
+    ]
+    row = functions.invoke_settings(configs)
+    assert (row["max_retry_attempts"], row["max_event_age_s"]) == (2, 9)
+    assert json.loads(row["qualified_invoke_configs"]) == {
+        "live": {"max_retry_attempts": 0, "max_event_age_s": None, "on_failure_arn": None}
+    }
+
+
+def test_settings_of_an_alias_alone_are_not_those_of_the_function():
+    configs = [{"FunctionArn": "arn:aws:lambda:eu-west-1:1:function:f:live"}]
+    assert "max_retry_attempts" not in functions.invoke_settings(configs)
+
+
+def test_denied_settings_for_asynchronous_calls_make_the_table_partial(world):
+    source = source_of(world)
+    refuse(source.connection, "lambda", "ListFunctionEventInvokeConfigs")
+    captured = read(source)
+    assert captured.coverage.status == "partial"
+    assert "lambda:ListFunctionEventInvokeConfigs of demo-ingest" in str(captured.coverage.reason)
 
 
 @pytest.mark.parametrize(

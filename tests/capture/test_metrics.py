@@ -7,8 +7,11 @@ import pytest
 
 from investigate.capture import metrics
 from investigate.capture.metrics import Series
-from investigate.capture.source import Gathered
+from investigate.capture.source import Captured, Gathered
+from investigate.case import Coverage
 from investigate.errors import AccessError
+from investigate.model import isoformat
+from investigate.sandbox.world import SandboxOptions, emulator
 from tests.builders import START, at
 from tests.capture.helpers import refuse, source_of
 
@@ -48,22 +51,25 @@ def test_a_point_of_a_queue_and_of_a_function_give_every_column(world):
     ]
 
 
-def test_points_within_five_minutes_are_one_sum(world):
-    for minute in (0, 1, 4):
-        put(world, "NumberOfMessagesDeleted", 1.0, START + timedelta(minutes=minute))
+def test_points_within_a_minute_are_one_sum(world):
+    for second in (0, 20, 59):
+        put(world, "NumberOfMessagesDeleted", 1.0, START + timedelta(seconds=second))
     (row,) = gather(source_of(world, captured_at=at(1))).rows
     assert (row["value"], row["at_utc"]) == (3.0, START)
 
 
 def test_of_the_age_the_greatest_counts(world):
-    for minute, age in ((0, 60.0), (1, 120.0)):
-        put(world, "ApproximateAgeOfOldestMessage", age, START + timedelta(minutes=minute))
+    for second, age in ((0, 60.0), (30, 120.0)):
+        put(world, "ApproximateAgeOfOldestMessage", age, START + timedelta(seconds=second))
     (row,) = gather(source_of(world, captured_at=at(1))).rows
     assert row["value"] == 120.0
 
 
-def test_what_is_older_than_cloudwatch_keeps_finely_is_asked_by_the_hour(world):
-    source = source_of(world, captured_at=START + timedelta(days=70))
+@pytest.mark.parametrize(("days", "period"), [(14, 60), (16, 300), (62, 300), (64, 3600)])
+def test_the_older_the_question_the_coarser_the_points_that_cloudwatch_still_has(
+    world, days, period
+):
+    source = source_of(world, captured_at=START + timedelta(days=days))
     asked = []
     source.connection.client("cloudwatch").meta.events.register(
         "provide-client-params.cloudwatch.GetMetricData",
@@ -72,20 +78,57 @@ def test_what_is_older_than_cloudwatch_keeps_finely_is_asked_by_the_hour(world):
         ),
     )
     gather(source)
-    assert set(asked) == {3600}
+    assert set(asked) == {period}
 
 
-def test_every_function_and_queue_has_its_series(world):
+@pytest.mark.parametrize(
+    ("days", "start"),
+    [(2, "2026-03-09T23:00:00Z"), (456, "2026-03-11T00:00:00Z")],
+    ids=["all that is asked for", "what CloudWatch still keeps"],
+)
+def test_the_horizon_says_from_when_on_there_can_be_points(world, days, start):
+    captured_at = START + timedelta(days=days)
+    source = source_of(world, captured_at=captured_at)
+    captured = metrics.with_horizon(source, Captured("metric_points", Coverage("captured"), []))
+    assert captured.coverage.horizon == f"{start}/{isoformat(captured_at)}"
+
+
+def test_more_series_than_one_request_may_ask_for_are_asked_for_in_several(world, monkeypatch):
+    monkeypatch.setattr(metrics, "SERIES_AT_ONCE", 20)
+    put(world, "NumberOfMessagesSent", 3.0, at(1))
+    source = source_of(world, captured_at=at(3))
+    asked = []
+    source.connection.client("cloudwatch").meta.events.register(
+        "provide-client-params.cloudwatch.GetMetricData",
+        lambda params, **_: asked.append(len(params["MetricDataQueries"])),
+    )
+    assert [row["value"] for row in gather(source).rows] == [3.0]
+    assert asked == [20, 16]
+
+
+def test_every_function_queue_and_table_has_its_series(world):
     source = source_of(world)
     asked = {(one.namespace, one.metric, one.value) for one in metrics._all_series(source)}
     assert asked == {
         *(
             ("AWS/Lambda", metric, f"demo-{role}")
             for role in ("ingest", "replay", "processor")
-            for metric in ("Invocations", "Errors", "Throttles")
+            for metric in metrics.FUNCTION_METRICS
         ),
         *(("AWS/SQS", metric, "demo-replay") for metric in metrics.QUEUE_METRICS),
+        *(
+            ("AWS/DynamoDB", metric, f"demo-{table}")
+            for table in ("events", "dedupe", "aggregates")
+            for metric in metrics.TABLE_METRICS
+        ),
     }
+
+
+def test_a_dead_letter_queue_known_from_the_redrive_policy_has_its_series():
+    with emulator(SandboxOptions(start=START, dead_letter_queue=True)) as world:
+        source = source_of(world, without=("dead_letter_queue_urls",))
+        names = {one.value for one in metrics._all_series(source) if one.namespace == "AWS/SQS"}
+    assert names == {"demo-replay", "demo-dead-letters"}
 
 
 def test_denied_metrics_are_a_gap(world):

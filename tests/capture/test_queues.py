@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from investigate import pipeline
-from investigate.capture import queues
+from investigate.capture import dead_letter_queues, queues, sampling
 from investigate.errors import AccessError
 from investigate.sandbox.world import SandboxOptions, emulator
 from tests.builders import START, Event
@@ -22,6 +23,9 @@ BODY = json.dumps(
         "s3_key": EVENT.s3_key,
     }
 )
+
+
+SENDER = "AIDAIT2UOQQY3AUEKVGXU"  # whoever sends to an emulated queue
 
 
 def state(source):
@@ -115,7 +119,7 @@ def test_messages_are_not_received_unless_asked_for(world):
 def test_every_message_of_a_queue_is_sampled_once(world):
     sent = {world.send_message(json.dumps({"n": number})) for number in range(23)}
     captured = messages(source_of(world, sample_messages=100))
-    assert coverage(captured) == ("captured", None)
+    assert coverage(captured) == ("captured", "23 of about 23")
     assert sorted(row["message_id"] for row in rows_of(captured)) == sorted(sent)
 
 
@@ -141,7 +145,7 @@ def test_an_empty_queue_is_known_whole_without_receiving(world):
     source = source_of(world, sample_messages=10)
     received = calls_of(source, "ReceiveMessage")
     captured = messages(source)
-    assert (rows_of(captured), coverage(captured)) == ([], ("captured", None))
+    assert (rows_of(captured), coverage(captured)) == ([], ("captured", "0 of about 0"))
     assert received == []
 
 
@@ -160,7 +164,7 @@ def test_a_sampled_message_comes_back_after_a_moment(world):
     world.send_message(BODY)
     messages(source_of(world, sample_messages=10))
     assert world.consume() == 0
-    world.clock.move_to(world.clock.now() + timedelta(seconds=queues.HIDDEN_SECONDS + 1))
+    world.clock.move_to(world.clock.now() + timedelta(seconds=sampling.HIDDEN_SECONDS + 1))
     assert len(rows_of(messages(source_of(world, sample_messages=10)))) == 1
 
 
@@ -183,6 +187,9 @@ def test_a_sampled_message_gives_every_column(world):
         "first_received_utc": START + timedelta(hours=1),
         "receive_count": 1,
         "group_id": None,
+        "sender_id": SENDER,
+        "trace_id": None,
+        "attributes": None,
     }
 
 
@@ -225,7 +232,7 @@ def test_a_queue_that_hands_out_nothing_does_not_hold_up_a_capture(world):
     )
     received = calls_of(source, "ReceiveMessage")
     assert coverage(messages(source)) == ("partial", "0 of about 1")
-    assert len(received) == queues.EMPTY_RECEIVES
+    assert len(received) == sampling.EMPTY_RECEIVES
 
 
 def test_a_denied_receive_is_an_access_error(world):
@@ -265,6 +272,198 @@ def test_a_receive_waits_so_that_every_server_of_the_queue_is_asked(world):
     assert {one["WaitTimeSeconds"] > 0 for one in asked} == {True}
 
 
+def test_all_that_sqs_knows_of_a_message_is_asked_for_and_kept(world):
+    world.clients.sqs.send_message(
+        QueueUrl=world.names.replay_queue_url,
+        MessageBody="{}",
+        MessageAttributes={"tenant": {"DataType": "String", "StringValue": "t-1"}},
+        MessageSystemAttributes={
+            "AWSTraceHeader": {
+                "DataType": "String",
+                "StringValue": "Root=1-69af5a00-000000000000000000000001;Sampled=1",
+            }
+        },
+    )
+    (row,) = rows_of(messages(source_of(world, sample_messages=1)))
+    assert row["attributes"] == '{"tenant": "t-1"}'
+    assert row["trace_id"] == "1-69af5a00-000000000000000000000001"
+
+
+def test_without_payloads_the_hash_of_a_message_stays_and_not_its_text(world):
+    world.send_message(BODY)
+    (row,) = rows_of(messages(source_of(world, sample_messages=1, payloads=False)))
+    assert (row["body"], row["body_sha"]) == (None, pipeline.sha256(BODY))
+    assert row["event_id"] == EVENT.id
+
+
+def test_what_was_sent_in_the_last_minute_need_not_be_counted_yet(world):
+    world.send_message(BODY)
+    source = source_of(world, sample_messages=10, captured_at=START + timedelta(hours=1))
+    for captured in (state(source), messages(source)):
+        assert captured.coverage.horizon == "../2026-03-10T00:59:00Z"
+
+
+# Forced sampling of a queue whose redrive policy counts every receive.
+
+
+def guarded(receives):
+    return emulator(SandboxOptions(start=START, dead_letter_queue=True, max_receive_count=receives))
+
+
+def test_a_forced_sample_says_what_it_risked_and_takes_one_message_at_a_time():
+    with guarded(5) as world:
+        for number in range(3):
+            world.send_message(str(number))
+        source = source_of(world, sample_messages=10, force_sampling=True)
+        asked = []
+        source.connection.client("sqs").meta.events.register(
+            "provide-client-params.sqs.ReceiveMessage",
+            lambda params, **_: asked.append(params["MaxNumberOfMessages"]),
+        )
+        captured = messages(source)
+    assert (len(rows_of(captured)), set(asked)) == (3, {1})
+    forced = "forced: each receive counts towards the redrive policy (maxReceiveCount 5)"
+    assert coverage(captured) == ("captured", f"3 of about 3; {forced}")
+
+
+def test_a_forced_sample_stops_at_a_message_that_one_receive_more_would_move():
+    with guarded(2) as world:
+        for number in range(3):
+            world.send_message(str(number))
+        url = world.names.replay_queue_url
+        world.clients.sqs.receive_message(QueueUrl=url, VisibilityTimeout=0)
+        world.clock.move_to(START + timedelta(minutes=1))
+        captured = messages(source_of(world, sample_messages=10, force_sampling=True))
+        dead = world.clients.sqs.get_queue_attributes(
+            QueueUrl=world.names.dead_letter_queue_urls[0], AttributeNames=["All"]
+        )
+    (row,) = rows_of(captured)
+    assert row["receive_count"] == 2
+    status, reason = coverage(captured)
+    assert status == "partial"
+    assert f"stopped: message {row['message_id']} has been received 2 times" in str(reason)
+    assert dead["Attributes"]["ApproximateNumberOfMessages"] == "0"
+
+
+def test_a_forced_sample_stops_when_a_message_comes_back():
+    with guarded(5) as world:
+        for number in range(2):
+            world.send_message(str(number))
+        source = source_of(world, sample_messages=10, force_sampling=True)
+        first = []
+
+        def repeat(parsed, **_):
+            first.extend(parsed.get("Messages", []))
+            parsed["Messages"] = first[:1]
+
+        source.connection.client("sqs").meta.events.register(
+            "after-call.sqs.ReceiveMessage", repeat
+        )
+        status, reason = coverage(messages(source))
+    assert (status, str(reason).endswith("came back before the sample was whole")) == (
+        "partial",
+        True,
+    )
+
+
+def test_a_queue_that_forgives_no_receive_is_refused_even_if_forced():
+    with guarded(1) as world:
+        world.send_message(BODY)
+        source = source_of(world, sample_messages=10, force_sampling=True)
+        received = calls_of(source, "ReceiveMessage")
+        status, reason = coverage(messages(source))
+    assert (status, received) == ("skipped", [])
+    assert "would send it to the dead-letter queue the next time; never done" in str(reason)
+
+
+def test_a_forced_sample_of_a_fifo_queue_says_that_it_held_groups_up(world):
+    url = world.clients.sqs.create_queue(
+        QueueName="ordered.fifo",
+        Attributes={"FifoQueue": "true", "ContentBasedDeduplication": "true"},
+    )["QueueUrl"]
+    world.clients.sqs.send_message(QueueUrl=url, MessageBody=BODY, MessageGroupId="g")
+    source = source_of(world, sample_messages=10, force_sampling=True)
+    source.names = replace(source.names, replay_queue_url=url)
+    captured = messages(source)
+    assert [row["group_id"] for row in rows_of(captured)] == ["g"]
+    forced = "forced: later messages of a received one's group waited up to 30 s"
+    assert coverage(captured) == ("captured", f"1 of about 1; {forced}")
+
+
+# Which queues take what could not be processed.
+
+REPLAY_ONLY = ("dead_letter_queue_urls",)
+FAILED = "arn:aws:sqs:eu-west-1:123456789012:failed"
+
+
+def on_failure(world, destination):
+    world.clients.lambda_.put_function_event_invoke_config(
+        FunctionName="demo-processor", DestinationConfig={"OnFailure": {"Destination": destination}}
+    )
+
+
+def test_a_queue_known_only_from_the_redrive_policy_has_its_row():
+    with guarded(3) as world:
+        captured = state(source_of(world, without=REPLAY_ONLY))
+    rows = {row["name"]: row["role"] for row in rows_of(captured)}
+    assert rows == {"demo-replay": "replay", "demo-dead-letters": "dead-letter"}
+    assert coverage(captured) == ("captured", None)
+
+
+def test_a_queue_that_is_named_and_in_the_redrive_policy_is_read_once():
+    with guarded(3) as world:
+        source = source_of(world)
+        asked = calls_of(source, "GetQueueUrl")
+        names = [row["name"] for row in rows_of(state(source))]
+    assert (names, asked) == (["demo-replay", "demo-dead-letters"], [])
+
+
+@pytest.mark.parametrize("code", ["AccessDenied", "AWS.SimpleQueueService.NonExistentQueue"])
+def test_a_dead_letter_queue_that_cannot_be_found_is_a_gap_and_its_name_stays(code):
+    with guarded(3) as world:
+        source = source_of(world, without=REPLAY_ONLY)
+        refuse(source.connection, "sqs", "GetQueueUrl", code)
+        captured = state(source)
+    (row,) = rows_of(captured)
+    assert row["dead_letter_arn"] == "arn:aws:sqs:eu-west-1:123456789012:demo-dead-letters"
+    said = f"{row['dead_letter_arn']} takes failed messages: {code}: sqs:GetQueueUrl"
+    assert coverage(captured) == ("partial", said)
+
+
+def test_a_queue_of_the_same_name_in_another_region_is_not_taken_for_it():
+    with guarded(3) as world:
+        elsewhere = "arn:aws:sqs:us-east-1:123456789012:demo-dead-letters"
+        found = dead_letter_queues.Targets(queues=[elsewhere])
+        (known,) = dead_letter_queues.opened(source_of(world), found)
+    assert (known.status, "not in this region (eu-west-1)" in known.reason) == ("failed", True)
+
+
+def test_queues_that_take_failures_of_functions_are_dead_letter_queues_too(world):
+    world.clients.sqs.create_queue(QueueName="failed")
+    on_failure(world, FAILED)
+    names = {row["name"]: row["role"] for row in rows_of(state(source_of(world)))}
+    assert names == {"demo-replay": "replay", "failed": "dead-letter"}
+
+
+def test_a_function_that_cannot_be_asked_leaves_it_open_where_its_failures_go():
+    with guarded(3) as world:
+        source = source_of(world, sample_messages=1)
+        refuse(source.connection, "lambda", "ListFunctionEventInvokeConfigs")
+        (letters,) = queues.read_dead_letters(source)
+    status, reason = coverage(letters)
+    assert status == "partial"
+    assert "lambda:ListFunctionEventInvokeConfigs of demo-processor" in str(reason)
+
+
+def test_failures_that_go_to_a_topic_are_said_not_to_be_read(world):
+    on_failure(world, "arn:aws:sns:eu-west-1:123456789012:alerts")
+    assert dead_letters(source_of(world, sample_messages=5)) == (
+        "skipped",
+        "failures of demo-processor go to arn:aws:sns:eu-west-1:123456789012:alerts, "
+        "which is no queue and is not read",
+    )
+
+
 def dead_letters(source):
     (captured,) = queues.read_dead_letters(source)
     return coverage(captured)
@@ -274,8 +473,93 @@ def test_without_a_dead_letter_queue_the_reason_says_so(world):
     assert dead_letters(source_of(world)) == ("skipped", "no dead-letter queue is configured")
 
 
-@pytest.mark.parametrize("without", [(), ("dead_letter_queue_urls",)], ids=["named", "not named"])
-def test_a_dead_letter_queue_that_the_redrive_policy_knows_is_not_denied_to_exist(without):
-    with emulator(SandboxOptions(start=START, dead_letter_queue=True)) as world:
-        known = dead_letters(source_of(world, without=without))
-    assert known == ("skipped", "reading dead letters is not part of this version")
+def test_a_redrive_policy_that_may_not_be_read_is_no_absent_one(world):
+    source = source_of(world)
+    refuse(source.connection, "sqs", "GetQueueAttributes", "AccessDenied")
+    assert dead_letters(source)[0] == "denied"
+
+
+@pytest.mark.parametrize("without", [(), REPLAY_ONLY], ids=["named", "not named"])
+def test_dead_letters_are_not_received_unless_asked_for(without):
+    with guarded(3) as world:
+        source = source_of(world, without=without)
+        received = calls_of(source, "ReceiveMessage")
+        status, reason = dead_letters(source)
+    assert (status, received) == ("skipped", [])
+    assert "receiving from demo-dead-letters" in str(reason)
+    assert "--sample-messages" in str(reason)
+
+
+def test_a_message_that_was_received_too_often_is_a_dead_letter():
+    with guarded(3) as world:
+        sent = world.send_message(BODY)
+        url = world.names.replay_queue_url
+        for minute in range(4):
+            world.clock.move_to(START + timedelta(minutes=2 * minute))
+            world.clients.sqs.receive_message(QueueUrl=url, VisibilityTimeout=60)
+        (captured,) = queues.read_dead_letters(source_of(world, sample_messages=10))
+    assert coverage(captured) == ("captured", "demo-dead-letters: 1 of about 1")
+    (row,) = rows_of(captured)
+    assert (row["channel"], row["message_id"], row["body"]) == ("sqs-redrive", sent, BODY)
+    assert (row["event_id"], row["attempts"]) == (EVENT.id, 3)
+    assert row["expires_utc"] == START + timedelta(days=14)
+
+
+def test_dead_letters_are_sampled_queue_by_queue_and_each_says_of_how_many():
+    with guarded(3) as world:
+        failed = world.clients.sqs.create_queue(QueueName="failed")["QueueUrl"]
+        on_failure(world, FAILED)
+        for url, many in ((failed, 3), (world.names.dead_letter_queue_urls[0], 12)):
+            for number in range(many):
+                world.clients.sqs.send_message(QueueUrl=url, MessageBody=str(number))
+        (captured,) = queues.read_dead_letters(source_of(world, sample_messages=5))
+    assert len(rows_of(captured)) == 8
+    assert coverage(captured) == (
+        "partial",
+        "demo-dead-letters: 5 of about 12; failed: 3 of about 3",
+    )
+
+
+def test_a_dead_letter_queue_with_a_redrive_policy_of_its_own_is_refused():
+    with guarded(3) as world:
+        dead = world.names.dead_letter_queue_urls[0]
+        world.clients.sqs.create_queue(QueueName="failed")
+        world.clients.sqs.set_queue_attributes(
+            QueueUrl=dead,
+            Attributes={
+                "RedrivePolicy": json.dumps({"deadLetterTargetArn": FAILED, "maxReceiveCount": 2})
+            },
+        )
+        status, reason = dead_letters(source_of(world, sample_messages=5))
+    assert (status, str(reason).startswith("demo-dead-letters: the queue has a redrive")) == (
+        "skipped",
+        True,
+    )
+
+
+def test_a_denied_receive_of_dead_letters_is_a_gap():
+    with guarded(3) as world:
+        world.clients.sqs.send_message(
+            QueueUrl=world.names.dead_letter_queue_urls[0], MessageBody="{}"
+        )
+        source = source_of(world, sample_messages=5)
+        refuse(source.connection, "sqs", "ReceiveMessage", "AccessDenied")
+        status, reason = dead_letters(source)
+    assert (status, "AccessDenied: sqs:ReceiveMessage" in str(reason)) == ("denied", True)
+
+
+def test_without_payloads_a_dead_letter_keeps_its_hash_and_its_error():
+    with guarded(3) as world:
+        world.clients.sqs.send_message(
+            QueueUrl=world.names.dead_letter_queue_urls[0],
+            MessageBody=BODY,
+            MessageAttributes={
+                name: {"DataType": "String", "StringValue": value}
+                for name, value in (("RequestID", "r"), ("ErrorCode", "200"))
+            },
+        )
+        source = source_of(world, sample_messages=5, payloads=False)
+        (captured,) = queues.read_dead_letters(source)
+    (row,) = rows_of(captured)
+    assert (row["body"], row["attributes"]) == (None, None)
+    assert (row["body_sha"], row["error_code"]) == (pipeline.sha256(BODY), "200")
