@@ -1,8 +1,19 @@
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
 from benchmarks.__main__ import main
+from benchmarks.capture import figures, toolbox
+from benchmarks.capture.contenders import SUBJECTS, Role
+from benchmarks.capture.contest import Figures
+from benchmarks.capture.evidence import WINDOW, events
+from benchmarks.capture.outcome import Outcome
+from benchmarks.capture.targets import Target
+from investigate import pipeline
 
 
 def test_the_engine_and_the_loops_explain_every_version_alike(capsys):
@@ -17,3 +28,100 @@ def test_an_unknown_benchmark_is_refused(capsys):
         main(["guess"])
     assert refused.value.code == 2
     assert "explain" in capsys.readouterr().err
+
+
+def test_an_unknown_part_of_the_capture_is_refused(capsys):
+    assert main(["capture", "--offline", "--only", "raw,guess"]) == 2
+    assert "guess is none of raw,list,tables,memory" in capsys.readouterr().err
+
+
+def test_every_reader_of_the_lock_returns_the_same_rows(capsys, tmp_path):
+    sizes = ["--objects", "12", "--rows", "15", "--rounds", "1"]
+    found = tmp_path / "figures.json"
+    assert main(["capture", "--offline", *sizes, "--json", str(found)]) == 0
+    printed = capsys.readouterr().out
+    assert printed.count("answers equal") == 3
+    assert "raw, ours to boto3: " in printed
+    document = json.loads(found.read_text(encoding="utf-8"))
+    assert document["agree"]
+    rows = {name: {one["rows"] for one in found} for name, found in document["subjects"].items()}
+    assert rows == {"raw": {12}, "list": {12}, "tables": {15}}
+    assert {count: one["rows"] for count, one in document["memory"].items()} == {
+        "12": 12,
+        "120": 120,
+    }
+    roles = [one["role"] for one in document["subjects"]["tables"]]
+    assert sorted(roles) == ["baseline", "limit", "other", "ours"]
+
+
+@pytest.mark.skipif(
+    toolbox.installed() is None, reason="the tools come with `python -m benchmarks capture`"
+)
+def test_every_reader_with_tools_returns_the_same_rows(capsys, tmp_path):
+    sizes = ["--objects", "12", "--rows", "15", "--rounds", "1", "--only", "raw,list,tables"]
+    found = tmp_path / "figures.json"
+    assert main(["capture", *sizes, "--json", str(found)]) == 0
+    assert capsys.readouterr().out.count("answers equal") == 3
+    measured = json.loads(found.read_text(encoding="utf-8"))["subjects"]
+    assert {name: len(found) for name, found in measured.items()} == {
+        name: len(subject.contenders) for name, subject in SUBJECTS.items()
+    }
+
+
+def test_events_of_the_benchmark_are_those_of_the_pipeline():
+    found = list(events(500))
+    assert list(events(300)) == found[:300]
+    assert len({event.key for event in found}) == 500
+    assert 800 < sum(len(event.data) for event in found) / 500 < 1_200
+    for event in found:
+        assert pipeline.recomputed_event_id(event.body) == event.body["event_id"]
+        assert pipeline.payload_sha(event.body["payload"]) == event.row["payload_sha"]
+        assert WINDOW.start.isoformat()[:10] <= str(event.row["day"]) < WINDOW.end.isoformat()[:10]
+        key = pipeline.parse_raw_key(event.key)
+        assert key is not None
+        assert (key.event_id, key.hour) == (event.row["event_id"], event.row["hour"])
+
+
+def _measured(seconds: dict[Role, float], digests: dict[Role, str] | None = None) -> Outcome:
+    """Tables of 1,000 rows, read by contenders of each role in one round."""
+    outcome = Outcome()
+    for contender in SUBJECTS["tables"].contenders:
+        role = contender.role
+        digest = (digests or {}).get(role, "same")
+        one = {"seconds": seconds.get(role, 1.0), "cpu": 0.5, "peak_mb": 50.0}
+        figure = Figures(contender, [{**one, "rows": 1_000, "digest": digest}])
+        outcome.subjects.setdefault("tables", []).append(figure)
+    return outcome
+
+
+def test_a_reader_that_answers_otherwise_is_told():
+    outcome = _measured({}, {Role.OURS: "other"})
+    assert not outcome.agree
+    assert "  answers NOT EQUAL" in list(figures.lines(outcome))
+
+
+def test_ratios_are_to_the_baseline_and_targets_to_the_limit():
+    outcome = _measured({Role.BASELINE: 2.0, Role.LIMIT: 0.2, Role.OURS: 0.25})
+    document = figures.document(outcome)
+    ratios = {one["role"]: one["ratio"] for one in document["subjects"]["tables"]}
+    assert ratios == {"baseline": 1.0, "other": 2.0, "limit": 10.0, "ours": 8.0}
+    assert [(one["name"], one["value"], one["met"]) for one in document["targets"]] == [
+        ("tables, ours to awswrangler dynamodb.read_items, 8 threads", 4.0, True),
+        ("tables, server's limit to ours", 1.25, True),
+    ]
+
+
+def test_a_target_that_is_missed_says_so():
+    target = Target("raw, ours to boto3", 5.99, 6)
+    assert str(target) == "MISSED  raw, ours to boto3: 5.99× (at least 6×)"
+    assert str(replace(target, at_least=False)).startswith("met ")
+
+
+def test_memory_that_grows_with_the_objects_is_missed():
+    outcome = Outcome(memory={10: {"peak_mb": 200.0}, 100: {"peak_mb": 301.0}})
+    assert [target.met for target in outcome.targets] == [False, True]
+
+
+def test_the_tools_are_found_only_in_the_versions_asked_for(tmp_path: Path):
+    (tmp_path / "ready").write_text("those of last year", encoding="utf-8")
+    assert toolbox.installed(tmp_path) is None
