@@ -23,7 +23,7 @@ from investigate.sandbox.lines import stamp
 CLIENTS = SimpleNamespace(**{name: boto3.client(name) for name in ("s3", "dynamodb", "sqs")})
 CLOCK = WallClock()
 # ministack takes a function's output for complete when nothing came for 5 ms.
-SETTLE_SECONDS = 0.02
+SETTLE_SECONDS = 0.05
 
 
 def ingest(event, lambda_context):

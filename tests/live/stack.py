@@ -17,7 +17,7 @@ from tests.live.server import REGION, Clients, wait_until
 HERE = Path(__file__).resolve().parent
 PACKAGE = Path(investigate.__file__).resolve().parent
 CODE = {"CodeBucket": "code", "CodeKey": "functions.zip"}
-WITHIN = 20  # seconds: what creates, drains and redrives here takes less than five
+WITHIN = 60  # seconds: what creates, drains and redrives here takes five on a quiet machine
 
 
 @dataclass(frozen=True)

@@ -78,8 +78,21 @@ def _credentials() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def captured(clients: Clients, window: Window, tmp_path_factory: pytest.TempPathFactory):
-    """40 events ingested, 4 of them twice; all replayed and processed; then one object deleted."""
+def failing(clients: Clients) -> Stack:
+    """A pipeline with a message on which the processor really fails, again and again (D12)."""
+    stack = deploy(clients, "poisoned", ProcessorSeconds="3", MaxReceiveCount="2")
+    _send_unreadable(stack)
+    return stack
+
+
+@pytest.fixture(scope="module")
+def captured(
+    clients: Clients, failing: Stack, window: Window, tmp_path_factory: pytest.TempPathFactory
+) -> Captured:
+    """40 events ingested, 4 of them twice; all replayed and processed; then one object deleted.
+
+    `failing` is only asked for so that its attempts are made meanwhile.
+    """
     stack = deploy(clients, "orders")
     stack.set_mapping(enabled=False)  # until the queue is full: batches are whole then
     accepted = {entity: _ingest(stack, entity, window) for entity in ENTITIES}
@@ -106,16 +119,14 @@ def sampled(captured: Captured, window: Window, tmp_path_factory: pytest.TempPat
 
 
 @pytest.fixture(scope="module")
-def poisoned(clients: Clients, window: Window, tmp_path_factory: pytest.TempPathFactory):
-    """A message on which the processor really fails, twice, until it is dead-lettered (D12)."""
-    stack = deploy(clients, "poisoned", ProcessorSeconds="3", MaxReceiveCount="2")
-    _send_unreadable(stack)
-    stack.wait_for(1, "DeadLetterQueue")
-    stack.set_mapping(enabled=False)
-    _send_unreadable(stack)  # and this one waits, untouched
+def poisoned(failing: Stack, window: Window, tmp_path_factory: pytest.TempPathFactory) -> Captured:
+    """The failing pipeline when its message is dead-lettered, and another one waits untouched."""
+    failing.wait_for(1, "DeadLetterQueue")
+    failing.set_mapping(enabled=False)
+    _send_unreadable(failing)
     folder = tmp_path_factory.mktemp("cases") / "poisoned"
-    case = _capture(folder, stack, window, sample_messages=10)
-    return Captured(stack, case, "", {})
+    case = _capture(folder, failing, window, sample_messages=1)
+    return Captured(failing, case, "", {})
 
 
 def _ingest(stack: Stack, entity: str, window: Window) -> list[str]:
@@ -264,6 +275,13 @@ def test_the_mapping_is_as_it_was_deployed(captured):
     assert mapping["last_result"].startswith("OK")
 
 
+def test_traces_that_cannot_be_had_are_left_out_with_the_reason(captured):
+    spans = captured.case.coverage["spans"]  # ministack has no X-Ray
+    assert spans.status == "failed"
+    assert "xray:GetTraceSummaries" in str(spans.reason)
+    assert "spans" not in captured.case.tables
+
+
 def test_the_deleted_object_is_found_and_nothing_dangerous_that_did_not_happen(captured):
     missing = captured.findings["raw/missing"]
     assert (missing.outcome, missing.count) == (Outcome.FOUND, 1)
@@ -327,6 +345,16 @@ def test_both_queues_are_there_and_the_dead_letter_is_counted(poisoned):
     assert (queues["replay"]["visible"], queues["replay"]["not_visible"]) == (1, 0)
     assert queues["dead-letter"]["visible"] == 1
     assert queues["dead-letter"]["max_receive_count"] is None
+
+
+def test_the_dead_letter_says_where_it_came_from_and_how_often_it_failed(poisoned):
+    (letter,) = poisoned.rows("dead_letters")
+    queues = {row["role"]: row for row in poisoned.rows("queue_state")}
+    assert letter["channel"] == "sqs-redrive"
+    assert letter["source_arn"] == queues["replay"]["arn"]
+    assert letter["queue_arn"] == queues["dead-letter"]["arn"]
+    assert json.loads(letter["body"])["event_id"] == letter["event_id"] == "x"
+    assert letter["attempts"] == 2
 
 
 def test_a_queue_with_a_redrive_policy_is_not_sampled(poisoned):
