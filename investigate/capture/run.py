@@ -236,9 +236,16 @@ def _read(
     except AccessError as error:
         if error.kind in ("busy", "unreachable") and set(tables) & STEPWISE:
             raise  # what was read is kept, and a later run can go on with it
-        found = _all(tables, gap(error))
+        found = [_broken_off(source, table, gap(error)) for table in tables]
     unasked = Coverage("skipped", "not asked for (--only)")
     return [one if one.table in wanted else Captured(one.table, unasked) for one in found]
+
+
+def _broken_off(source: Source, table: str, known: Coverage) -> Captured:
+    """Return a table whose reader failed: partial, if it had kept some rows before."""
+    if not source.draft.rows(table):
+        return Captured(table, known)
+    return Captured(table, Coverage("partial", known.reason), kept=True)
 
 
 def _all(tables: tuple[str, ...], coverage: Coverage) -> list[Captured]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory, mkdtemp
+from shutil import rmtree
+from tempfile import mkdtemp
 from types import SimpleNamespace
 from typing import Any
 
@@ -35,11 +37,14 @@ def source_of(world: Sandbox, *, without: tuple[str, ...] = (), **options: Any) 
 
 def scratch() -> Draft:
     """A draft of its own, which is gone when the tests are."""
-    folder = Path(mkdtemp(dir=_FOLDER.name))
-    return Draft(folder / "case", {}).__enter__()
+    folder = Path(mkdtemp(prefix="draft-"))
+    atexit.register(rmtree, folder, ignore_errors=True)
+    draft = Draft(folder / "case", {}).__enter__()
+    _DRAFTS.append(draft)  # open as long as the tests run
+    return draft
 
 
-_FOLDER = TemporaryDirectory(prefix="drafts-")
+_DRAFTS: list[Draft] = []
 
 
 def rows_of(captured: Captured) -> list[Row]:

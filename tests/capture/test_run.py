@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from investigate.aws import READ_ONLY, SIDE_EFFECTS, connect
-from investigate.capture import CAPTURES, CaptureOptions, capture
+from investigate.capture import CAPTURES, CaptureOptions, capture, run, tables
 from investigate.case import Coverage, open_case
 from investigate.errors import AccessError, UsageError
 from investigate.model import Window
@@ -45,12 +45,12 @@ def options_of(**changes):
     return CaptureOptions(Window(START, END), **{"captured_at": at(20), **changes})
 
 
-def take(world, folder, *, connection=None, settings=None, **options):
+def take(world, folder, *, connection=None, settings=None, resume=False, **options):
     chosen = options_of(**options)
     connection = connection or connect(
-        region=world.options.region, sampling=bool(chosen.sample_messages)
+        region=world.options.region, sampling=bool(chosen.sample_messages), objects="botocore"
     )
-    return capture(folder, settings or Settings(world.names), connection, chosen)
+    return capture(folder, settings or Settings(world.names), connection, chosen, resume=resume)
 
 
 def rows(case, table):
@@ -81,20 +81,28 @@ def test_a_capture_is_a_case_that_opens_with_every_table_accounted_for(busy, tmp
         "queue_state": 1,
         "functions": 3,
         "mappings": 1,
+        "alarms": 0,
+        "spans": 0,
     }
-    assert {case.coverage[table] for table in case.tables} == {Coverage("captured")}
+    statuses = {table: case.coverage[table].status for table in case.tables}
+    # Traces are sampled: there may always have been more.
+    assert statuses == {**dict.fromkeys(case.tables, "captured"), "spans": "partial"}
     reasons = {table: case.coverage[table].reason for table in set(TABLES) - set(case.tables)}
-    assert reasons == {
-        "dead_letters": "no dead-letter queue is configured",
-        "alarms": "not part of this version",
-        "spans": "not part of this version",
-    }
+    assert reasons == {"dead_letters": "no dead-letter queue is configured"}
+    assert case.event_dates == ("2026-03-09", "2026-03-11")
+    assert case.scope_entities == ()
+
+
+NAMED_ONLY_IF_ASKED = (
+    "stack", "raw_inventory", "events_export", "dedupe_export", "aggregates_export",
+)  # fmt: skip
 
 
 def test_the_manifest_says_which_pipeline_it_was(busy, tmp_path):
     case = take(busy, tmp_path / "case", name="incident 7")
     assert case.name == "incident 7"
     assert case.pipeline == {
+        **dict.fromkeys(NAMED_ONLY_IF_ASKED),
         "region": "eu-west-1",
         "account_id": "123456789012",
         "raw_bucket": "demo-raw",
@@ -143,7 +151,8 @@ def test_a_whole_capture_sends_only_what_is_on_the_list(busy, tmp_path, sample):
     for service, allowed in READ_ONLY.items():
         opted = SIDE_EFFECTS.get(service, frozenset()) if sample else frozenset()
         assert set(made[service]) <= allowed | opted
-        assert made[service], f"nothing was asked of {service}"
+        # A stack is only looked into where one is named.
+        assert made[service] or service == "cloudformation", f"nothing was asked of {service}"
     assert ("ReceiveMessage" in made["sqs"]) == bool(sample)
 
 
@@ -189,14 +198,61 @@ def test_what_is_denied_is_left_out_with_the_code_and_the_case_is_written(busy, 
     reason = "AccessDeniedException: dynamodb:Scan of demo-events"
     assert case.coverage["events"] == Coverage("denied", reason)
     assert "events" not in case.tables
-    assert case.coverage["dedupe"] == Coverage("captured")
+    assert case.coverage["dedupe"].status == "captured"
 
 
 def test_what_fails_for_another_reason_is_failed(busy, tmp_path):
     connection = connect(region="eu-west-1", objects="botocore")
-    refuse(connection, "s3", "ListObjectsV2", "SlowDown")
+    refuse(connection, "s3", "ListObjectsV2", "NotImplemented")
     case = take(busy, tmp_path / "case", connection=connection)
-    assert case.coverage["raw"] == Coverage("failed", "SlowDown: s3:ListBucket of demo-raw")
+    assert case.coverage["raw"] == Coverage("failed", "NotImplemented: s3:ListBucket of demo-raw")
+
+
+def test_a_table_that_breaks_off_keeps_what_was_read_of_it(busy, tmp_path):
+    for number in range(30):
+        row = {"PK": f"p{number}", "SK": "s", "blob": "x" * 300_000}
+        busy.put_item("events", row)
+    connection = connect(region="eu-west-1", objects="botocore")
+    refuse(
+        connection, "dynamodb", "Scan", "ValidationException",
+        only=lambda asked: b"demo-events" in asked["body"] and b"ExclusiveStart" in asked["body"],
+    )  # fmt: skip
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tables, "STEP_ROWS", 1)
+        case = take(busy, tmp_path / "case", connection=connection)
+    reason = "ValidationException: dynamodb:Scan of demo-events"
+    assert case.coverage["events"] == Coverage("partial", reason)
+    assert 0 < case.rows["events"] < 36
+
+
+@pytest.mark.parametrize("code", ["SlowDown", "ExpiredToken"])
+def test_a_capture_that_is_stopped_goes_on_and_ends_as_if_it_had_not(busy, tmp_path, code):
+    whole = take(busy, tmp_path / "whole", name="same")
+    connection = connect(region="eu-west-1", objects="botocore")
+    refuse(connection, "s3", "ListObjectsV2", code)
+    refuse(connection, "s3", "GetBucketVersioning", code)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(run, "first_look", lambda *_: "123456789012")
+        with pytest.raises(AccessError, match=code):
+            take(busy, tmp_path / "case", connection=connection, name="same")
+    assert not (tmp_path / "case").exists()
+    with pytest.raises(UsageError, match="begun and not finished") as raised:
+        take(busy, tmp_path / "case", name="same")
+    assert "--resume" in raised.value.hint
+    with pytest.raises(UsageError, match="was begun with payloads True, not False"):
+        take(busy, tmp_path / "case", name="same", payloads=False, resume=True)
+    resumed = take(busy, tmp_path / "case", name="same", captured_at=at(21), resume=True)
+    assert resumed.files == whole.files
+    assert resumed.captured_at == whole.captured_at
+    assert not list(tmp_path.glob(".*"))
+    with pytest.raises(UsageError, match="exists already"):
+        take(busy, tmp_path / "case", name="same", resume=True)
+
+
+def test_there_is_nothing_to_resume_where_nothing_was_begun(busy, tmp_path):
+    with pytest.raises(UsageError, match="no unfinished capture") as raised:
+        take(busy, tmp_path / "case", resume=True)
+    assert "leave out --resume" in raised.value.hint
 
 
 def test_what_is_not_configured_is_skipped(busy, tmp_path):
@@ -205,7 +261,7 @@ def test_what_is_not_configured_is_skipped(busy, tmp_path):
     assert case.coverage["raw"] == Coverage("skipped", "no raw bucket is configured")
     assert case.coverage["dedupe"] == Coverage("skipped", "no dedupe table is configured")
     assert case.coverage["functions"].status == "skipped"
-    assert case.coverage["events"] == Coverage("captured")
+    assert case.coverage["events"].status == "captured"
 
 
 @pytest.mark.parametrize(
@@ -255,7 +311,12 @@ def test_a_case_that_is_there_is_never_written_over(world, tmp_path):
 
 def test_sampling_needs_a_connection_that_was_opened_for_it(world, tmp_path):
     with pytest.raises(UsageError, match="not opened for sampling"):
-        take(world, tmp_path / "case", connection=connect(region="eu-west-1", objects="botocore"), sample_messages=1)
+        take(
+            world,
+            tmp_path / "case",
+            connection=connect(region="eu-west-1", objects="botocore"),
+            sample_messages=1,
+        )
     assert list(tmp_path.iterdir()) == []
 
 
