@@ -1,0 +1,274 @@
+"""Which actions are granted: the cheapest call of each is tried, and none that has an effect."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any, Literal
+
+from investigate import pipeline
+from investigate.aws import Connection
+from investigate.capture.functions import log_group
+from investigate.capture.permissions import NEEDS, Need
+from investigate.capture.values import to_millis
+from investigate.errors import AccessError
+from investigate.settings import PipelineNames
+
+Status = Literal["granted", "denied", "not found", "not configured", "not tried", "unknown"]
+Parameters = dict[str, Any]
+_NOBODY = "investigate-doctor"  # a key, an id and an entity that do not exist
+_NO_TRACE = "1-00000000-000000000000000000000000"
+_STOPPING = ("expired", "credentials", "unreachable")
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What became of one action on one resource."""
+
+    need: Need
+    resource: str
+    status: Status
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The pipeline whose permissions are tried, at one moment."""
+
+    connection: Connection
+    names: PipelineNames
+    moment: datetime
+
+    @property
+    def tables(self) -> dict[str, str]:
+        """The names of the DynamoDB tables by the tables of a case."""
+        named = {
+            name: getattr(self.names, f"{name}_table")
+            for name in ("events", "dedupe", "aggregates")
+        }
+        return {name: value for name, value in named.items() if value}
+
+    @property
+    def queues(self) -> list[str]:
+        """The URLs of the queues."""
+        urls = (self.names.replay_queue_url, *self.names.dead_letter_queue_urls)
+        return [url for url in urls if url]
+
+    @cached_property
+    def log_groups(self) -> tuple[str, ...]:
+        """The log group of each function: its own, or the default one if that cannot be read."""
+        return tuple(dict.fromkeys(self._log_group(name) for name in self.names.functions.values()))
+
+    def _log_group(self, name: str) -> str:
+        try:
+            known = self.connection.call("lambda", "GetFunctionConfiguration", FunctionName=name)
+        except AccessError as error:
+            if error.kind in _STOPPING:
+                raise
+            known = {"FunctionName": name}
+        return log_group(known)
+
+
+def try_all(subject: Subject) -> list[Trial]:
+    """Return what became of every action; raise `AccessError` if nothing can be asked at all."""
+    return [trial for need in NEEDS for trial in _trials(subject, need)]
+
+
+def needed_but_lacking(trials: Sequence[Trial]) -> list[Need]:
+    """Return the needs of every capture that were denied, or of which nothing is known."""
+    lacking = [
+        trial.need
+        for trial in trials
+        if trial.status in ("denied", "unknown") and not trial.need.only_for
+    ]
+    return list(dict.fromkeys(lacking))
+
+
+def _trials(subject: Subject, need: Need) -> Iterator[Trial]:
+    if need.has_effect:
+        yield Trial(need, "", "not tried", "it has an effect")
+        return
+    calls = list(_CALLS[need.action](subject))
+    if not calls:
+        yield Trial(need, "", "not configured")
+    for resource, parameters in calls:
+        status, note = _tried(subject, need, parameters)
+        yield Trial(need, resource, status, note)
+
+
+def _tried(subject: Subject, need: Need, parameters: Parameters) -> tuple[Status, str]:
+    try:
+        subject.connection.call(need.service, need.operation, **parameters)
+    except AccessError as error:
+        return _judged(subject, need, parameters, error)
+    return "granted", ""
+
+
+def _judged(
+    subject: Subject, need: Need, parameters: Parameters, error: AccessError
+) -> tuple[Status, str]:
+    """What an error says of the permission: some can only be given to who may ask."""
+    if error.kind in _STOPPING:
+        raise error
+    if error.kind == "denied":
+        hidden = need.kind == "object" and not _may_list(subject)
+        return "denied", _HIDDEN if hidden else ""
+    if error.code in _ABSENT.get(need.action, ()):
+        return "granted", _NOTES.get(need.action, "")
+    if error.kind == "not-found" or "does not exist" in error.message:
+        return "not found", error.code
+    return "unknown", error.code
+
+
+def _may_list(subject: Subject) -> bool:
+    _, parameters = next(_list_keys(subject))
+    try:
+        subject.connection.call("s3", "ListObjectsV2", **parameters)
+    except AccessError:
+        return False
+    return True
+
+
+_HIDDEN = "or only s3:ListBucket is: without it S3 says 403 of an object that is not there"
+# What is answered only to who may ask, about what was made up or need not be there.
+_ABSENT = {
+    "s3:GetObject": ("NoSuchKey", "404"),
+    "s3:GetObjectVersion": ("NoSuchKey", "NoSuchVersion", "404"),
+    "logs:FilterLogEvents": ("ResourceNotFoundException",),
+    "lambda:GetFunctionEventInvokeConfig": ("ResourceNotFoundException",),
+}
+_NOTES = {
+    "logs:FilterLogEvents": "there is no such log group: the function has never written a line, "
+    "or may not",
+}
+
+
+def _stack(subject: Subject) -> Iterator[tuple[str, Parameters]]:
+    if subject.names.stack:
+        yield subject.names.stack, {"StackName": subject.names.stack}
+
+
+def _bucket(subject: Subject) -> Iterator[tuple[str, Parameters]]:
+    if subject.names.raw_bucket:
+        yield subject.names.raw_bucket, {"Bucket": subject.names.raw_bucket}
+
+
+def _list_keys(subject: Subject) -> Iterator[tuple[str, Parameters]]:
+    for name, bucket in _bucket(subject):
+        yield name, {**bucket, "Prefix": subject.names.raw_prefix, "MaxKeys": 1}
+
+
+def _object(subject: Subject) -> Iterator[tuple[str, Parameters]]:
+    for name, bucket in _bucket(subject):
+        prefix = subject.names.raw_prefix
+        yield f"{name}/{prefix}*", {**bucket, "Key": f"{prefix}{_NOBODY}"}
+
+
+def _version(subject: Subject) -> Iterator[tuple[str, Parameters]]:
+    for name, asked in _object(subject):
+        yield name, {**asked, "VersionId": "null"}
+
+
+def _describe(subject: Subject) -> Iterator[tuple[str, Parameters]]:
+    for name in subject.tables.values():
+        yield name, {"TableName": name}
+
+
+def _scan(subject: Subject) -> Iterator[tuple[str, Parameters]]:
+    for name, asked in _describe(subject):
+        yield name, {**asked, "Limit": 1}
+
+
+def _query(subject: Subject) -> Iterator[tuple[str, Parameters]]:
+    for table in ("events", "aggregates"):
+        if name := subject.tables.get(table):
+            key = {":pk": {"S": pipeline.event_pk(_NOBODY)}}
+            asked = {"KeyConditionExpression": "PK = :pk", "ExpressionAttributeValues": key}
+            yield name, {"TableName": name, **asked, "Limit": 1}
+
+
+def _items(subject: Subject) -> Iterator[tuple[str, Parameters]]:
+    if name := subject.tables.get("dedupe"):
+        yield name, {"RequestItems": {name: {"Keys": [{"event_id": {"S": _NOBODY}}]}}}
+
+
+def _attributes(subject: Subject) -> Iterator[tuple[str, Parameters]]:
+    for url in subject.queues:
+        yield _name(url), {"QueueUrl": url, "AttributeNames": ["QueueArn"]}
+
+
+def _url(subject: Subject) -> Iterator[tuple[str, Parameters]]:
+    for url in subject.queues:
+        yield _name(url), {"QueueName": _name(url)}
+
+
+def _name(url: str) -> str:
+    return url.rsplit("/", 1)[-1]
+
+
+def _function(subject: Subject) -> Iterator[tuple[str, Parameters]]:
+    for name in subject.names.functions.values():
+        yield name, {"FunctionName": name}
+
+
+def _mappings(subject: Subject) -> Iterator[tuple[str, Parameters]]:
+    yield "*", {"MaxItems": 1}
+
+
+def _lines(subject: Subject) -> Iterator[tuple[str, Parameters]]:
+    end = to_millis(subject.moment)
+    for group in subject.log_groups:
+        yield group, {"logGroupName": group, "startTime": end - 1000, "endTime": end, "limit": 1}
+
+
+def _groups(subject: Subject) -> Iterator[tuple[str, Parameters]]:
+    yield "*", {"limit": 1}
+
+
+def _metric(subject: Subject) -> Iterator[tuple[str, Parameters]]:
+    metric = {"Namespace": "AWS/Lambda", "MetricName": "Invocations"}
+    query = {"Id": "m", "MetricStat": {"Metric": metric, "Period": 300, "Stat": "Sum"}}
+    start = subject.moment - timedelta(minutes=5)
+    yield "*", {"MetricDataQueries": [query], "StartTime": start, "EndTime": subject.moment}
+
+
+def _alarms(subject: Subject) -> Iterator[tuple[str, Parameters]]:
+    yield "*", {"MaxRecords": 1}
+
+
+def _summaries(subject: Subject) -> Iterator[tuple[str, Parameters]]:
+    start = subject.moment - timedelta(seconds=1)
+    yield "*", {"StartTime": start, "EndTime": subject.moment}
+
+
+def _traces(subject: Subject) -> Iterator[tuple[str, Parameters]]:
+    yield "*", {"TraceIds": [_NO_TRACE]}
+
+
+_CALLS: Mapping[str, Callable[[Subject], Iterator[tuple[str, Parameters]]]] = {
+    "cloudformation:ListStackResources": _stack,
+    "s3:ListBucket": _list_keys,
+    "s3:GetObject": _object,
+    "s3:GetBucketVersioning": _bucket,
+    "s3:ListBucketVersions": _list_keys,
+    "s3:GetObjectVersion": _version,
+    "dynamodb:Scan": _scan,
+    "dynamodb:Query": _query,
+    "dynamodb:BatchGetItem": _items,
+    "dynamodb:DescribeTable": _describe,
+    "sqs:GetQueueAttributes": _attributes,
+    "sqs:GetQueueUrl": _url,
+    "lambda:GetFunctionConfiguration": _function,
+    "lambda:GetFunctionConcurrency": _function,
+    "lambda:GetFunctionEventInvokeConfig": _function,
+    "lambda:ListFunctionEventInvokeConfigs": _function,
+    "lambda:ListEventSourceMappings": _mappings,
+    "logs:FilterLogEvents": _lines,
+    "logs:DescribeLogGroups": _groups,
+    "cloudwatch:GetMetricData": _metric,
+    "cloudwatch:DescribeAlarms": _alarms,
+    "xray:GetTraceSummaries": _summaries,
+    "xray:BatchGetTraces": _traces,
+}
