@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 import tempfile
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
@@ -51,11 +52,15 @@ def run(options: Namespace) -> int:
     if unknown := set(parts) - set(PARTS):
         print(f"--only: {', '.join(sorted(unknown))} is none of {','.join(PARTS)}", file=sys.stderr)
         return 2
+    # A run that is stopped stops its servers, too.
+    before = signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     try:
         outcome = _measured(options, parts)
     except Failed as error:
         print(f"the benchmark could not run: {error}", file=sys.stderr)
         return 1
+    finally:
+        signal.signal(signal.SIGTERM, before)
     for line in figures.lines(outcome):
         print(line)
     if options.json:
