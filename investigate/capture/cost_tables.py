@@ -22,7 +22,7 @@ def table(table: str, name_of: str, export_of: str) -> Reckon:
     def reckon(plan: Plan) -> Iterator[Cost]:
         name, export = getattr(plan.names, name_of), getattr(plan.names, export_of)
         if export:
-            yield _export(plan, table, export)
+            yield _export(plan, table, export, name)
         elif name:
             known = plan.connection.call("dynamodb", "DescribeTable", TableName=name)["Table"]
             yield _by_entity(plan, table, known) if plan.options.entities else _scan(table, known)
@@ -30,9 +30,9 @@ def table(table: str, name_of: str, export_of: str) -> Reckon:
     return reckon
 
 
-def _export(plan: Plan, table: str, url: str) -> Cost:
+def _export(plan: Plan, table: str, url: str, name: str | None) -> Cost:
     before = plan.sent("s3:GetObject")
-    export = Export.open(url, plan.read)
+    export = Export.open(url, plan.read, table=name)
     files = plan.sent("s3:GetObject") - before + len(export.files)
     return Cost(
         table, "s3:GetObject",

@@ -14,11 +14,13 @@ from investigate.capture import cost_objects, prices
 from investigate.capture.cost import Cost
 from investigate.capture.estimate import check_limits, estimate
 from investigate.capture.source import CaptureOptions
-from investigate.errors import AccessError, UsageError
+from investigate.errors import AccessError, SettingsError, UsageError
 from investigate.model import Window
 from investigate.sandbox.serve import serve
 from investigate.settings import PipelineNames
 from tests.builders import END, START
+from tests.capture import delivered
+from tests.capture.delivered import BUCKET, Objects
 from tests.capture.helpers import refuse
 
 MB = 1024 * 1024
@@ -214,6 +216,48 @@ def test_the_estimate_reads_no_row_no_object_and_no_line(world):
         "GetBucketVersioning", "ListObjectsV2", "DescribeTable", "GetFunctionConfiguration",
         "DescribeLogGroups",
     }  # fmt: skip
+
+
+def deliver(objects: Objects) -> None:
+    s3 = boto3.client("s3")
+    s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    for key, body in objects.items():
+        s3.put_object(Bucket=BUCKET, Key=key, Body=body)
+
+
+def test_an_export_takes_no_read_units_and_a_request_for_each_of_its_files(world):
+    objects = Objects()
+    row = {"event_id": {"S": "a"}}
+    url = delivered.export(objects, delivered.item_lines(row), delivered.item_lines(row, row))
+    deliver(objects)
+    names = PipelineNames(dedupe_export=url)
+    cost = reckoned(world, names, only=("dedupe",))["dedupe GetObject"]
+    # The two files, and the two manifests, each with its checksum.
+    assert (cost.requests, cost.read_units, cost.bound) == (6, 0, "exact")
+    assert "an export of 3 rows" in cost.basis
+
+
+def test_an_export_of_another_table_is_no_estimate(world):
+    objects = Objects()
+    url = delivered.export(objects, delivered.item_lines())
+    deliver(objects)
+    names = PipelineNames(events_table="demo-events", events_export=url)
+    with pytest.raises(SettingsError):
+        reckoned(world, names, only=("events",))
+
+
+def test_an_inventory_is_read_in_place_of_a_listing(world):
+    objects = Objects()
+    columns = ("bucket", "key", "size", "last_modified_date", "e_tag")
+    url = delivered.inventory(objects, "CSV", columns, delivered.csv_text(columns, []))
+    deliver(objects)
+    names = PipelineNames(raw_bucket="orders-raw", raw_inventory=url)
+    connection = connect(region=world.options.region, objects="botocore")
+    files, reading = estimate(connection, names, options(only=("raw",)))
+    assert (files.operation, files.bound) == ("s3:GetObject", "exact")
+    assert files.requests == 3  # the file, the manifest and its checksum
+    assert (reading.bound, reading.requests) == ("unknown", 0)
+    assert connection.meter.snapshot()["requests"] == {"s3:GetObject": 2}
 
 
 COSTS = [
