@@ -153,12 +153,12 @@ class _Reading:
         left = self._ask(trace_ids)
         if left:
             left = self._ask(left)
-        self._lacking["were not handed out"] += len(left)
+        self._lacking["not handed out"] += len(left)
 
     def told(self) -> list[str]:
         """What is lacking, in words."""
         lacking = sorted(self._lacking.items())
-        return [f"{counted(count, 'trace')} {what}" for what, count in lacking if count]
+        return [f"{what}: {counted(count, 'trace')}" for what, count in lacking if count]
 
     def _ask(self, trace_ids: list[str]) -> list[str]:
         left: list[str] = []
@@ -170,8 +170,8 @@ class _Reading:
 
     def _add(self, trace: Mapping[str, Any]) -> None:
         documents = [json_object(segment["Document"]) for segment in trace.get("Segments", [])]
-        self._lacking["exceeded the limit of X-Ray"] += bool(trace.get("LimitExceeded"))
-        self._lacking["had an unreadable segment"] += None in documents
+        self._lacking["cut off at the limit of X-Ray"] += bool(trace.get("LimitExceeded"))
+        self._lacking["with an unreadable segment"] += None in documents
         payloads = self._source.options.payloads
         for document in filter(None, documents):
             self.rows.extend(span_rows(trace["Id"], document, payloads=payloads))

@@ -47,6 +47,8 @@ class SandboxOptions:
     dead_letter_queue: bool = False
     max_receive_count: int = 3
     endpoint_url: str | None = None
+    alarms: bool = False
+    traces: bool = False
 
     def __post_init__(self) -> None:
         if self.start.tzinfo is None:
@@ -73,6 +75,7 @@ class Clients:
     logs: Any
     cloudwatch: Any
     iam: Any
+    xray: Any
 
 
 def connect(options: SandboxOptions) -> Clients:
@@ -95,7 +98,7 @@ def connect(options: SandboxOptions) -> Clients:
     return Clients(
         *(
             session.client(service, endpoint_url=options.endpoint_url, config=config)
-            for service in ("s3", "dynamodb", "sqs", "lambda", "logs", "cloudwatch", "iam")
+            for service in ("s3", "dynamodb", "sqs", "lambda", "logs", "cloudwatch", "iam", "xray")
         )
     )
 

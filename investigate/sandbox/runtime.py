@@ -19,6 +19,7 @@ from investigate.sandbox.interrupts import Interrupt, OutOfMemory, TimedOut, int
 from investigate.sandbox.lines import Attempt, Failure, log_lines
 from investigate.sandbox.logs import LogWriter
 from investigate.sandbox.metrics import MetricBook
+from investigate.sandbox.watching import TraceBook
 
 Handler = Callable[[Mapping[str, Any], Context], dict[str, Any]]
 HANDLERS: Mapping[str, Handler] = {
@@ -51,6 +52,7 @@ class Runtime:
     functions: Mapping[str, str]
     environments: Mapping[str, dict[str, str]]
     metrics: MetricBook | None = None
+    traces: TraceBook | None = None
     reserved: dict[str, int] = field(default_factory=dict)
     outcomes: list[Outcome] = field(default_factory=list)  # of every invocation so far
 
@@ -95,6 +97,8 @@ class Runtime:
         attempt = replace(attempt, failure=failure, init_ms=init if cold else None)
         environment.free_at = attempt.ended
         self.logs.write(environment, log_lines(attempt, self.log_format))
+        if self.traces:
+            self.traces.take(context.function, attempt)
         self._measure(role, "Invocations", started)
         self._measure(role, "Throttles", started, 0.0)
         self._measure(role, "Errors", started, float(outcome.status != "ok"))

@@ -28,6 +28,7 @@ from investigate.sandbox.interrupts import THROTTLED, ingest_crash, replay_crash
 from investigate.sandbox.logs import LogSink, LogWriter
 from investigate.sandbox.metrics import MetricBook
 from investigate.sandbox.runtime import Outcome, Runtime
+from investigate.sandbox.watching import TraceBook, create_alarms
 from investigate.settings import FUNCTION_ROLES, PipelineNames
 
 __all__ = ["IngestAnswer", "ReplayAnswer", "Sandbox", "SandboxOptions", "connected", "emulator"]
@@ -105,6 +106,8 @@ class Sandbox:
         self.runtime.logs.flush()
         if self.runtime.metrics:
             self.runtime.metrics.publish(self.clients.cloudwatch)
+        if self.runtime.traces:
+            self.runtime.traces.publish(self.clients.xray)
 
     def ingest(
         self, request: Mapping[str, Any] | str | None, *, crash: str | None = None
@@ -256,6 +259,8 @@ def _build(
 ) -> Sandbox:
     clients = connect(options)
     names = create_pipeline(clients, options)
+    if options.alarms:
+        create_alarms(clients, names, options)
     random = Random(options.seed)  # noqa: S311 - ids of a sandbox are no secret
     runtime = Runtime(
         clients=clients,
@@ -268,6 +273,7 @@ def _build(
             role: environment_of(names, dry_run=role in options.dry_run) for role in FUNCTION_ROLES
         },
         metrics=metrics,
+        traces=TraceBook(options.region) if options.traces else None,
     )
     return Sandbox(options, clock, clients, names, runtime)
 
