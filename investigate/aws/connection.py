@@ -38,7 +38,7 @@ def connect(
 
     `sampling` also lets it receive messages from a queue, which hides them for a moment. `objects`
     is the client that reads many S3 objects: `obstore`, or `botocore` where that cannot be used;
-    by default obstore, unless a certificate bundle is configured for botocore (`AWS_CA_BUNDLE`).
+    botocore also where a bundle of certificates is configured for it (`AWS_CA_BUNDLE`).
     A request that AWS throttles, or that does not get through, is tried again for `patience`
     seconds after the SDK has given up.
     """
@@ -53,9 +53,8 @@ def connect(
             "no region is known",
             hint='give --region eu-west-1, or region = "eu-west-1" under [pipeline]',
         )
-    usual = BOTOCORE if os.environ.get("AWS_CA_BUNDLE") else OBSTORE
     connection = Connection(session, endpoint_url=endpoint_url, sampling=sampling)
-    connection.objects_client = objects or usual
+    connection.objects_client = objects or OBSTORE
     connection.patience = patience
     connection.meter = Meter(limits)
     return connection
@@ -131,8 +130,11 @@ class Connection:
         """Return a reader of many objects of a bucket, under the same rule as every client."""
         for operation in ("GetObject", "ListObjectsV2"):
             refuse_unlisted("s3", operation)
-        fast = self.objects_client == OBSTORE
-        store = open_store(self._session, self.client("s3"), bucket) if fast else None
+        client = self.client("s3")
+        # Certificates of one's own are known to botocore only.
+        own = os.environ.get("AWS_CA_BUNDLE") and client.meta.endpoint_url.startswith("https:")
+        fast = self.objects_client == OBSTORE and not own
+        store = open_store(self._session, client, bucket) if fast else None
         return Objects(self, bucket, store)
 
     def account(self) -> str:

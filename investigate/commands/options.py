@@ -164,25 +164,92 @@ def _capture(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", metavar="FILE", required=True, help="the pipeline, in TOML")
     _window(parser)
     parser.add_argument(
+        "--entity",
+        metavar="ID",
+        action="append",
+        default=[],
+        help="only this entity, by queries instead of scans; repeatable",
+    )
+    parser.add_argument(
         "--only", metavar="TABLE,…", default="", help=f"these tables only: {_listed(TABLES)}"
     )
-    parser.add_argument("--endpoint-url", metavar="URL", help="instead of AWS's own endpoints")
-    parser.add_argument("--region", metavar="R", help="default: the configuration's")
-    parser.add_argument("--profile", metavar="P", help="of the AWS credentials")
+    _aws(parser)
+    _cost(parser)
+    _sample(parser)
+    _privacy(parser)
     parser.add_argument(
-        "--sample-messages",
-        metavar="N",
-        type=int,
-        default=0,
-        help="also receive up to N messages, which hides them and raises their receive count",
+        "--resume", action="store_true", help="go on with a capture that was stopped or killed"
     )
-    parser.add_argument("--no-payloads", action="store_true", help="keep hashes, not contents")
-    parser.add_argument("--mask-account", action="store_true", help="keep no account id")
     parser.add_argument(
         "--now",
         metavar="T",
         default="",
         help="the time of the capture, for a pipeline in a sandbox",
+    )
+
+
+def _aws(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--endpoint-url", metavar="URL", help="instead of AWS's own endpoints")
+    parser.add_argument("--region", metavar="R", help="default: the configuration's")
+    parser.add_argument("--profile", metavar="P", help="of the AWS credentials")
+
+
+def _cost(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--estimate",
+        action="store_true",
+        help="print what it would take: requests, read units, price; capture nothing",
+    )
+    parser.add_argument(
+        "--max-requests", metavar="N", type=_limit, help="do not begin what would take more"
+    )
+    parser.add_argument(
+        "--max-read-units", metavar="N", type=_limit, help="the same, of DynamoDB's read units"
+    )
+
+
+def _sample(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--sample-messages",
+        metavar="N",
+        type=int,
+        default=0,
+        help="also receive up to N messages of each queue, which hides them for a moment and "
+        "raises their receive count",
+    )
+    parser.add_argument(
+        "--force-sampling",
+        action="store_true",
+        help="also where that can move messages to a dead-letter queue, or hold others up",
+    )
+
+
+def _privacy(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--no-payloads", action="store_true", help="keep hashes, not contents")
+    parser.add_argument(
+        "--mask",
+        metavar="FIELD",
+        action="append",
+        default=[],
+        help="keep no value of a field of this name; repeatable",
+    )
+    parser.add_argument("--mask-account", action="store_true", help="keep no account id")
+
+
+def _limit(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number")
+    return int(text)
+
+
+def _doctor(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", metavar="FILE", help="the pipeline, in TOML")
+    _aws(parser)
+    parser.add_argument(
+        "--policy", action="store_true", help="print the IAM policy a capture needs, and no more"
+    )
+    parser.add_argument(
+        "--sampling", action="store_true", help="with what --sample-messages needs in the policy"
     )
 
 
@@ -231,6 +298,7 @@ def _checks(parser: argparse.ArgumentParser) -> None:
 
 COMMANDS: Mapping[str, Command] = {
     "capture": Command("read a pipeline and write a case; nothing of it changes", _capture),
+    "doctor": Command("say what is installed, who is asking, and which permissions lack", _doctor),
     "check": Command("run the checks on a case and print the findings", _check),
     "report": Command("execute the notebooks on a case and write the report", _report),
     "checks": Command("list every check: code, step, severity, question", _checks),
