@@ -82,13 +82,17 @@ def _pip(folder: Path, requirements: Path) -> None:
 def _npm(folder: Path, node: Path) -> None:
     for source in _PACKAGES:
         shutil.copy(source, folder)
-    beside = shutil.which("npm", path=str(node.parent)) or shutil.which("npm")
-    if not beside:
+    brought = node.parents[1] / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    own = shutil.which("npm")
+    # The wheel's own `npm` is a copy of a link and does not find its parts.
+    npm = [node, brought] if brought.exists() else [own] if own else None
+    if not npm:
         raise Failed("there is no npm")
     path = os.pathsep.join((str(node.parent), os.environ.get("PATH", "")))
     quiet = ("--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
-    command = [beside, "ci", *quiet]
-    finished(command, within=_INSTALLED_WITHIN, folder=folder, environment={"PATH": path})
+    finished(
+        [*npm, "ci", *quiet], within=_INSTALLED_WITHIN, folder=folder, environment={"PATH": path}
+    )
 
 
 def _node(folder: Path) -> Path | None:
