@@ -426,7 +426,8 @@ def test_a_dead_letter_queue_that_cannot_be_found_is_a_gap_and_its_name_stays(co
         captured = state(source)
     (row,) = rows_of(captured)
     assert row["dead_letter_arn"] == "arn:aws:sqs:eu-west-1:123456789012:demo-dead-letters"
-    said = f"{row['dead_letter_arn']} takes failed messages: {code}: sqs:GetQueueUrl"
+    why = f"{code}: sqs:GetQueueUrl of demo-dead-letters"
+    said = f"{row['dead_letter_arn']} takes failed messages: {why}"
     assert coverage(captured) == ("partial", said)
 
 
