@@ -11,6 +11,8 @@ from investigate.case import Coverage
 from investigate.errors import AccessError
 from investigate.settings import FUNCTION_ROLES
 
+_OWN_CONFIG = "GetFunctionEventInvokeConfig"
+
 
 def read_functions(source: Source) -> list[Captured]:
     """Return the table `functions`: one row for each function the configuration names."""
@@ -111,8 +113,17 @@ def _more_settings(source: Source, role: str, name: str) -> tuple[Row, list[Cove
             gaps.append(gap(error))
     configs = source.invoke_configs[role]
     if isinstance(configs, Coverage):
-        return settings, [*gaps, configs]
+        return settings | _own_invoke_config(source, name), [*gaps, configs]
     return settings | invoke_settings(configs), gaps
+
+
+def _own_invoke_config(source: Source, name: str) -> Row:
+    """Return a function's own settings for asynchronous calls where not all could be listed."""
+    asked = {"FunctionName": name}
+    try:
+        return _invoke_config(source.connection.call("lambda", _OWN_CONFIG, **asked))
+    except AccessError:
+        return {}  # the gap of the list says so already
 
 
 def invoke_settings(configs: list[Row]) -> Row:

@@ -80,12 +80,17 @@ def test_settings_of_an_alias_alone_are_not_those_of_the_function():
     assert "max_retry_attempts" not in functions.invoke_settings(configs)
 
 
-def test_denied_settings_for_asynchronous_calls_make_the_table_partial(world):
+def test_where_not_all_settings_may_be_listed_those_of_the_function_itself_are_asked_for(world):
+    world.clients.lambda_.put_function_event_invoke_config(
+        FunctionName=PROCESSOR, MaximumRetryAttempts=1
+    )
     source = source_of(world)
     refuse(source.connection, "lambda", "ListFunctionEventInvokeConfigs")
     captured = read(source)
     assert captured.coverage.status == "partial"
     assert "lambda:ListFunctionEventInvokeConfigs of demo-ingest" in str(captured.coverage.reason)
+    assert rows_of(captured)[2]["max_retry_attempts"] == 1
+    assert "max_retry_attempts" not in rows_of(captured)[0]
 
 
 @pytest.mark.parametrize(
