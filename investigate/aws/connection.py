@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from typing import Any, TypeVar
 
+from investigate.aws.answers import look_at
 from investigate.aws.failures import told
 from investigate.aws.meter import Limits, Meter
 from investigate.aws.objects import BOTOCORE, CLIENTS, OBSTORE, Objects, open_store
@@ -121,7 +122,8 @@ class Connection:
         def ask() -> tuple[dict[str, Any], bytes]:
             with told("s3:GetObject", self.region, parameters):
                 answer = client.get_object(**parameters)
-                with answer["Body"] as body:
+                # As a context manager a body is read without comparing it with its length.
+                with closing(answer["Body"]) as body:
                     return answer, body.read()
 
         return self._patiently(ask)
@@ -181,28 +183,8 @@ class Connection:
         # The first word on every request: before its parameters are even looked at.
         client.meta.events.register_first("before-parameter-build", before_it_is_built)
         client.meta.events.register("before-send", sent)
-        if service == "dynamodb":
-            for operation in ("Scan", "Query"):
-                client.meta.events.register(f"before-parse.dynamodb.{operation}", _take_items)
+        client.meta.events.register("before-parse", look_at)
         return client
-
-
-def _take_items(
-    response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: Any
-) -> None:
-    """Take the items of a page as they were sent, before botocore walks through every value.
-
-    Each is then a mapping of attributes as DynamoDB writes them, binary values as base64 text.
-    """
-    if response_dict["status_code"] != 200:
-        return
-    try:
-        page = json.loads(response_dict["body"])
-    except ValueError:
-        return  # botocore says what is wrong with it
-    if isinstance(page, dict) and "Items" in page:
-        customized_response_dict["Items"] = page.pop("Items")
-        response_dict["body"] = json.dumps(page).encode()
 
 
 def _method(operation: str) -> str:

@@ -47,6 +47,7 @@ _KINDS = {
         "InternalError",
         "InternalFailure",
         "InternalServerError",
+        "InternalService",
         "ServiceException",
         "RequestTimeout",
         "OverLimit",
