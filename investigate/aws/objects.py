@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from investigate.errors import AccessError
@@ -89,26 +90,31 @@ class Objects:
             here += [_listed(entry) for entry in page.get("Contents", [])]
         return sorted(below, key=str.encode), here
 
-    def read(self, key: str, version_id: str | None = None) -> Body:
-        """Return an object, or one version of it; raise `AccessError`."""
+    def read_all(self, entries: Sequence[Listed]) -> Iterator[Body | AccessError]:
+        """Yield each object, or the error that kept it from being read, in the same order."""
+        meter = self._connection.meter
+        meter.check()
         if self._store is not None:
-            body = self._read_fast(key, version_id)
-            if body is not None:
-                return body
+            meter.request(_GET, len(entries))
+        for entry in entries:
+            try:
+                yield self._read_fast(entry) or self.read(entry.key, entry.version_id)
+            except AccessError as error:
+                yield error
+
+    def read(self, key: str, version_id: str | None = None) -> Body:
+        """Return an object, or one version of it, through botocore; raise `AccessError`."""
         version = {} if version_id is None else {"VersionId": version_id}
         answer, data = self._connection.read_object(Bucket=self._bucket, Key=key, **version)
         return Body(data, answer["LastModified"].astimezone(UTC), answer["ETag"].strip('"'))
 
     def _list_fast(self, prefix: str, after: str) -> Iterator[list[Listed] | None]:
         """Yield pages; None if the rest cannot be trusted to be keys."""
-        import obstore
-        from obstore.exceptions import BaseError
-
         meter = self._connection.meter
         last = after.encode()
         try:
             meter.check()
-            stream = obstore.list(
+            stream = _obstore().list(
                 self._store, prefix or None, offset=after or None, chunk_size=KEYS_PER_REQUEST
             )
             for found in stream:
@@ -130,21 +136,18 @@ class Objects:
                     last = entry.key.encode()
                 yield page
                 meter.check()
-        except (BaseError, OSError):
+        except _failures():
             yield None
 
-    def _read_fast(self, key: str, version_id: str | None) -> Body | None:
+    def _read_fast(self, entry: Listed) -> Body | None:
         """Return an object, or None if botocore is to be asked."""
-        import obstore
-        from obstore.exceptions import BaseError
-
-        self._connection.meter.check()
-        options: Any = {} if version_id is None else {"version": version_id}
+        if self._store is None:
+            return None
+        options: Any = {"version": entry.version_id} if entry.version_id else None
         try:
-            self._connection.meter.request(_GET)
-            found = obstore.get(self._store, key, options=options or None)
+            found = _obstore().get(self._store, entry.key, options=options)
             data, about = bytes(found.bytes()), found.meta
-        except (BaseError, OSError, ValueError):
+        except _failures():
             return None
         return Body(data, about["last_modified"], (about["e_tag"] or "").strip('"'))
 
@@ -156,6 +159,21 @@ class Objects:
 
     def _pages(self, **asked: Any) -> Iterator[dict[str, Any]]:
         return self._connection.pages("s3", "ListObjectsV2", Bucket=self._bucket, **asked)
+
+
+@cache
+def _obstore() -> Any:
+    # Imported when it is used: most commands never read S3.
+    import obstore
+
+    return obstore
+
+
+@cache
+def _failures() -> tuple[type[Exception], ...]:
+    from obstore.exceptions import BaseError
+
+    return (BaseError, OSError, ValueError)
 
 
 def _listed(entry: Any) -> Listed:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from investigate import pipeline
-from investigate.aws import WORKERS, Listed, Objects
+from investigate.aws import WORKERS, Body, Listed
 from investigate.capture import known_ids, versions
 from investigate.capture.body import read_body
 from investigate.capture.partitions import Dates, dates_of, listed, places
@@ -120,7 +120,12 @@ def _keep(source: Source, entries: Iterator[Listed], tally: Tally) -> None:
     patience = Patience()
 
     def read_some(some: Sequence[Listed]) -> list[Row]:
-        return [_row(source, objects, entry, patience) for entry in some]
+        wanted = [entry for entry in some if _is_wanted(entry)]
+        bodies = iter(objects.read_all(wanted))
+        return [
+            _row(source, entry, next(bodies) if _is_wanted(entry) else None, patience)
+            for entry in some
+        ]
 
     with ThreadPoolExecutor(WORKERS) as pool:
         waiting: list[tuple[str, list[Future[list[Row]]]]] = []
@@ -177,22 +182,24 @@ def _described(source: Source, entry: Listed) -> Row:
     return row
 
 
-def _row(source: Source, objects: Objects, entry: Listed, patience: Patience) -> Row:
+def _is_wanted(entry: Listed) -> bool:
+    return not entry.deleted and entry.size <= LARGEST_BODY
+
+
+def _row(source: Source, entry: Listed, body: Body | AccessError | None, patience: Patience) -> Row:
     row = _described(source, entry)
-    if entry.size > LARGEST_BODY:
-        return {**row, "readable": False, "error": f"failed ({entry.size} bytes)"}
-    if entry.deleted:
-        return {**row, "readable": False, "error": "deleted"}
-    try:
-        body = objects.read(entry.key, entry.version_id)
-    except AccessError as error:
-        patience.spend(error)
-        return {**row, "readable": False, "error": _unread(error)}
-    # Written again since it was listed? Then the row describes what was read.
-    row["size"] = len(body.data)
-    row["etag"] = body.etag
-    row["last_modified"] = body.last_modified
-    row.update(read_body(body.data, payloads=source.options.payloads))
+    row["readable"] = False
+    if body is None:
+        row["error"] = "deleted" if entry.deleted else f"failed ({entry.size} bytes)"
+    elif isinstance(body, AccessError):
+        patience.spend(body)
+        row["error"] = _unread(body)
+    else:
+        # Written again since it was listed? Then the row describes what was read.
+        row["size"] = len(body.data)
+        row["etag"] = body.etag
+        row["last_modified"] = body.last_modified
+        row.update(read_body(body.data, payloads=source.options.payloads))
     return row
 
 

@@ -58,7 +58,7 @@ def test_more_objects_than_a_page_holds_are_all_listed(world, monkeypatch):
     monkeypatch.setattr(
         raw,
         "_row",
-        lambda source, objects, entry, patience: {"s3_key": entry.key, "readable": True},
+        lambda source, entry, body, patience: {"s3_key": entry.key, "readable": True},
     )
     for number in range(1005):
         world.put_object(f"raw/{number:04d}", b"{")
