@@ -37,6 +37,11 @@ class Sample:
         return len(self.messages) >= self.waiting and not self.stopped
 
     @property
+    def patience(self) -> int:
+        """How many empty answers are needed to believe that there is no more."""
+        return 1 if self.whole else EMPTY_RECEIVES
+
+    @property
     def reason(self) -> str:
         """How many of how many, and what was risked or stopped it."""
         return "; ".join([f"{len(self.messages)} of about {self.waiting}", *self.notes])
@@ -82,8 +87,10 @@ def take(source: Source, url: str, attributes: Mapping[str, str]) -> Sample:
     sample = Sample(sum(counts.values()), notes=_risks(attributes))
     most = whole(redrive_of(attributes).get("maxReceiveCount"))
     wanted = source.options.sample_messages if counts["visible"] else 0
+    if most:  # not even a look for messages that the queue did not count
+        wanted = min(wanted, sample.waiting)
     empty = 0
-    while len(sample.messages) < wanted and empty < EMPTY_RECEIVES and not sample.stopped:
+    while len(sample.messages) < wanted and empty < sample.patience and not sample.stopped:
         before = len(sample.messages)
         # One at a time where a receive can do harm: then it can do it to one message only.
         at_once = 1 if most else min(MESSAGES_AT_ONCE, wanted - before)
