@@ -12,10 +12,10 @@ import ibis.expr.types as ir
 
 from investigate.case import Case, Coverage
 from investigate.engine import Engine
-from investigate.errors import NotEvaluable
-from investigate.model import Window
+from investigate.errors import CaseDamagedError, NotEvaluable, UsageError
+from investigate.model import Window, isoformat, parse_time
 from investigate.settings import Thresholds
-from investigate.tables import schema_of
+from investigate.tables import LATER, schema_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,8 @@ class Evidence:
     """The tables of one case in one engine, with the thresholds and the scope of the question.
 
     Tables hold everything that was captured; the scope is applied to the offending rows
-    (`in_scope`), so that a comparison across a window's edge stays right.
+    (`in_scope`), so that a comparison across a window's edge stays right. A case of some entities
+    answers for these; asked about another, it raises `UsageError`.
     """
 
     case: Case
@@ -41,6 +42,16 @@ class Evidence:
     _tables: dict[str, ir.Table] = field(default_factory=dict, repr=False)
     _facts: dict[str, Any] = field(default_factory=dict, repr=False)
 
+    def __post_init__(self) -> None:
+        captured = self.case.scope_entities
+        for entity in self.entities if captured else ():
+            if entity not in captured:
+                raise UsageError(
+                    f"the case holds nothing of entity {entity!r}: it was captured for "
+                    + ", ".join(captured),
+                    hint=f"ask about one of these, or capture again with --entity {entity}",
+                )
+
     @property
     def window(self) -> Window:
         """The window asked about: the scope's, else the case's."""
@@ -48,8 +59,15 @@ class Evidence:
 
     @property
     def entities(self) -> tuple[str, ...]:
-        """The entities asked about; empty means all."""
-        return self.scope.entities if self.scope else ()
+        """The entities asked about, else those that were captured; empty means all."""
+        asked = self.scope.entities if self.scope else ()
+        return asked or self.case.scope_entities
+
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether the question, or the capture itself, leaves out a part of the pipeline."""
+        narrow_case = bool(self.case.event_dates or self.case.scope_entities)
+        return narrow_case or bool(self.entities) or self.window != self.case.window
 
     @property
     def settled_until(self) -> datetime:
@@ -61,8 +79,31 @@ class Evidence:
         return table in self.case.files
 
     def is_whole(self, table: str) -> bool:
-        """Whether a table was captured wholly, so that a row's absence means something."""
+        """Whether a table was captured wholly: every row in the capture's scope, and all in it."""
         return self.has(table) and self.case.covered(table).status == "captured"
+
+    def is_listed(self, table: str) -> bool:
+        """Whether every row in the capture's scope is there, so that a row's absence means
+        something, even if not every one could be looked into."""
+        return self.is_whole(table) or (self.has(table) and self.case.covered(table).listed)
+
+    def horizon(self, table: str) -> tuple[datetime | None, datetime | None]:
+        """The start and the end of the time a table can tell about; None for an open end."""
+        told = self.case.covered(table).horizon or ".."
+        start, _, end = told.partition("/")
+        try:
+            return _end_of(start), _end_of(end)
+        except UsageError as error:
+            raise CaseDamagedError(
+                f"the coverage of {table} has no horizon of the form start/end: {told!r}"
+            ) from error
+
+    def judged_until(self, table: str) -> datetime:
+        """Until when what a table does not tell of did not happen: it settles like other evidence,
+        after the end of what the table can tell about."""
+        _, end = self.horizon(table)
+        told = min(end or self.case.captured_at, self.case.captured_at)
+        return told - timedelta(seconds=self.case.settle_seconds)
 
     def coverage(self, table: str) -> Coverage:
         """What is known of a table's capture."""
@@ -74,7 +115,8 @@ class Evidence:
             schema_of(table)
             if not self.has(table):
                 raise NotEvaluable(self.absence(table))
-            self._tables[table] = self.engine.read_parquet(self.case.paths(table), table)
+            found = self.engine.read_parquet(self.case.paths(table), table)
+            self._tables[table] = _with_later_columns(found, table)
         return self._tables[table]
 
     def derived(self, name: str, build: Callable[[Evidence], ir.Table]) -> ir.Table:
@@ -100,10 +142,12 @@ class Evidence:
         known = self.coverage(table)
         return f"{table}: {known.status} ({known.reason or 'no reason recorded'})"
 
-    def settled(self, table: ir.Table, column: str) -> ir.Table:
-        """Return the rows whose time is old enough to judge; a row without a time counts."""
+    def settled(self, table: ir.Table, column: str, *, told_by: str = "") -> ir.Table:
+        """Return the rows whose time is old enough to judge, by what the table `told_by` does not
+        tell of them if one is named; a row without a time counts."""
         moment = table[column]
-        return table.filter(moment.isnull() | (moment <= timestamp(self.settled_until)))
+        until = self.judged_until(told_by) if told_by else self.settled_until
+        return table.filter(moment.isnull() | (moment <= timestamp(until)))
 
     def in_scope(self, rows: ir.Table) -> ir.Table:
         """Return the rows inside the scope, by whichever of these columns they have:
@@ -134,8 +178,26 @@ class Evidence:
             raise NotEvaluable(f"needs one of {absent}")
 
     def incomplete(self, tables: Sequence[str]) -> list[str]:
-        """Return in words which of these captured tables are not whole."""
-        return [self.absence(table) for table in tables if not self.is_whole(table)]
+        """Return in words which of these captured tables lack rows of the time asked about."""
+        return [gap for table in tables if (gap := self._gap(table))]
+
+    def _gap(self, table: str) -> str:
+        if not self.is_listed(table):
+            return self.absence(table)
+        start, _ = self.horizon(table)
+        early = start is not None and start > self.window.start
+        return f"{table}: tells nothing before {isoformat(start)}" if start and early else ""
+
+
+def _end_of(text: str) -> datetime | None:
+    return None if text in ("", "..") else parse_time(text, "horizon")
+
+
+def _with_later_columns(found: ir.Table, table: str) -> ir.Table:
+    """Add what a case lacks that was captured before the table had these columns: nulls."""
+    wanted = ibis.Schema.from_pyarrow(schema_of(table))
+    lacking = sorted(LATER.get(table, frozenset()) - set(found.columns))
+    return found.mutate(**{name: ibis.null(wanted[name]) for name in lacking}) if lacking else found
 
 
 def timestamp(moment: datetime) -> ir.TimestampScalar:

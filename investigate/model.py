@@ -115,6 +115,11 @@ def counted(count: int, noun: str, nouns: str = "") -> str:
     return f"{count:,} {noun if count == 1 else nouns or noun + 's'}"
 
 
+def joined(*reasons: str) -> str:
+    """Return those of these reasons that say something, each once, as one text."""
+    return "; ".join(dict.fromkeys(reason for reason in reasons if reason))
+
+
 def isoformat(moment: datetime) -> str:
     """Return UTC ISO 8601 with a `Z`, microseconds only where there are any."""
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"

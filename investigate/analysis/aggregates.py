@@ -9,6 +9,7 @@ import ibis.expr.types as ir
 
 from investigate.analysis.aggregate_days import day_events, days, overwritten
 from investigate.analysis.explanation import version_inputs, versions
+from investigate.analysis.reach import unkept
 from investigate.errors import NotEvaluable, UsageError
 from investigate.evidence import Evidence
 
@@ -18,6 +19,8 @@ __all__ = [
 
 # A part of the versions proves these; the other verdicts rest on the absence of a version.
 _PROVEN_IN_PART = ("unexplained", "overwritten", "inflated")
+# An event that no row knows changes none of these; it would make a split day a partial one.
+_PROVEN_BY_ROWS = ("missing", "overwritten", "inflated", "partial")
 
 
 def compare(evidence: Evidence, entity: str, day: str, version_a: int, version_b: int) -> ir.Table:
@@ -50,13 +53,15 @@ def document_rows(evidence: Evidence) -> list[dict[str, Any]]:
     """Return the `aggregates` of the findings document: days in scope with verdict and versions.
 
     Empty where aggregates, or both raw and events, were not captured; where only a part of the
-    versions was captured, days whose verdict needs the others are left out.
+    versions, or of the events, was captured, days whose verdict needs the others are left out.
     """
     if not evidence.has("aggregates") or not (evidence.has("raw") or evidence.has("events")):
         return []
     judged = evidence.in_scope(days(evidence))
-    if not evidence.is_whole("aggregates"):
+    if not evidence.is_listed("aggregates"):
         judged = judged.filter(judged.verdict.isin(_PROVEN_IN_PART))
+    if unkept(evidence):
+        judged = judged.filter(judged.verdict.isin(_PROVEN_BY_ROWS))
     listed = {
         (row["entity_id"], row["day"]): {**row, "versions": []}
         for row in evidence.engine.rows(

@@ -8,14 +8,20 @@ import ibis
 import ibis.expr.types as ir
 
 from investigate import pipeline
-from investigate.analysis.objects import readable_objects
-from investigate.engine import seconds_between
+from investigate.analysis.objects import readable_objects, unseen, unseen_objects
+from investigate.engine import day_of, seconds_between
+from investigate.errors import NotEvaluable
 from investigate.evidence import Evidence, timestamp
 
 
 def silences(evidence: Evidence) -> ir.Table:
     """Return the silences that touch the window, with the rhythm that they break:
-    (source, event_type, start, end, start_utc, end_utc, seconds, usual_seconds, events)."""
+    (source, event_type, start, end, start_utc, end_utc, seconds, usual_seconds, events).
+
+    A silence in which an object stands that could not be fetched is none. Where raw was listed for
+    some event dates only, the index tells when sources spoke on all others. Raises `NotEvaluable`
+    if nothing does.
+    """
     limits = evidence.thresholds
     gaps = _gaps(evidence, min(evidence.window.end, evidence.settled_until))
     rhythms = _rhythms(gaps)
@@ -24,22 +30,36 @@ def silences(evidence: Evidence) -> ir.Table:
         & (rhythms.usual_seconds <= limits.gap_regularity * rhythms.median_seconds)
     )
     judged = gaps.drop("inner_seconds").join(regular, ["source", "event_type"])
-    return judged.filter(
+    found = judged.filter(
         judged.seconds > limits.gap_factor * judged.usual_seconds,
         judged.seconds >= limits.gap_minimum_seconds,
         judged.start_utc < timestamp(evidence.window.end),
         judged.end_utc > timestamp(evidence.window.start),
     ).drop("median_seconds")
+    return _without_unseen(evidence, found) if unseen(evidence) else found
+
+
+def _without_unseen(evidence: Evidence, found: ir.Table) -> ir.Table:
+    """Leave out the silences in whose time an object of the source may stand, by its key."""
+    objects = unseen_objects(evidence)
+    hour = (objects.key_event_date + " " + objects.key_hour + ":00:00").try_cast("timestamp")
+    hidden = objects.select(of_source="key_source", of_type="key_event_type", hour=hour)
+    anywhere = hidden.of_source.isnull() | hidden.hour.isnull()
+    hidden = hidden.mutate(anywhere=anywhere)
+    ends = hidden.hour + ibis.interval(hours=1)
+    inside = (hidden.hour < found.end_utc) & (ends > found.start_utc)
+    own = (found.source == hidden.of_source) & (found.event_type == hidden.of_type)
+    return found.anti_join(hidden, [hidden.anywhere | (own & inside)])
 
 
 def _gaps(evidence: Evidence, bound: datetime) -> ir.Table:
     """From each time at which a source spoke to the next one; the last goes up to the bound."""
-    objects = readable_objects(evidence).filter(ibis._.event_time_utc.notnull())
-    times = objects.group_by(
-        source=objects.source.fill_null(""),
-        event_type=objects.event_type.fill_null(""),
-        start_utc=objects.event_time_utc,
-    ).agg(start=objects.event_time.min())
+    spoken = _spoken(evidence)
+    times = spoken.group_by(
+        source=spoken.source.fill_null(""),
+        event_type=spoken.event_type.fill_null(""),
+        start_utc=spoken.event_time_utc,
+    ).agg(start=spoken.event_time.min())
     following = ibis.window(group_by=["source", "event_type"], order_by="start_utc")
     steps = times.mutate(
         next_utc=times.start_utc.lead().over(following),
@@ -56,6 +76,18 @@ def _gaps(evidence: Evidence, bound: datetime) -> ir.Table:
         # Null for the last: a silence that has not ended says nothing about the rhythm.
         inner_seconds=seconds_between(steps.start_utc, steps.next_utc),
     )
+
+
+def _spoken(evidence: Evidence) -> ir.Table:
+    columns = ("source", "event_type", "event_time", "event_time_utc")
+    objects = readable_objects(evidence).select(*columns)
+    if evidence.case.event_dates:
+        if not evidence.is_listed("events"):
+            raise NotEvaluable(f"other event dates were not listed; {evidence.absence('events')}")
+        rows = evidence["events"]
+        listed = day_of(rows.event_time_utc).between(*evidence.case.event_dates)
+        objects = objects.union(rows.filter(~listed).select(*columns))
+    return objects.filter(objects.event_time_utc.notnull())
 
 
 def _rhythms(gaps: ir.Table) -> ir.Table:

@@ -8,6 +8,7 @@ import ibis.expr.types as ir
 from investigate.analysis.arrivals import raw_id
 from investigate.engine import literal_rows
 from investigate.evidence import Evidence
+from investigate.model import counted
 
 _STORES = ("raw", "events", "dedupe")
 _COLUMNS = {
@@ -39,3 +40,32 @@ def _build(evidence: Evidence) -> ir.Table:
     return rows.group_by("event_id").agg(
         **{name: rows[name].min() for name in _COLUMNS if name != "event_id"}
     )
+
+
+def with_owners(evidence: Evidence, rows: ir.Table, event_id: str) -> tuple[ir.Table, str]:
+    """Return offending rows whose unknown entity and event time are those of their event, by the
+    column that holds its id; and why rows were left out.
+
+    A case of some entities does not hold the rows that tell whose the other ids are: what names
+    only such an id is left out. Nothing is looked up for a question as wide as the case.
+    """
+    unknown = [name for name in ("entity_id", "event_time_utc") if name in rows.columns]
+    if not (event_id and unknown and evidence.is_narrowed):
+        return rows, ""
+    known = identities(evidence)
+    known = known.select(owned_id="event_id", owner="entity_id", owned_utc="event_time_utc")
+    joined = rows.left_join(known, rows[event_id] == known.owned_id)
+    filled = {
+        name: ibis.coalesce(joined[name], joined[other])
+        for name, other in (("entity_id", "owner"), ("event_time_utc", "owned_utc"))
+        if name in unknown
+    }
+    rows = joined.mutate(**filled).drop("owned_id", "owner", "owned_utc")
+    if not evidence.case.scope_entities or "entity_id" not in unknown:
+        return rows, ""
+    strange = rows[event_id].notnull() & rows.entity_id.isnull()
+    count = evidence.engine.scalar(evidence.in_scope(rows.filter(strange)).count())
+    reason = (
+        f"{counted(count, 'event')} that no row names may be of these entities" if count else ""
+    )
+    return rows.filter(~strange), reason

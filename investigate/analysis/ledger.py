@@ -80,7 +80,22 @@ def _build(evidence: Evidence) -> ir.Table:
     rows = rows.filter(rows.event_id.notnull())
     for name, stage in stages.items():
         rows = _with_stage(rows, name, stage)
-    return _with_doubt(evidence, _described(evidence, rows))
+    rows = _with_doubt(evidence, _described(evidence, rows))
+    rows = _with_reach(evidence, rows)
+    # Ids that only lines or messages name are of other entities, or of nobody knows whom.
+    return rows.filter(rows.entity_id.notnull()) if evidence.case.scope_entities else rows
+
+
+def _with_reach(evidence: Evidence, rows: ir.Table) -> ir.Table:
+    """What was not found of an event may stand under an event date that was not listed."""
+    if not evidence.case.event_dates:
+        return rows
+    listed = rows.day.between(*evidence.case.event_dates).fill_null(False)
+    unknown = {
+        name: ibis.ifelse(rows[name] | listed, rows[name], ibis.null("boolean"))
+        for name in ("raw", "readable")
+    }
+    return rows.mutate(**unknown)
 
 
 def _with_doubt(evidence: Evidence, rows: ir.Table) -> ir.Table:
@@ -130,13 +145,13 @@ def _described(evidence: Evidence, rows: ir.Table) -> ir.Table:
 def _raw(evidence: Evidence) -> _Stage:
     if not evidence.has("raw"):
         return _Stage(None)
-    return _Stage(raw_objects(evidence).select(event_id="rid"), evidence.is_whole("raw"))
+    return _Stage(raw_objects(evidence).select(event_id="rid"), evidence.is_listed("raw"))
 
 
 def _readable(evidence: Evidence) -> _Stage:
     if not evidence.has("raw"):
         return _Stage(None)
-    whole = evidence.is_whole("raw") and not unseen(evidence)
+    whole = evidence.is_listed("raw") and not unseen(evidence)
     return _Stage(readable_objects(evidence).select(event_id="rid"), whole)
 
 
@@ -147,7 +162,7 @@ def _row(evidence: Evidence) -> _Stage:
 def _refs(evidence: Evidence) -> _Stage:
     if not evidence.has("events"):
         return _Stage(None)
-    return _Stage(pointing_rows(evidence).select("event_id"), evidence.is_whole("events"))
+    return _Stage(pointing_rows(evidence).select("event_id"), evidence.is_listed("events"))
 
 
 def _dedupe(evidence: Evidence) -> _Stage:
@@ -157,13 +172,13 @@ def _dedupe(evidence: Evidence) -> _Stage:
 def _of_table(evidence: Evidence, table: str) -> _Stage:
     if not evidence.has(table):
         return _Stage(None)
-    return _Stage(evidence[table].select("event_id"), evidence.is_whole(table))
+    return _Stage(evidence[table].select("event_id"), evidence.is_listed(table))
 
 
 def _sent(evidence: Evidence) -> _Stage:
     if not evidence.has("log_lines"):
         return _Stage(None)
-    whole = evidence.is_whole("log_lines") and not processing.sent_gaps(evidence)
+    whole = not (evidence.incomplete(("log_lines",)) or processing.sent_gaps(evidence))
     return _Stage(processing.sent(evidence).select("event_id"), whole)
 
 
@@ -184,7 +199,7 @@ def _processed(evidence: Evidence) -> _Stage:
 def _aggregated(evidence: Evidence) -> _Stage:
     if not _explainable(evidence):
         return _Stage(None)
-    return _Stage(version_inputs(evidence).select("event_id"), evidence.is_whole("aggregates"))
+    return _Stage(version_inputs(evidence).select("event_id"), evidence.is_listed("aggregates"))
 
 
 def _explainable(evidence: Evidence) -> bool:

@@ -6,6 +6,7 @@ import ibis
 import ibis.expr.types as ir
 
 from investigate.analysis.objects import unseen
+from investigate.analysis.reach import key_in_reach
 from investigate.engine import differ
 from investigate.evidence import Evidence
 
@@ -16,11 +17,12 @@ NOT_LOOKED_AT = ("denied", "failed")  # of pipeline.ACCESS_ERRORS
 def unloadable(evidence: Evidence, rows: ir.Table) -> ir.Table:
     """Return the rows whose `s3_key` names no readable raw object, with `why`.
 
-    A key that no object has counts only if raw was captured wholly; an object that the capture
-    could not look at never does (`unlooked` counts those).
+    A key that no object has counts only if raw was listed wholly, and this key's event date with
+    it; an object that the capture could not look at never does (`unlooked` counts those).
     """
     joined = _with_object(evidence, rows)
-    absent = joined.object_key.isnull() & ibis.literal(evidence.is_whole("raw"))
+    absent = joined.object_key.isnull() & ibis.literal(evidence.is_listed("raw"))
+    absent = absent & key_in_reach(evidence, joined)
     broken = joined.object_key.notnull() & ~joined.readable & ~joined.unlooked
     why = ibis.ifelse(joined.object_key.isnull(), "no object has this key", joined.error)
     found = joined.mutate(why=why).filter(absent | broken)
@@ -28,11 +30,14 @@ def unloadable(evidence: Evidence, rows: ir.Table) -> ir.Table:
 
 
 def unlooked(evidence: Evidence, rows: ir.Table) -> int:
-    """Return how many rows name a raw object that the capture could not look at."""
-    if not unseen(evidence):
+    """Return how many rows name a raw object that the capture could not look at, or a key that it
+    did not list."""
+    if not (unseen(evidence) or evidence.case.event_dates or evidence.case.scope_entities):
         return 0
     joined = _with_object(evidence, rows)
-    return int(evidence.engine.scalar(joined.filter(joined.unlooked.fill_null(False)).count()))
+    unlisted = joined.object_key.isnull() & ~key_in_reach(evidence, joined)
+    hidden = joined.unlooked.fill_null(False) | unlisted
+    return int(evidence.engine.scalar(joined.filter(hidden).count()))
 
 
 def _with_object(evidence: Evidence, rows: ir.Table) -> ir.Table:

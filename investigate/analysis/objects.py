@@ -9,19 +9,25 @@ import ibis.expr.types as ir
 
 from investigate import pipeline
 from investigate.analysis.arrivals import raw_id
+from investigate.analysis.reach import unkept, within_reach
 from investigate.engine import blank
+from investigate.errors import NotEvaluable
 from investigate.evidence import Evidence, timestamp
+from investigate.model import counted, joined
 
 _FIRST_WORD = "^([a-z0-9-]+)"
 
 
 def raw_objects(evidence: Evidence) -> ir.Table:
-    """Return every raw object with `rid`, the id in its key, else the one in its body."""
+    """Return every raw object with `rid`, the id in its key, else the one in its body; what was
+    deleted is none."""
     return evidence.view("raw_objects", _with_ids)
 
 
 def _with_ids(evidence: Evidence) -> ir.Table:
     raw = evidence["raw"]
+    word = raw.error.fill_null("").re_extract(_FIRST_WORD, 1)
+    raw = raw.filter(~word.isin(pipeline.GONE))
     return raw.mutate(rid=raw_id(raw), readable=raw.readable.fill_null(False))
 
 
@@ -52,8 +58,32 @@ def unseen(evidence: Evidence) -> str:
 
 
 def _count_unseen(evidence: Evidence) -> int:
+    return int(evidence.engine.scalar(unseen_objects(evidence).count()))
+
+
+def unseen_objects(evidence: Evidence) -> ir.Table:
+    """Return the raw objects that are there and could not be fetched."""
     objects = raw_objects(evidence)
-    return int(evidence.engine.scalar((~objects.readable & ~is_corrupt(objects)).sum()) or 0)
+    return objects.filter(~objects.readable & ~is_corrupt(objects))
+
+
+def overlooked(evidence: Evidence) -> str:
+    """Say in words which raw objects nobody looked into: not fetched, or left out by the scope;
+    empty if there can be none."""
+    return joined(unseen(evidence), unkept(evidence))
+
+
+def unnamed(evidence: Evidence) -> str:
+    """Say in words how many raw objects may be of any event, as neither their key nor their body
+    told an id; empty if there are none."""
+    count = evidence.fact("unnamed_objects", _count_unnamed) if unseen(evidence) else 0
+    what = f"{counted(count, 'object')} that could not be fetched"
+    return f"raw: {what} may be of any event" if count else ""
+
+
+def _count_unnamed(evidence: Evidence) -> int:
+    objects = unseen_objects(evidence)
+    return int(evidence.engine.scalar(objects.rid.isnull().sum()) or 0)
 
 
 def has_refs(rows: ir.Table) -> ir.BooleanValue:
@@ -67,10 +97,21 @@ def pointing_rows(evidence: Evidence) -> ir.Table:
     return events.filter(has_refs(events) & ~blank(events.event_id))
 
 
-def pointing_nowhere(evidence: Evidence) -> ir.Table:
-    """Return the rows that point at a raw object although none has their id, under any key."""
+def pointing_nowhere(evidence: Evidence) -> tuple[ir.Table, str]:
+    """Return the rows that point at a raw object although none has their id, under any key, and
+    why others may do so."""
     objects = raw_objects(evidence).select("rid")
-    return pointing_rows(evidence).anti_join(objects, [("event_id", "rid")])
+    rows = pointing_rows(evidence).anti_join(objects, [("event_id", "rid")])
+    return within_reach(evidence, rows)
+
+
+def refuse_if_unnamed(evidence: Evidence, rows: ir.Table, what: str) -> None:
+    """Raise `NotEvaluable` if there are such rows in scope and an object without a known id may
+    be theirs."""
+    reason = unnamed(evidence)
+    count = evidence.engine.scalar(evidence.in_scope(rows).count()) if reason else 0
+    if count:
+        raise NotEvaluable(f"{counted(count, 'event')} {what}, but {reason}")
 
 
 def older_than_lifecycle(evidence: Evidence, rows: ir.Table) -> ir.BooleanValue:

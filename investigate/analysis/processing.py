@@ -7,8 +7,9 @@ import ibis.expr.types as ir
 
 from investigate.analysis import logs, replays
 from investigate.analysis.explanation import version_inputs
-from investigate.analysis.loading import unloadable
+from investigate.analysis.loading import unloadable, unlooked
 from investigate.analysis.queues import dead_letter_gap, waiting_gap
+from investigate.analysis.reach import of_entities
 from investigate.engine import day_of, literal_rows
 from investigate.errors import NotEvaluable
 from investigate.evidence import Evidence
@@ -39,7 +40,7 @@ def _build_sent(evidence: Evidence) -> ir.Table:
     if evidence.has("events"):
         rows = replays.reconstructed(evidence)
         seen = seen.union(rows.select(*_SENT[:-1], sent_utc=rows.logged_utc).cast(seen.schema()))
-    seen = seen.filter(seen.event_id.notnull())
+    seen = seen.filter(seen.event_id.notnull() & of_entities(evidence, seen.entity_id))
     events = seen.group_by("event_id").agg(**{name: seen[name].min() for name in _SENT[1:]})
     return events.mutate(day=day_of(events.event_time_utc))
 
@@ -86,17 +87,15 @@ def _build_processed(evidence: Evidence) -> ir.Table:
 
 def processed_gap(evidence: Evidence) -> str:
     """Return why an event may have been processed without being in `processed`; empty if not."""
-    if evidence.is_whole("log_lines"):
-        silence = logs.silence(evidence, "processor")
-        if not silence:
-            return ""
-    else:
-        silence = evidence.absence("log_lines")
-    if not evidence.is_whole("aggregates"):
+    lacking = evidence.incomplete(("log_lines",))
+    silence = lacking[0] if lacking else logs.silence(evidence, "processor")
+    if not silence:
+        return ""
+    if not evidence.is_listed("aggregates"):
         return f"{silence}; {evidence.absence('aggregates')}"
     if not _explainable(evidence):
         return f"{silence}; aggregates cannot be explained without raw or events"
-    versions = evidence["aggregates"].select("pk", "sk")
+    versions = evidence.in_scope(evidence["aggregates"].select("pk", "sk", "entity_id", "day"))
     explained = version_inputs(evidence).select("pk", "sk").distinct()
     unknown = _count(evidence, versions.anti_join(explained, ["pk", "sk"]))
     return f"{silence}; {counted(unknown, 'unexplained aggregate version')}" if unknown else ""
@@ -131,7 +130,7 @@ def unaccounted(evidence: Evidence) -> ir.Table:
 
 
 def _build_unaccounted(evidence: Evidence) -> ir.Table:
-    rows = evidence.settled(sent(evidence), "sent_utc")
+    rows = evidence.settled(sent(evidence), "sent_utc", told_by="log_lines")
     for known in (processed(evidence), waiting(evidence), dead_lettered(evidence)):
         rows = rows.anti_join(known, "event_id")
     return rows
@@ -172,18 +171,30 @@ def failed(evidence: Evidence) -> ir.Table:
         raise NotEvaluable(
             f"{swallowed(records)}, but which events they were is unknown: {gaps[0]}"
         )
-    if not sent_gaps(evidence) and (not size or records - _made_good(evidence) >= size):
+    if not size:
+        return missing
+    if _knows_all_failures(evidence) and records - _made_good(evidence) >= size:
         return missing
     return _failed_by_their_objects(evidence, missing, records)
+
+
+def _knows_all_failures(evidence: Evidence) -> bool:
+    """Whether no record can have failed whose event is not among those that are known as sent."""
+    entities = evidence.case.scope_entities  # a failure's line does not say whose record it was
+    return not (entities or sent_gaps(evidence) or evidence.incomplete(("log_lines",)))
 
 
 def _failed_by_their_objects(evidence: Evidence, missing: ir.Table, records: int) -> ir.Table:
     size = _count(evidence, missing)
     unknown = f"{swallowed(records)}, but which of {size:,} events they were is unknown: "
-    if not evidence.is_whole("raw"):
+    if not evidence.is_listed("raw"):
         raise NotEvaluable(unknown + evidence.absence("raw"))
     broken = unloadable(evidence, missing)
-    if records >= size > _count(evidence, broken):
+    whole = evidence.in_scope(missing.anti_join(broken, "event_id"))
+    hidden = unlooked(evidence, whole)
+    if hidden:
+        raise NotEvaluable(f"{unknown}{counted(hidden, 'object')} could not be looked at")
+    if _count(evidence, whole) and (records >= size or evidence.case.scope_entities):
         # The failures may be those of sent events that nobody knows of, or that were sent again.
         gaps = [*sent_gaps(evidence), "some may be of events that were sent again and processed"]
         raise NotEvaluable(unknown + gaps[0])

@@ -6,6 +6,7 @@ import ibis
 import ibis.expr.types as ir
 
 from investigate.analysis.loading import NOT_LOOKED_AT, unloadable
+from investigate.analysis.reach import key_in_reach
 from investigate.evidence import Evidence, timestamp
 
 READABLE = "readable"
@@ -16,6 +17,7 @@ MISSING = "object missing"
 UNUSABLE = "object unusable"
 TOO_YOUNG = "the row is too young for this capture to judge that its object is missing"
 NOT_SEEN = "the capture could not look at the object"
+NOT_LISTED = "the capture did not list the object's key"
 
 
 def with_prospects(evidence: Evidence, rows: ir.Table) -> ir.Table:
@@ -31,8 +33,9 @@ def with_prospects(evidence: Evidence, rows: ir.Table) -> ir.Table:
     fails = joined.problem.notnull() & (~absent | old.fill_null(True))
     good = ~absent & joined.problem.isnull() & joined.usable & ~joined.unlooked
     why_fails = ibis.ifelse(absent, MISSING, _unusable(joined.problem))
-    unknown = evidence.absence("raw") if not evidence.is_whole("raw") else TOO_YOUNG
-    why_unknown = ibis.ifelse(absent, unknown, NOT_SEEN)
+    unknown = evidence.absence("raw") if not evidence.is_listed("raw") else TOO_YOUNG
+    beyond = absent & ~key_in_reach(evidence, joined)
+    why_unknown = ibis.cases((beyond, NOT_LISTED), (absent, unknown), else_=NOT_SEEN)
     found = joined.mutate(
         prospect=ibis.cases((fails, WOULD_FAIL), (good, READABLE), else_=UNKNOWN),
         why=ibis.cases((fails, why_fails), (good, ibis.null("string")), else_=why_unknown),

@@ -41,14 +41,15 @@ def waiting_gap(evidence: Evidence) -> str:
 def dead_letter_gap(evidence: Evidence) -> str:
     """Return why a dead letter may exist that the case does not hold; empty if all are known:
     they were captured wholly, or there is no dead-letter queue."""
-    if evidence.is_whole("dead_letters"):
+    whole = evidence.is_whole("dead_letters")
+    if whole and not (expired := evidence.incomplete(("dead_letters",))):
         return ""
     if evidence.is_whole("queue_state"):
         queues = evidence["queue_state"]
         dead = (queues.role == "dead-letter") | queues.dead_letter_arn.notnull()
         if not evidence.engine.scalar(queues.filter(dead.fill_null(False)).count()):
             return ""
-    return evidence.absence("dead_letters")
+    return expired[0] if whole else evidence.absence("dead_letters")
 
 
 def named(function: ir.StringValue) -> ir.StringValue:

@@ -10,6 +10,7 @@ import ibis.expr.types as ir
 from investigate import pipeline
 from investigate.analysis.arrivals import arrivals
 from investigate.analysis.logs import lines, moment_of, text_in, whole_in
+from investigate.analysis.reach import of_entities
 from investigate.engine import blank
 from investigate.evidence import Evidence, timestamp
 
@@ -23,7 +24,8 @@ NO_REFS = "no refs"
 
 def logged(evidence: Evidence) -> ir.Table:
     """Return one row per `replay_enqueued` line: replay (a number), request_id, logged_utc,
-    entity_id, start, end (as text), scanned, sent."""
+    entity_id, start, end (as text), scanned, sent. Of a case of some entities only their replays,
+    since the rows of others are not there to recompute them from."""
     return evidence.derived("replays_logged", _build_logged)
 
 
@@ -38,6 +40,7 @@ def _build_logged(evidence: Evidence) -> ir.Table:
         scanned=whole_in(found.fields, "scanned"),
         sent=whole_in(found.fields, "sent"),
     )
+    read = read.filter(of_entities(evidence, read.entity_id))
     order = [read[name] for name in ("logged_utc", "request_id", "entity_id", "start", "end")]
     return read.mutate(replay=ibis.row_number().over(order_by=order))
 

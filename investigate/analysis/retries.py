@@ -102,6 +102,8 @@ def _attempts(evidence: Evidence) -> ir.Table:
         in_key=key.re_extract("source=(.*)/event_type=", 1).nullif(""),
     )  # fmt: skip
     rows = rows.left_join(identities(evidence), "event_id").drop("event_id_right")
+    if evidence.case.scope_entities:  # whose the other ids are, nothing tells
+        rows = rows.filter(rows.entity_id.isin(evidence.case.scope_entities))
     group = ibis.coalesce(rows.in_key, rows.source, ibis.literal(UNKNOWN_SOURCE))
     rows = _with_runs(evidence, rows.mutate(group=group).drop("in_key", "source"))
     return _with_gaps(rows, evidence.thresholds.client_retry_seconds)

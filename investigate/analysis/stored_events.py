@@ -6,9 +6,12 @@ import ibis
 import ibis.expr.types as ir
 
 from investigate.analysis.arrivals import arrivals, raw_id
+from investigate.analysis.objects import overlooked, unseen, unseen_objects
+from investigate.analysis.reach import unkept
 from investigate.engine import day_of
 from investigate.errors import NotEvaluable
 from investigate.evidence import Evidence
+from investigate.model import counted, joined
 
 RAW, EVENTS = "raw", "events"
 
@@ -22,6 +25,28 @@ def stored_events(evidence: Evidence) -> ir.Table:
     Raises `NotEvaluable` if neither raw nor events was captured.
     """
     return evidence.derived("stored_events", _build)
+
+
+def unknown_events(evidence: Evidence) -> str:
+    """Say in words why a day may have events that neither store tells of; empty if it has none: of
+    an object that could not be read, a row tells as well."""
+    if not evidence.has(RAW):
+        return ""
+    hidden = ""
+    if unseen(evidence):
+        objects = unseen_objects(evidence)
+        if evidence.is_listed(EVENTS):
+            rows = evidence[EVENTS].select(row_id="event_id")
+            objects = objects.anti_join(rows, [("rid", "row_id")])
+        count = evidence.engine.scalar(objects.count())
+        what = counted(count, "object")
+        hidden = f"raw: {what} that could not be fetched, of which no row tells" if count else ""
+    return joined(hidden, unkept(evidence))
+
+
+def unknown_inputs(evidence: Evidence) -> str:
+    """Say in words why a version may count what neither store tells of; empty if none can."""
+    return overlooked(evidence) if evidence.has(RAW) else ""
 
 
 def _build(evidence: Evidence) -> ir.Table:

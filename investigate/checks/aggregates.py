@@ -9,10 +9,11 @@ from investigate.analysis import logs, processing
 from investigate.analysis.aggregates import days, overwritten, versions
 from investigate.analysis.explanation import BEYOND_BUDGET
 from investigate.analysis.queues import waiting_gap
+from investigate.analysis.stored_events import unknown_events, unknown_inputs
 from investigate.checks.registry import Partly, check
 from investigate.errors import NotEvaluable
 from investigate.evidence import Evidence
-from investigate.model import Severity, counted
+from investigate.model import Severity, counted, joined
 
 
 @check(
@@ -55,9 +56,8 @@ def partial(evidence: Evidence) -> Partly:
     rows = days(evidence)
     found = rows.filter(rows.partial)
     _refuse_if_waiting_is_unknown(evidence, found, "left events out")
-    return Partly(
-        _shown(found, "expected", "held_by_union", "lost"), _unexplained_gap(evidence, rows)
-    )
+    gaps = joined(_unexplained_gap(evidence, rows), unknown_events(evidence))
+    return Partly(_shown(found, "expected", "held_by_union", "lost"), gaps)
 
 
 @check(
@@ -76,8 +76,10 @@ def partial(evidence: Evidence) -> Partly:
 def split(evidence: Evidence) -> Partly:
     """Does no single version hold the day, though all together do?"""
     rows = days(evidence)
-    found = _shown(rows.filter(rows.split), "expected", "held_by_newest", "versions")
-    return Partly(found, _unexplained_gap(evidence, rows))
+    found = rows.filter(rows.split)
+    gap = _refuse_if_events_are_unknown(evidence, found, "looked split")
+    shown = _shown(found, "expected", "held_by_newest", "versions")
+    return Partly(shown, joined(_unexplained_gap(evidence, rows), gap))
 
 
 @check(
@@ -114,8 +116,10 @@ def inflated(evidence: Evidence) -> Partly:
 def stale(evidence: Evidence) -> Partly:
     """Was the newest version complete when it was computed, and have events arrived since?"""
     rows = days(evidence)
-    found = _shown(rows.filter(rows.stale), "expected", "arrived_since", "computed_at_utc")
-    return Partly(found, _unexplained_gap(evidence, rows))
+    found = rows.filter(rows.stale)
+    gap = _refuse_if_events_are_unknown(evidence, found, "looked stale")
+    shown = _shown(found, "expected", "arrived_since", "computed_at_utc")
+    return Partly(shown, joined(_unexplained_gap(evidence, rows), gap))
 
 
 @check(
@@ -157,7 +161,8 @@ def unexplained(evidence: Evidence) -> Partly:
     """Is there a version whose inputs hash no set of known events reproduces?"""
     rows = versions(evidence)
     rows = evidence.settled(rows.filter(rows.agrees_with.isnull()), "computed_at_utc")
-    lacking = evidence.incomplete(("raw", "events"))
+    lacking = [*evidence.incomplete(("raw", "events")), unknown_inputs(evidence)]
+    lacking = [gap for gap in lacking if gap]
     if lacking and _size(evidence, evidence.in_scope(rows)):
         raise NotEvaluable(
             "versions are unexplained, but their inputs may be among the events that are not here: "
@@ -210,6 +215,16 @@ def _refuse_if_waiting_is_unknown(evidence: Evidence, rows: ir.Table, what: str)
         raise NotEvaluable(
             f"{counted(size, 'day')} {what}, but what is still waiting is unknown: {gap}"
         )
+
+
+def _refuse_if_events_are_unknown(evidence: Evidence, rows: ir.Table, what: str) -> str:
+    """Return why events of these days may be unknown; raise `NotEvaluable` if there are such days,
+    as an event that no version holds would make them partial."""
+    gap = unknown_events(evidence)
+    size = _size(evidence, evidence.in_scope(rows)) if gap else 0
+    if size:
+        raise NotEvaluable(f"{counted(size, 'day')} {what}, but may lack events: {gap}")
+    return gap
 
 
 def _unexplained_gap(evidence: Evidence, rows: ir.Table) -> str:

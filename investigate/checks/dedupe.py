@@ -12,15 +12,18 @@ from investigate import pipeline
 from investigate.analysis.arrivals import arrivals
 from investigate.analysis.logs import lines, text_in
 from investigate.analysis.objects import (
+    overlooked,
     pointing_rows,
     raw_objects,
     readable_objects,
-    unseen,
+    refuse_if_unnamed,
 )
+from investigate.analysis.reach import unkept, within_reach
 from investigate.checks.registry import Partly, check
 from investigate.engine import milliseconds_since_1970
+from investigate.errors import NotEvaluable
 from investigate.evidence import Evidence, timestamp
-from investigate.model import Severity
+from investigate.model import Severity, joined
 
 
 @check(
@@ -37,18 +40,23 @@ from investigate.model import Severity
     avoid="Do not just retry: until its dedupe row expires (30 days) the event is answered "
     "DUPLICATE and never stored. Do not clear the DedupeTable as a whole.",
 )
-def orphan(evidence: Evidence) -> ir.Table:
+def orphan(evidence: Evidence) -> Partly:
     """Is there a dedupe row whose event has neither a raw object nor an EventsTable row (ingest
     died behind the gate)?"""
+    if unkept(evidence):
+        raise NotEvaluable("dedupe: rows were looked up by the ids of rows; an orphan has none")
     gate = evidence.settled(evidence["dedupe"], "first_seen_utc")
     stored = raw_objects(evidence).select(stored_id="rid")
     known = evidence["events"].select(stored_id="event_id")
     lost = gate.anti_join(stored, [("event_id", "stored_id")])
     lost = lost.anti_join(known, [("event_id", "stored_id")])
-    return lost.select(
+    lost, elsewhere = within_reach(evidence, lost)
+    refuse_if_unnamed(evidence, lost, "have no object and no row")
+    rows = lost.select(
         "source", "event_type", "event_time", "event_time_utc", "first_seen_utc", "ttl_epoch",
         "entity_id", key=lost.event_id,
     )  # fmt: skip
+    return Partly(rows, elsewhere)
 
 
 @check(
@@ -64,7 +72,7 @@ def orphan(evidence: Evidence) -> ir.Table:
     avoid="Do not let the producer replay this period before the rows are back: every repeat "
     "would be stored and counted again.",
 )
-def missing(evidence: Evidence) -> ir.Table:
+def missing(evidence: Evidence) -> Partly:
     """Is there an accepted event, younger than the dedupe lifetime, without a dedupe row?"""
     accepted = evidence.settled(_accepted(evidence), "ingest_time_utc")
     gate = evidence["dedupe"].select(gate_id="event_id")
@@ -72,7 +80,8 @@ def missing(evidence: Evidence) -> ir.Table:
     oldest = evidence.case.captured_at - timedelta(days=evidence.thresholds.dedupe_lifetime_days)
     arrived = arrivals(evidence).rename(arrived_id="event_id")
     young = arrived.filter(arrived.arrived_utc > timestamp(oldest))
-    return open_ids.join(young, [("key", "arrived_id")]).drop("arrived_id")
+    rows = open_ids.join(young, [("key", "arrived_id")]).drop("arrived_id")
+    return Partly(rows, overlooked(evidence) if evidence.has("raw") else "")
 
 
 @check(
@@ -100,7 +109,10 @@ def reaccepted(evidence: Evidence) -> Partly:
         rows = rows.mutate(key=ibis.coalesce(rows.key, rows.told_id)).drop("told_id")
         rows = rows.mutate(entity_id=ibis.coalesce(rows.entity_id, rows.told_entity))
         twice = rows.key.notnull() & ((rows.ingests > 1) | (rows.requests > 1)).fill_null(False)
-    return Partly(rows.filter(twice), unseen(evidence))
+    # One stored elsewhere only is none of this window: its time is that of its object.
+    once = rows.filter(~twice & rows.ingests.notnull())
+    _, elsewhere = within_reach(evidence, once.mutate(event_id=once.key))
+    return Partly(rows.filter(twice), joined(overlooked(evidence), elsewhere))
 
 
 @check(
@@ -114,7 +126,7 @@ def reaccepted(evidence: Evidence) -> Partly:
     "source by hand, and have the producer keep these characters out.",
     avoid="Do not parse S3 keys or sort keys of these events by splitting them.",
 )
-def collision_risk(evidence: Evidence) -> ir.Table:
+def collision_risk(evidence: Evidence) -> Partly:
     """Do field values contain the delimiters of the id or key recipes, so that distinct events can
     share an id or a key?"""
     delimiter = "[" + "".join(re.escape(mark) for mark in pipeline.DELIMITERS) + "]"
@@ -123,12 +135,13 @@ def collision_risk(evidence: Evidence) -> ir.Table:
         [rows[name].fill_null("") for name in ("source", "event_type", "entity_id")]
     )
     risky = rows.filter(rows.key.notnull(), fields.re_search(delimiter))
-    return risky.group_by("key").agg(
+    found = risky.group_by("key").agg(
         source=risky.source.min(),
         event_type=risky.event_type.min(),
         entity_id=risky.entity_id.min(),
         event_time_utc=risky.event_time_utc.min(),
     )
+    return Partly(found, overlooked(evidence) if evidence.has("raw") else unkept(evidence))
 
 
 @check(

@@ -13,12 +13,15 @@ from investigate.analysis.objects import (
     raw_objects,
     readable_objects,
     shown,
+    unnamed,
     unseen,
 )
+from investigate.analysis.reach import ambiguous_ids, key_in_reach, unkept, within_reach
 from investigate.checks.registry import Partly, check
 from investigate.engine import blank, day_of, differ, filled
+from investigate.errors import NotEvaluable
 from investigate.evidence import Evidence
-from investigate.model import Severity
+from investigate.model import Severity, joined
 
 
 @check(
@@ -37,6 +40,8 @@ from investigate.model import Severity
 )
 def missing_row(evidence: Evidence) -> Partly:
     """Is there a readable raw object that no EventsTable row knows?"""
+    if reason := unkept(evidence):
+        raise NotEvaluable(reason)
     objects = evidence.settled(readable_objects(evidence), "last_modified")
     events = evidence["events"]
     unknown = objects.anti_join(events.select(row_id="event_id"), [("rid", "row_id")])
@@ -57,14 +62,16 @@ def missing_row(evidence: Evidence) -> Partly:
     avoid="Do not replay these events as they are: the processor cannot load them and reports "
     "success, so they vanish. Do not copy the object to the wrong key; that makes two of it.",
 )
-def dangling_key(evidence: Evidence) -> ir.Table:
+def dangling_key(evidence: Evidence) -> Partly:
     """Does a row point at a key that does not exist, while the raw object exists under another?"""
     rows = evidence.settled(pointing_rows(evidence), "ingest_time_utc")
     objects = raw_objects(evidence)
     lost = rows.anti_join(objects.select(object_key="s3_key"), [("s3_key", "object_key")])
     there = objects.group_by(object_id="rid").agg(existing_key=objects.s3_key.min())
-    found = lost.join(there, [("event_id", "object_id")])
-    return _rows(found, "s3_key", "existing_key", "status", key=found.event_id)
+    found = lost.filter(key_in_reach(evidence, lost)).join(there, [("event_id", "object_id")])
+    shown_rows = _rows(found, "s3_key", "existing_key", "status", key=found.event_id)
+    _, elsewhere = within_reach(evidence, lost.anti_join(found, "event_id"))
+    return Partly(shown_rows, joined(unnamed(evidence), elsewhere))
 
 
 @check(
@@ -92,7 +99,8 @@ def payload_conflict(evidence: Evidence) -> Partly:
     shown_rows = _rows(
         found, "status", "hash_in_row", "hash_in_object", "stored_key", key=found.event_id
     )
-    return Partly(shown_rows, unseen(evidence))
+    _, elsewhere = within_reach(evidence, rows.anti_join(found, "event_id"))
+    return Partly(shown_rows, joined(unseen(evidence), elsewhere))
 
 
 @check(
@@ -107,14 +115,15 @@ def payload_conflict(evidence: Evidence) -> Partly:
     avoid="Do not delete one of the rows: they are the only trace of the events that were refused. "
     "A replay sends one message for the id, whichever row sorts first.",
 )
-def reused_id(evidence: Evidence) -> ir.Table:
+def reused_id(evidence: Evidence) -> Partly:
     """Does one event id stand on more than one row?"""
     events = evidence["events"]
     events = events.filter(~blank(events.event_id))
     standing = events.sk.count().over(ibis.window(group_by=events.event_id))
     rows = evidence.settled(events.mutate(rows_of_id=standing), "ingest_time_utc")
     found = rows.filter(rows.rows_of_id > 1)
-    return _rows(found, "pk", "rows_of_id", "status", "payload_sha", key=found.event_id)
+    shown_rows = _rows(found, "pk", "rows_of_id", "status", "payload_sha", key=found.event_id)
+    return Partly(shown_rows, ambiguous_ids(evidence))
 
 
 @check(

@@ -8,18 +8,21 @@ import ibis.expr.types as ir
 from investigate.analysis.objects import (
     is_corrupt,
     older_than_lifecycle,
+    overlooked,
     pointing_nowhere,
     raw_objects,
     readable_objects,
+    refuse_if_unnamed,
     shown,
     unknown_first_ingest,
-    unseen,
+    unnamed,
     with_first_ingest,
 )
+from investigate.analysis.reach import unkept, within_reach
 from investigate.checks.registry import Partly, check
 from investigate.engine import day_of, differ
 from investigate.evidence import Evidence
-from investigate.model import Severity
+from investigate.model import Severity, joined
 
 
 @check(
@@ -37,11 +40,14 @@ from investigate.model import Severity
     "DUPLICATE and stores nothing. Do not delete the EventsTable rows; they are the only record "
     "of what was lost.",
 )
-def missing(evidence: Evidence) -> ir.Table:
+def missing(evidence: Evidence) -> Partly:
     """Is there an event the index knows (EventsTable row with S3 references) whose raw object
     exists under no key?"""
-    rows = evidence.settled(pointing_nowhere(evidence), "ingest_time_utc")
-    return _references(rows.filter(~older_than_lifecycle(evidence, rows)))
+    rows, reason = pointing_nowhere(evidence)
+    rows = evidence.settled(rows, "ingest_time_utc")
+    rows = rows.filter(~older_than_lifecycle(evidence, rows))
+    refuse_if_unnamed(evidence, rows, "point at no object")
+    return Partly(_references(rows), reason)
 
 
 @check(
@@ -57,10 +63,12 @@ def missing(evidence: Evidence) -> ir.Table:
     avoid="Do not report these as data loss, and do not replay their window: each message would "
     "fail in the processor.",
 )
-def expired(evidence: Evidence) -> ir.Table:
+def expired(evidence: Evidence) -> Partly:
     """Did the bucket's lifecycle rule take the raw object of a row that is still there?"""
-    rows = pointing_nowhere(evidence)
-    return _references(rows.filter(older_than_lifecycle(evidence, rows)))
+    rows, reason = pointing_nowhere(evidence)
+    rows = rows.filter(older_than_lifecycle(evidence, rows))
+    refuse_if_unnamed(evidence, rows, "point at no object")
+    return Partly(_references(rows), reason)
 
 
 @check(
@@ -86,7 +94,7 @@ def corrupt(evidence: Evidence) -> Partly:
         event_id=broken.rid,
         day=ibis.ifelse(dated, broken.key_event_date, ibis.null("string")),
     )  # fmt: skip
-    return Partly(rows, unseen(evidence))
+    return Partly(rows, overlooked(evidence))
 
 
 @check(
@@ -106,7 +114,7 @@ def payload_mismatch(evidence: Evidence) -> Partly:
     objects = evidence.settled(readable_objects(evidence), "last_modified")
     changed = objects.filter(differ(objects.payload_sha, objects.payload_sha_actual))
     return Partly(
-        shown(changed, recorded="payload_sha", actual="payload_sha_actual"), unseen(evidence)
+        shown(changed, recorded="payload_sha", actual="payload_sha_actual"), overlooked(evidence)
     )
 
 
@@ -133,7 +141,7 @@ def id_mismatch(evidence: Evidence) -> Partly:
     rows = shown(
         at_odds, id_in_key="key_event_id", id_in_body="event_id", id_by_recipe="event_id_actual"
     )
-    return Partly(rows, unseen(evidence))
+    return Partly(rows, overlooked(evidence))
 
 
 @check(
@@ -158,9 +166,9 @@ def overwritten(evidence: Evidence) -> Partly:
     return Partly(
         rows.select(
             "s3_key", "first_ingest_utc", "last_modified", "versions", "event_time_utc",
-            "entity_id", key=ibis.coalesce(rows.rid, rows.s3_key),
+            "entity_id", key=ibis.coalesce(rows.rid, rows.s3_key), event_id="rid",
         ),
-        unknown_first_ingest(evidence, objects),
+        joined(unknown_first_ingest(evidence, objects), unkept(evidence)),
     )  # fmt: skip
 
 
@@ -176,7 +184,7 @@ def overwritten(evidence: Evidence) -> Partly:
     avoid="Do not delete the extra object before you have compared the two bodies, and do not sum "
     "over the bucket: the event would count twice.",
 )
-def duplicate_objects(evidence: Evidence) -> ir.Table:
+def duplicate_objects(evidence: Evidence) -> Partly:
     """Is one event stored under more than one key?"""
     objects = raw_objects(evidence).filter(ibis._.rid.notnull())
     events = objects.group_by(key=objects.rid).agg(
@@ -187,7 +195,9 @@ def duplicate_objects(evidence: Evidence) -> ir.Table:
         event_time_utc=objects.event_time_utc.min(),
         entity_id=objects.entity_id.min(),
     )
-    return evidence.settled(events.filter(events.distinct_keys > 1), "first_modified")
+    found = evidence.settled(events.filter(events.distinct_keys > 1), "first_modified")
+    _, elsewhere = within_reach(evidence, events.mutate(event_id=events.key))
+    return Partly(found, joined(unnamed(evidence), elsewhere, unkept(evidence)))
 
 
 @check(
@@ -217,7 +227,7 @@ def misplaced(evidence: Evidence) -> Partly:
             "source", "event_type", "event_time", "ingest_time", "event_time_utc", "entity_id",
             key=rows.s3_key, event_id=rows.rid,
         ),
-        unseen(evidence),
+        overlooked(evidence),
     )  # fmt: skip
 
 

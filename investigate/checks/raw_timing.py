@@ -6,7 +6,8 @@ import ibis
 import ibis.expr.types as ir
 
 from investigate.analysis.gaps import silences
-from investigate.analysis.objects import readable_objects, shown, unseen
+from investigate.analysis.objects import overlooked, readable_objects, shown, unseen
+from investigate.analysis.reach import unkept
 from investigate.analysis.roles import invocations_of, require_role
 from investigate.checks.registry import Partly, check
 from investigate.engine import differ, seconds_between
@@ -27,13 +28,13 @@ from investigate.model import Severity
     avoid="Do not take a silence for loss, nor for a quiet hour, before the producer's own count "
     "is known.",
 )
-def gap(evidence: Evidence) -> ir.Table:
+def gap(evidence: Evidence) -> Partly:
     """Is there a silence in a regular source that is too long for its own rhythm?"""
-    if reason := unseen(evidence):
-        raise NotEvaluable(f"{reason}, so a silence may be an object nobody could read")
+    if unkept(evidence):
+        raise NotEvaluable("raw: the rhythm of a source is that of all its entities")
     rows = silences(evidence)
     key = ibis.literal(" ").join([rows.source, rows.event_type, rows.start, rows.end])
-    return rows.mutate(key=key)
+    return Partly(rows.mutate(key=key), unseen(evidence))
 
 
 @check(
@@ -56,7 +57,7 @@ def late(evidence: Evidence) -> Partly:
     lag = seconds_between(times.event_time_utc, times.first_ingest_utc)
     rows = times.mutate(lag_seconds=lag)
     found = rows.filter(rows.lag_seconds > evidence.thresholds.late_seconds)
-    return Partly(found, unseen(evidence))
+    return Partly(found, overlooked(evidence))
 
 
 @check(
@@ -75,7 +76,7 @@ def clock_skew(evidence: Evidence) -> Partly:
     objects = evidence.settled(readable_objects(evidence), "ingest_time_utc")
     allowed = ibis.interval(seconds=evidence.thresholds.clock_skew_seconds)
     ahead = objects.filter(objects.event_time_utc > objects.ingest_time_utc + allowed)
-    return Partly(shown(ahead, ingested="ingest_time_utc"), unseen(evidence))
+    return Partly(shown(ahead, ingested="ingest_time_utc"), overlooked(evidence))
 
 
 @check(

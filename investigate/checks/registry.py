@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 import ibis.expr.types as ir
 
+from investigate.analysis.identities import with_owners
 from investigate.errors import InvestigationError, NotEvaluable, UsageError
 from investigate.evidence import Evidence
 from investigate.model import Finding, Outcome, Severity, Step
 
 MAX_KEYS = 10_000
+OF_SCOPE = "of the capture's scope "
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +29,10 @@ Question = Callable[[Evidence], ir.Table | Partly]
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One question asked of a case. `needs` must be captured; `whole` must be captured wholly,
+    """One question asked of a case. `needs` must be captured; of `whole` every row must be listed,
     because the check concludes something from a row's absence there; of `either` one must be
-    captured, and without the others the answer is partial."""
+    captured, and without the others the answer is partial. What could not be looked into is for
+    the check to say (`Partly`)."""
 
     code: str
     severity: Severity
@@ -132,8 +135,17 @@ def offending_rows(check: Check, evidence: Evidence) -> Partly:
         raise NotEvaluable("absence proves nothing in " + "; ".join(lacking))
     answer = check.ask(evidence)
     rows, reasons = (answer.rows, [answer.reason]) if isinstance(answer, Partly) else (answer, [])
-    reasons += evidence.incomplete((*tables, *check.either))
-    return Partly(evidence.in_scope(rows), "; ".join(reason for reason in reasons if reason))
+    rows, ownerless = with_owners(evidence, rows, _id_column(check, rows))
+    reasons += [ownerless, *evidence.incomplete((*tables, *check.either))]
+    told = dict.fromkeys(reason for reason in reasons if reason)
+    return Partly(evidence.in_scope(rows), "; ".join(told))
+
+
+def _id_column(check: Check, rows: ir.Table) -> str:
+    """The column that says whose event an offending row is about; empty if none does."""
+    if "event_id" in rows.columns:
+        return "event_id"
+    return "key" if check.key.startswith("event_id") else ""
 
 
 def answer(check: Check, evidence: Evidence) -> Finding:
@@ -155,7 +167,7 @@ def answer(check: Check, evidence: Evidence) -> Finding:
         Outcome.FOUND if count else Outcome.PASSED,
         check.severity,
         check.question,
-        _sentence(check, count),
+        _sentence(check, count, evidence),
         check.key,
         count,
         keys,
@@ -174,9 +186,11 @@ def _keys(rows: ir.Table, evidence: Evidence) -> tuple[int, tuple[str, ...]]:
     return int(evidence.engine.scalar(distinct.count())), keys[:MAX_KEYS]
 
 
-def _sentence(check: Check, count: int) -> str:
+def _sentence(check: Check, count: int, evidence: Evidence) -> str:
     if not count:
-        return "Nothing found, with all evidence at hand."
+        case = evidence.case
+        scoped = case.event_dates or case.scope_entities
+        return f"Nothing found, with all evidence {OF_SCOPE if scoped else ''}at hand."
     return check.found.format(count=f"{count:,}", **(_ONE if count == 1 else _MANY))
 
 

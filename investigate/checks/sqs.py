@@ -192,7 +192,7 @@ def lost(evidence: Evidence) -> Partly:
     aggregate, nor known as failed?"""
     missing = processing.unaccounted(evidence)
     reason = "; ".join(processing.sent_gaps(evidence))
-    count = int(evidence.engine.scalar(missing.count()))
+    count = int(evidence.engine.scalar(evidence.in_scope(missing).count()))
     if not count:
         return Partly(missing.mutate(key=missing.event_id), reason)
     gaps = processing.accounting_gaps(evidence)

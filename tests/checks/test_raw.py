@@ -134,12 +134,20 @@ def test_an_object_without_the_right_content_is_corrupt(tmp_path, error):
     assert found("raw/corrupt", evidence) == [B.s3_key]
 
 
-@pytest.mark.parametrize("error", ["denied", "gone", "archived", "failed: timeout", None])
+@pytest.mark.parametrize("error", ["denied", "archived", "failed: timeout", None])
 def test_an_object_that_nobody_could_fetch_is_neither_corrupt_nor_whole(tmp_path, error):
     evidence = evidence_of(tmp_path, raw=[raw_row(A), unreadable_row(B, error)])
     finding = finding_of("raw/corrupt", evidence)
     assert finding.outcome is Outcome.NOT_EVALUATED
     assert "1 objects could not be fetched" in finding.reason
+
+
+@pytest.mark.parametrize("error", ["gone", "deleted"])
+def test_what_was_deleted_is_no_object_and_its_event_has_none(tmp_path, error):
+    raw = [raw_row(A), unreadable_row(B, error)]
+    evidence = evidence_of(tmp_path, raw=raw, events=[event_row(A), event_row(B)])
+    assert found("raw/corrupt", evidence) == []
+    assert found("raw/missing", evidence) == [B.id]
 
 
 def test_a_corrupt_object_is_found_even_if_another_could_not_be_fetched(tmp_path):

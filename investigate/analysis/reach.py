@@ -1,0 +1,93 @@
+"""What a capture with a scope can tell: which raw objects it would hold if they existed."""
+
+from __future__ import annotations
+
+import ibis
+import ibis.expr.types as ir
+
+from investigate import pipeline
+from investigate.engine import literal_rows
+from investigate.evidence import Evidence
+from investigate.model import counted
+
+# Only days are told apart by a listing; any other text in their place is listed, whatever is asked.
+_ID_MARK = pipeline.DELIMITERS[0]
+_EVENT_DATE = r"event_date=(\d{4}-\d{2}-\d{2})/"
+
+
+def key_in_reach(evidence: Evidence, rows: ir.Table) -> ir.BooleanValue:
+    """Return whether the object under a row's `s3_key` would be in the case if it existed: its
+    event date was listed (a key without one always is), and its id is one that the capture kept."""
+    key = rows.s3_key.fill_null("")
+    told = ibis.literal(True)
+    if evidence.case.event_dates:
+        date = key.re_extract(_EVENT_DATE, 1)
+        told = date.between(*evidence.case.event_dates) | (date == "")
+    if evidence.case.scope_entities:
+        # Only objects whose key carries a known id are kept; a row may name another event's.
+        told = told & key.contains(rows.event_id).fill_null(False)
+    return told
+
+
+def within_reach(evidence: Evidence, rows: ir.Table) -> tuple[ir.Table, str]:
+    """Return the rows whose event has no raw object outside the listed event dates, by any row of
+    its id, and why the others in scope cannot be judged."""
+    if not evidence.case.event_dates:
+        return rows, ""
+    far = evidence.derived("events_elsewhere", _elsewhere)
+    count = evidence.engine.scalar(evidence.in_scope(rows.semi_join(far, "event_id")).count())
+    reason = _not_listed(evidence, count) if count else ""
+    return rows.anti_join(far, "event_id"), reason
+
+
+def _not_listed(evidence: Evidence, count: int) -> str:
+    first, last = evidence.case.event_dates or ("", "")
+    what = counted(count, "event")
+    return f"raw: {what} may be stored under event dates outside {first} to {last}"
+
+
+def _elsewhere(evidence: Evidence) -> ir.Table:
+    """The ids (event_id) of which a row names an event date that was not listed, or none."""
+    first, last = evidence.case.event_dates or ("", "")
+    known = [literal_rows([], {"event_id": "string"})]
+    if evidence.has("events"):
+        rows = evidence["events"]
+        dated = rows.event_time.substr(0, 10)
+        in_key = rows.s3_key.fill_null("").re_extract(_EVENT_DATE, 1).nullif("")
+        dates = (ibis.coalesce(dated, in_key), ibis.coalesce(in_key, dated))
+        near = [date.between(first, last) for date in dates]
+        known.append(rows.filter(~ibis.and_(*near).fill_null(False)).select("event_id"))
+    if evidence.has("dedupe"):
+        rows = evidence["dedupe"]
+        near_gate = rows.event_time.substr(0, 10).between(first, last).fill_null(False)
+        known.append(rows.filter(~near_gate).select("event_id"))
+    ids = ibis.union(*known) if len(known) > 1 else known[0]
+    return ids.filter(ids.event_id.notnull()).distinct()
+
+
+def unkept(evidence: Evidence) -> str:
+    """Say in words that objects of the case's entities may exist of which no row knows, which a
+    capture by entity does not keep; empty for any other capture."""
+    if not evidence.case.scope_entities:
+        return ""
+    return "raw: of these entities only objects whose id a row names were kept"
+
+
+def of_entities(evidence: Evidence, entity: ir.StringValue) -> ir.BooleanValue:
+    """Return whether a row may be about the entities that the case holds; null may."""
+    captured = evidence.case.scope_entities
+    if not captured:
+        return ibis.literal(True)
+    return entity.isnull() | entity.isin(captured)
+
+
+def ambiguous_ids(evidence: Evidence) -> str:
+    """Say in words that rows of entities that were not captured may share an id, as the fields that
+    ids are made of hold the mark between them (D25); empty if none can."""
+    if not evidence.case.scope_entities:
+        return ""
+    rows = evidence["events"]
+    fields = [rows[name].fill_null("") for name in ("source", "event_type", "entity_id")]
+    risky = ibis.or_(*(field.contains(_ID_MARK) for field in fields))
+    count = evidence.engine.scalar(evidence.in_scope(rows.filter(risky)).count())
+    return f"events: rows of other entities may share {counted(count, 'id')}" if count else ""
