@@ -93,6 +93,7 @@ class Case:
     coverage: Mapping[str, Coverage]
     scope_entities: tuple[str, ...] = ()  # the only entities captured; empty: all
     event_dates: tuple[str, str] | None = None  # first and last day of the raw objects; None: all
+    masked: Mapping[str, bool] = field(default_factory=dict)  # field -> whether it was met
     consumed: Mapping[str, Any] = field(default_factory=dict)  # requests and read units it took
 
     @property
@@ -182,7 +183,7 @@ class CaseWriter:
     settle_seconds: int
     tool: Mapping[str, str]
     pipeline: Mapping[str, Any]
-    scope: Mapping[str, Any] = field(default_factory=dict)  # entities, event_dates; empty: all
+    scope: Mapping[str, Any] = field(default_factory=dict)  # entities, event_dates, masked
     consumed: Mapping[str, Any] = field(default_factory=dict)  # requests and read units it took
     draft: Path | None = None  # where it is written until it is complete; default: beside it
     _files: dict[str, tuple[TableFile, ...]] = field(default_factory=dict)
@@ -231,12 +232,12 @@ class CaseWriter:
         """Store a captured table of any size, whose rows come in order; return their number."""
         folder = self._draft / table
         folder.mkdir()
-        groups = _in_groups(batches, schema_of(table))
+        groups = _in_groups(batches, TABLES[table])
         paths: list[Path] = []
         rows = 0
         for first in groups:
             paths.append(folder / f"part-{len(paths)}.parquet")
-            with pq.ParquetWriter(paths[-1], schema_of(table), compression="zstd") as file:
+            with pq.ParquetWriter(paths[-1], TABLES[table], compression="zstd") as file:
                 for group in chain([first], islice(groups, GROUPS_PER_FILE - 1)):
                     file.write_table(group)
                     rows += group.num_rows
@@ -387,6 +388,7 @@ def _scope(told: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "scope_entities": tuple(str(entity) for entity in told.get("entities", ())),
         "event_dates": (str(first), str(last)) if dates else None,
+        "masked": {str(name): bool(met) for name, met in told.get("masked", {}).items()},
     }
 
 

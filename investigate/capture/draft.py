@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 
 from investigate.errors import CaseDamagedError, UsageError
 
+CASE = "case"  # where the case is put together, before it is moved to its place
 PLAN, JOURNAL, LOCK = "plan.json", "journal.jsonl", "lock"
 Note = Mapping[str, Any]
 
@@ -54,11 +55,7 @@ class Draft:
         self._lock_file: Any = None
 
     def __enter__(self) -> Self:
-        if self._case.exists():
-            raise UsageError(
-                f"{self._case} exists already; evidence is never overwritten",
-                hint="choose another name for the case, or move the old one away",
-            )
+        refuse_finished(self._case)
         if self._resume:
             self._continue()
         else:
@@ -75,6 +72,11 @@ class Draft:
         if error is None or not self._notes:
             # Published, or nothing worth keeping was read.
             shutil.rmtree(self.folder)
+
+    @property
+    def case(self) -> Path:
+        """Where the case is put together before it is moved to its place, by one rename."""
+        return self.folder / CASE
 
     def note(self, unit: str) -> Note | None:
         """Return the newest note of a unit of work; None if it never wrote one."""
@@ -185,6 +187,8 @@ class Draft:
         self._keep_only_named()
 
     def _keep_only_named(self) -> None:
+        with suppress(FileNotFoundError):
+            shutil.rmtree(self.folder / CASE)
         named = {part.path.name: part for parts in self._parts.values() for part in parts}
         for path in self.folder.glob("*.parquet"):
             if path.name not in named:
@@ -216,6 +220,15 @@ class Draft:
 
 def _is_whole(part: Part) -> bool:
     return part.path.is_file() and part.path.stat().st_size == part.bytes
+
+
+def refuse_finished(case: Path) -> None:
+    """Raise `UsageError` if there is a case already, or anything else in its place."""
+    if case.exists():
+        raise UsageError(
+            f"{case} exists already; evidence is never overwritten",
+            hint="choose another name for the case, or move the old one away",
+        )
 
 
 def draft_of(case: Path) -> Path:

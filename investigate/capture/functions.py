@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from investigate.capture.source import Captured, Gathered, Row, Source, gap, not_configured
+from investigate.capture.source import Captured, Gathered, Row, Source, gap
 from investigate.capture.values import moment, text, whole
 from investigate.case import Coverage
 from investigate.errors import AccessError
@@ -18,7 +18,7 @@ def read_functions(source: Source) -> list[Captured]:
     """Return the table `functions`: one row for each function the configuration names."""
     gathered = Gathered()
     for role in FUNCTION_ROLES:
-        known = source.functions.get(role) or not_configured(f"{role} function")
+        known = source.functions.get(role) or source.lacks(f"{role} function")
         if isinstance(known, Coverage):
             gathered.gaps.append(known)
             continue
@@ -154,9 +154,9 @@ def _questions(source: Source, gathered: Gathered) -> Iterator[dict[str, str]]:
     if processor:
         yield {"FunctionName": processor}
     else:
-        gathered.gaps.append(not_configured("processor function"))
+        gathered.gaps.append(source.lacks("processor function"))
     if not source.names.replay_queue_url:
-        gathered.gaps.append(not_configured("replay queue"))
+        gathered.gaps.append(source.lacks("replay queue"))
         return
     try:
         yield {"EventSourceArn": source.replay_queue["QueueArn"]}

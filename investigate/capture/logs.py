@@ -17,7 +17,6 @@ from investigate.capture.source import (
     Source,
     between,
     gap,
-    not_configured,
 )
 from investigate.case import Coverage
 from investigate.errors import AccessError
@@ -58,7 +57,7 @@ def read(source: Source) -> list[Captured]:
 def _fetch(source: Source, role: str) -> Log:
     name = source.names.functions.get(role)
     if not name:
-        return Log((not_configured(f"{role} function"),))
+        return Log((source.lacks(f"{role} function"),))
     known = source.functions[role]
     group = log_group({"FunctionName": name} if isinstance(known, Coverage) else known)
     try:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from investigate.capture import dead_letter_queues
-from investigate.capture.source import Captured, Gathered, Row, Source, between, gap, not_configured
+from investigate.capture.source import Captured, Gathered, Row, Source, between, gap
 from investigate.errors import AccessError
 
 FUNCTION_METRICS = {
@@ -56,7 +56,7 @@ def gather(source: Source, gathered: Gathered) -> None:
     """Add every point of the pipeline's own metrics, or why there are none."""
     series = list(_all_series(source))
     if not source.names.replay_queue_url:
-        gathered.gaps.append(not_configured("replay queue"))
+        gathered.gaps.append(source.lacks("replay queue"))
     if not series:
         return
     _, period = _kept(source)

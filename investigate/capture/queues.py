@@ -17,7 +17,6 @@ from investigate.capture.source import (
     Row,
     Source,
     gap,
-    not_configured,
 )
 from investigate.capture.values import from_millis, json_object, moment, text, whole
 from investigate.case import Coverage
@@ -31,7 +30,7 @@ def read_state(source: Source) -> list[Captured]:
     """Return the table `queue_state`: the replay queue and every dead-letter queue."""
     gathered = Gathered()
     if not source.names.replay_queue_url:
-        gathered.gaps.append(not_configured("replay queue"))
+        gathered.gaps.append(source.lacks("replay queue"))
     for role, attributes in _queues(source):
         if isinstance(attributes, Coverage):
             gathered.gaps.append(attributes)
@@ -84,7 +83,7 @@ def _told(captured: Captured, told: list[str]) -> Captured:
 def _unread(source: Source, targets: Targets) -> Coverage | None:
     """Why no dead-letter queue is received from, or None."""
     if not targets:
-        return next(iter(targets.gaps), not_configured("dead-letter queue"))
+        return next(iter(targets.gaps), source.lacks("dead-letter queue"))
     if source.options.sample_messages:
         return None
     queues = f" from {' and '.join(targets.names)}" if targets.names else ""
@@ -171,7 +170,7 @@ def _oldest_age(source: Source, queue: str) -> tuple[int | None, list[Coverage]]
 def _refusal(source: Source) -> str | None:
     """Why no message of the replay queue may be received, or None."""
     if not source.names.replay_queue_url:
-        return str(not_configured("replay queue").reason)
+        return str(source.lacks("replay queue").reason)
     if not source.options.sample_messages:
         return "not asked for: receiving a message hides it for a moment (--sample-messages N)"
     return sampling.refusal(source.replay_queue, force=source.options.force_sampling)

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass, field, replace
 
 from investigate import pipeline
 from investigate.aws import WORKERS, Body, Listed
-from investigate.capture import known_ids, versions
+from investigate.capture import known_ids, listings
 from investigate.capture.body import read_body
-from investigate.capture.partitions import Dates, dates_of, listed, places
-from investigate.capture.source import Captured, Row, Source, not_configured
+from investigate.capture.partitions import dates_of
+from investigate.capture.source import Captured, Row, Source
 from investigate.case import Coverage
 from investigate.errors import AccessError
 
@@ -72,41 +71,25 @@ def read(source: Source) -> list[Captured]:
     An object that cannot be read is a row that says so.
     """
     if not source.names.raw_bucket:
-        return [Captured("raw", not_configured("raw bucket"))]
-    dates = dates_of(source.options.window)
-    with_versions, note = _keeps_versions(source)
+        return [Captured("raw", source.lacks("raw bucket"))]
+    dates, listing = dates_of(source.options.window), listings.opened(source)
     begun = source.draft.note("raw") or {"after": "", "objects": 0, "unread": {}}
     tally = Tally(begun["objects"], Counter(begun["unread"]))
-    entries = _entries(source, dates, begun["after"], with_versions=with_versions)
+    entries = (one for one in listing.entries(dates, begun["after"]) if not _is_folder(one))
     ids = known_ids.of(source)
     if ids is not None:
-        entries = (entry for entry in entries if known_ids.id_of(entry, source.names) in ids)
+        entries = (one for one in entries if known_ids.id_of(one, source.names) in ids)
     _keep(source, entries, tally)
-    notes = [f"event dates {dates[0]} to {dates[1]} only", *([note] if note else [])]
+    notes = [f"event dates {dates[0]} to {dates[1]} only", *listing.notes]
     if ids is not None:
         notes.insert(1, f"only the objects of {known_ids.words(ids, source.options.entities)}")
+    unproven = not tally.objects and not listing.proves_emptiness
+    if unproven:
+        notes.append("it lists none under the prefix, for which it may not have been made")
     coverage = tally.coverage(notes, partly=ids is not None)
-    return [Captured("raw", coverage, kept=True)]
-
-
-def _keeps_versions(source: Source) -> tuple[bool, str | None]:
-    try:
-        answer = source.connection.call("s3", "GetBucketVersioning", Bucket=source.names.raw_bucket)
-    except AccessError as error:
-        return False, f"earlier versions were not looked for: {error.code}: {error.asked}"
-    return "Status" in answer, None
-
-
-def _entries(source: Source, dates: Dates, after: str, *, with_versions: bool) -> Iterator[Listed]:
-    """Yield every object in the order of the keys; of a bucket with versions, every version."""
-    bucket, prefix = str(source.names.raw_bucket), source.names.raw_prefix
-    connection, objects = source.connection, source.connection.objects(bucket)
-    if with_versions:
-        level = partial(versions.level, connection, bucket)
-        entries = versions.listed(connection, bucket, places(level, prefix, dates), after)
-    else:
-        entries = listed(objects, places(objects.level, prefix, dates), after)
-    return (entry for entry in entries if not _is_folder(entry))
+    if unproven:
+        coverage = replace(coverage, status="partial", listed=False)
+    return [Captured("raw", replace(coverage, horizon=listing.horizon), kept=True)]
 
 
 def _is_folder(entry: Listed) -> bool:

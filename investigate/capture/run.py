@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -12,13 +12,14 @@ from typing import Any
 from investigate.aws import Connection
 from investigate.capture import alarms, functions, logs, queues, raw, spans
 from investigate.capture import tables as dynamodb
-from investigate.capture.draft import Draft
-from investigate.capture.ordered import batches, in_order
+from investigate.capture.draft import Draft, refuse_finished
 from investigate.capture.partitions import dates_of
+from investigate.capture.preparation import Prepared, prepare
+from investigate.capture.privacy import Mask
+from investigate.capture.publishing import publish
 from investigate.capture.source import (
     Captured,
     CaptureOptions,
-    Masking,
     Progress,
     Source,
     gap,
@@ -26,10 +27,9 @@ from investigate.capture.source import (
 )
 from investigate.capture.values import storable
 from investigate.case import Case, CaseWriter, Coverage, open_case
-from investigate.errors import AccessError, UsageError
+from investigate.errors import AccessError
 from investigate.model import isoformat, parse_time
-from investigate.settings import PipelineNames, Settings
-from investigate.tables import ORDER, TABLES, schema_of
+from investigate.settings import Settings
 
 Reader = Callable[[Source], list[Captured]]
 
@@ -52,8 +52,6 @@ CAPTURES: Mapping[tuple[str, ...], Reader] = {
 }
 # Tables whose rows are kept step by step while they are read.
 STEPWISE = frozenset({"raw", "events", "dedupe", "aggregates"})
-# Tables that are read in the order of their rows, in steps that depend on nothing but the rows.
-IN_ORDER = frozenset({"raw"})
 
 
 def capture(
@@ -73,18 +71,23 @@ def capture(
     `resume` goes on from there: the same settings and options, and the time of the first run.
     """
     folder = Path(folder)
-    wanted = _wanted(options, connection, settings)
-    account = first_look(connection, settings.names, wanted)
-    masked = account if options.mask_account else None
-    plan = _plan(settings, connection, options)
+    refuse_finished(folder)
+    Mask(options.mask)  # refuses what cannot be masked, before anything is asked
+    prepared = prepare(connection, settings.names, options)
+    mask = Mask(options.mask, account=prepared.account if options.mask_account else None)
+    plan = _plan(settings, prepared, connection, options)
     with Draft(folder, plan, resume=resume) as draft:
-        options = replace(options, captured_at=parse_time(draft.plan["captured_at"], "captured_at"))
+        begun = parse_time(draft.plan["captured_at"], "captured_at")
+        options = replace(options, captured_at=begun)
         source = Source(
-            connection, settings.names, options, draft, mask=_masking(masked), progress=progress
+            connection, prepared.names, options, draft, mask=mask.row, progress=progress
         )
         connection.meter.start_from(draft.consumed())
-        known = [one for tables, reader in CAPTURES.items() for one in
-                 _captured(source, tables, reader, wanted)]  # fmt: skip
+        known = [
+            one
+            for tables, reader in CAPTURES.items()
+            for one in _captured(source, tables, reader, prepared.wanted)
+        ]
         with CaseWriter(
             folder=folder,
             name=options.name or folder.name,
@@ -92,42 +95,28 @@ def capture(
             captured_at=options.captured_at,
             settle_seconds=settings.thresholds.settle_seconds,
             tool={"name": "investigate", "version": version("investigate")},
-            pipeline=_masked(_description(source, account), masked),
-            scope=_scope(options, known),
+            pipeline=_description(source, prepared.account, mask),
+            scope=_scope(options, known, mask),
             consumed=connection.meter.snapshot(),
-            draft=draft.folder / "case",
+            draft=draft.case,
         ) as writer:
-            for one in known:
-                _publish(writer, draft, one, masked)
+            publish(writer, draft, known, mask.text)
     return open_case(folder)
 
 
-def _wanted(options: CaptureOptions, connection: Connection, settings: Settings) -> tuple[str, ...]:
-    wanted = tuple(options.only) or tuple(TABLES)
-    for table in wanted:
-        schema_of(table)
-    if options.sample_messages and not connection.sampling:
-        raise UsageError(
-            "messages are to be sampled over a connection that was not opened for sampling",
-            hint="connect(..., sampling=True)",
-        )
-    if options.entities and not ("events" in wanted and settings.names.events_table):
-        raise UsageError(
-            "an entity is captured by the rows of its events, and these are not captured",
-            hint="name events_table in the configuration, and events under --only",
-        )
-    return wanted
-
-
-def _plan(settings: Settings, connection: Connection, options: CaptureOptions) -> dict[str, Any]:
+def _plan(
+    settings: Settings, prepared: Prepared, connection: Connection, options: CaptureOptions
+) -> dict[str, Any]:
     """Return what must be the same when the capture goes on."""
     chosen = asdict(options)
     del chosen["window"], chosen["captured_at"]
+    names = {name: value for name, value in asdict(prepared.names).items() if name != "region"}
     plan = {
         "captured_at": isoformat(options.captured_at),
         "window": str(options.window),
         "region": connection.region,
-        **{name: value for name, value in asdict(settings.names).items() if name != "region"},
+        **names,
+        "account_id": prepared.account,
         **chosen,
         "settle_seconds": settings.thresholds.settle_seconds,
     }
@@ -135,12 +124,15 @@ def _plan(settings: Settings, connection: Connection, options: CaptureOptions) -
     return as_kept
 
 
-def _scope(options: CaptureOptions, known: Sequence[Captured]) -> dict[str, Any]:
-    has_raw = any(one.table == "raw" and (one.kept or one.rows is not None) for one in known)
-    return {
+def _scope(options: CaptureOptions, known: Sequence[Captured], mask: Mask) -> dict[str, Any]:
+    has_raw = any(one.table == "raw" and one.kept for one in known)
+    scope: dict[str, Any] = {
         "entities": list(options.entities),
         "event_dates": list(dates_of(options.window)) if has_raw else None,
     }
+    if options.mask:
+        scope["masked"] = {name: name in mask.seen for name in options.mask}
+    return scope
 
 
 def _captured(
@@ -166,64 +158,6 @@ def _captured(
         Captured(one["table"], Coverage.of_json(one["coverage"]), kept=one["kept"])
         for one in done["tables"]
     ]
-
-
-def _publish(writer: CaseWriter, draft: Draft, one: Captured, masked: str | None) -> None:
-    known = one.coverage
-    coverage = replace(known, reason=_masked(known.reason, masked))
-    if not one.kept:
-        writer.leave_out(one.table, coverage)
-        return
-    parts = draft.parts(one.table)
-    if not parts:
-        writer.add(one.table, [], coverage)
-    elif one.table in IN_ORDER and in_order(parts):
-        rows = sum(part.rows for part in parts)
-        writer.add_files(one.table, [part.path for part in parts], rows, coverage)
-    else:
-        ordered = batches(parts, ORDER[one.table], draft.folder)
-        writer.add_batches(one.table, ordered, coverage)
-
-
-def first_look(connection: Connection, names: PipelineNames, wanted: Sequence[str]) -> str:
-    """Return the account after one small request to each named resource that will be read.
-
-    Raises `AccessError` for what no later request can mend: a name that does not exist,
-    credentials that do not work, an endpoint that does not answer. A denied request is left to
-    the readers, who record it.
-    """
-    account = connection.account()
-    for tables, service, operation, parameters in _first_requests(names):
-        if not set(tables) & set(wanted):
-            continue
-        try:
-            connection.call(service, operation, **parameters)
-        except AccessError as error:
-            if error.kind not in ("denied", "failed", "busy"):
-                raise
-    return account
-
-
-_OF_QUEUES = ("queue_state", "messages", "mappings")
-_OF_FUNCTIONS = ("functions", "mappings", "invocations", "log_lines", "metric_points")
-
-
-def _first_requests(
-    names: PipelineNames,
-) -> Iterator[tuple[tuple[str, ...], str, str, dict[str, Any]]]:
-    """Which tables need which resource, and the smallest request that shows it is there."""
-    if names.raw_bucket:
-        listing = {"Bucket": names.raw_bucket, "Prefix": names.raw_prefix, "MaxKeys": 1}
-        yield ("raw",), "s3", "ListObjectsV2", listing
-    for table in ("events", "dedupe", "aggregates"):
-        if name := getattr(names, f"{table}_table"):
-            yield (table,), "dynamodb", "Scan", {"TableName": name, "Limit": 1}
-    for url in (names.replay_queue_url, *names.dead_letter_queue_urls):
-        if url:
-            asked = {"QueueUrl": url, "AttributeNames": ["QueueArn"]}
-            yield _OF_QUEUES, "sqs", "GetQueueAttributes", asked
-    for name in names.functions.values():
-        yield _OF_FUNCTIONS, "lambda", "GetFunctionConfiguration", {"FunctionName": name}
 
 
 def _read(
@@ -252,21 +186,12 @@ def _all(tables: tuple[str, ...], coverage: Coverage) -> list[Captured]:
     return [Captured(table, coverage) for table in tables]
 
 
-def _masking(account: str | None) -> Masking | None:
-    if account is None:
-        return None
-    return lambda table, row: _masked(row, account)
-
-
-def _masked(value: Any, account: str | None) -> Any:
-    return storable(value, account)
-
-
-def _description(source: Source, account: str) -> dict[str, Any]:
-    names = asdict(source.names)
-    return {
-        **names,
+def _description(source: Source, account: str, mask: Mask) -> dict[str, Any]:
+    described = {
+        **asdict(source.names),
         "region": source.connection.region,
         "account_id": account,
         "dead_letter_queue_urls": list(source.names.dead_letter_queue_urls),
     }
+    shown: dict[str, Any] = storable(described, mask.account)
+    return shown

@@ -31,7 +31,7 @@ QUEUE_COUNTS = {
 
 Row = dict[str, Any]
 Masking = Callable[[str, Row], Row]  # a table and one of its rows; the row as it may be kept
-Progress = Callable[[str, int], None]  # a table, and how many of its rows are there
+Progress = Callable[[str, int], None]  # what is read, and how many of its rows are there
 
 
 def silent(table: str, rows: int) -> None:
@@ -61,6 +61,11 @@ class CaptureOptions:
             )
         if self.sample_messages < 0:
             raise UsageError("a sample of messages cannot be negative", hint="--sample-messages 0")
+        if self.force_sampling and not self.sample_messages:
+            raise UsageError(
+                "--force-sampling forces a sample, and none is asked for",
+                hint="add --sample-messages N",
+            )
 
     @property
     def since(self) -> datetime:
@@ -133,8 +138,8 @@ class Source:
             for table, some in rows.items()
         }
         self.draft.write(unit, tables, {**note, "consumed": self.connection.meter.snapshot()})
-        for table in tables:
-            self._progress(table, self.draft.rows(table))
+        if tables:
+            self._progress(", ".join(tables), sum(self.draft.rows(table) for table in tables))
 
     def keep_other(self, unit: str, rows: pa.Table, order: tuple[str, ...], note: Note) -> None:
         """Put rows into the draft that are on the way to a table; by the name of their unit."""
@@ -147,6 +152,14 @@ class Source:
             return as_table(table, masked)
         except UnicodeEncodeError:
             return as_table(table, [storable(row) for row in masked])
+
+    def body(self, bucket: str, key: str) -> bytes:
+        """Return a whole object of any bucket; raise `AccessError`."""
+        return self.connection.read_object(Bucket=bucket, Key=key)[1]
+
+    def lacks(self, what: str) -> Coverage:
+        """Return the coverage of a resource that neither configuration nor stack names."""
+        return Coverage("skipped", self.names.lacks(what))
 
     @cached_property
     def replay_queue(self) -> Mapping[str, str]:
@@ -211,8 +224,3 @@ def gap(error: AccessError) -> Coverage:
 def between(start: datetime | None, end: datetime | None) -> str:
     """Return the time that evidence can tell about as an ISO 8601 interval; `..` is an open end."""
     return "/".join(isoformat(moment) if moment else ".." for moment in (start, end))
-
-
-def not_configured(what: str) -> Coverage:
-    """Return the coverage of what the configuration does not name."""
-    return Coverage("skipped", f"no {what} is configured")

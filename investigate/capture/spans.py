@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from investigate.capture.source import Captured, Row, Source, between, gap, not_configured
+from investigate.capture.source import Captured, Row, Source, between, gap
 from investigate.capture.values import EPOCH, json_object, text
 from investigate.case import Coverage
 from investigate.errors import AccessError
@@ -95,7 +95,7 @@ def _moment(seconds: Any) -> datetime | None:
 def _untraced(source: Source) -> Coverage | None:
     """Why there can be no traces, or None."""
     if not source.names.functions:
-        return not_configured("function")
+        return source.lacks("function")
     modes = {
         known.get("TracingConfig", {}).get("Mode")
         for known in source.functions.values()

@@ -9,9 +9,9 @@ from functools import partial
 from typing import Any
 
 from investigate import pipeline
-from investigate.capture import known_ids
+from investigate.capture import exported, known_ids
 from investigate.capture.rows import converted
-from investigate.capture.source import Captured, Row, Source, between, not_configured
+from investigate.capture.source import Captured, Row, Source, between
 from investigate.case import Coverage
 from investigate.errors import AccessError
 
@@ -48,8 +48,11 @@ Ask = Callable[[Source, str, str], Coverage]
 
 
 def _read(source: Source, table: str, name: str | None, of_entities: Ask) -> list[Captured]:
+    export = getattr(source.names, f"{table}_export")
+    if export:
+        return [Captured(table, exported.read(source, table, export, name), kept=True)]
     if not name:
-        return [Captured(table, not_configured(f"{table} table"))]
+        return [Captured(table, source.lacks(f"{table} table"))]
     coverage = (
         of_entities(source, table, name) if source.options.entities else _scan(source, table, name)
     )

@@ -21,15 +21,19 @@ def listed(
     delete markers"); the marker itself, which says when, is yielded as well.
     """
     for place in found:
-        if is_before(place, after):
-            continue
-        for _, entries in groupby(_entries(connection, bucket, place, after), _key):
-            together = list(entries)
-            gone = any(entry.deleted and entry.newest for entry in together)
-            for entry in together:
-                # An older marker is history: the object was written again since.
-                if gone or not entry.deleted:
-                    yield entry._replace(deleted=gone)
+        if not is_before(place, after):
+            yield from with_deletions(_entries(connection, bucket, place, after))
+
+
+def with_deletions(entries: Iterable[Listed]) -> Iterator[Listed]:
+    """Yield versions that come key by key, with `deleted` for all those of a deleted key."""
+    for _, of_key in groupby(entries, attrgetter("key")):
+        together = list(of_key)
+        gone = any(entry.deleted and entry.newest for entry in together)
+        for entry in together:
+            # An older marker is history: the object was written again since.
+            if gone or not entry.deleted:
+                yield entry._replace(deleted=gone)
 
 
 def level(connection: Connection, bucket: str, prefix: str) -> tuple[list[str], list[Listed]]:
@@ -40,9 +44,6 @@ def level(connection: Connection, bucket: str, prefix: str) -> tuple[list[str], 
         below += [one["Prefix"] for one in page.get("CommonPrefixes", [])]
         here += _of_page(page)
     return sorted(below, key=str.encode), here
-
-
-_key = attrgetter("key")
 
 
 def _entries(connection: Connection, bucket: str, place: Place, after: str) -> Iterator[Listed]:

@@ -1,4 +1,4 @@
-"""`investigate capture`: read a pipeline, write a case."""
+"""`investigate capture`: read a pipeline, write a case; or say beforehand what that would take."""
 
 from __future__ import annotations
 
@@ -6,42 +6,86 @@ import argparse
 from datetime import UTC, datetime
 from pathlib import Path
 
-from investigate.aws import connect
+from investigate.aws import Connection, Limits, connect
 from investigate.capture import CaptureOptions, capture
+from investigate.capture.estimate import check_limits, estimate
+from investigate.capture.preparation import prepare
 from investigate.case import Case
 from investigate.commands.console import Console
+from investigate.commands.costs import told
+from investigate.commands.progress import Progress
 from investigate.errors import UsageError
-from investigate.model import Window, isoformat, parse_time
+from investigate.model import Window, counted, isoformat, parse_time
 from investigate.report.text import labelled, table
 from investigate.settings import Settings, load_settings
+
+# For so long a request that AWS throttles, or that does not get through, is tried again after the
+# SDK has given up: a busy table or a lost network is back by then, or it is another incident.
+PATIENCE_SECONDS = 300.0
 
 
 def run(options: argparse.Namespace, console: Console) -> int:
     """Capture the pipeline of a configuration file and print what the case holds."""
     folder = Path(options.case)
-    if folder.exists():
-        raise UsageError(
-            f"{folder} exists already; evidence is never overwritten",
-            hint="choose another name for the case, or move the old one away",
-        )
     settings = load_settings(options.config)
-    wanted = CaptureOptions(
-        window=_window(options, settings),
-        captured_at=parse_time(options.now, "now") if options.now else datetime.now(UTC),
-        sample_messages=options.sample_messages,
-        payloads=not options.no_payloads,
-        only=tuple(name for name in options.only.split(",") if name),
-        mask_account=options.mask_account,
-    )
+    wanted = _options(options, settings)
+    limits = Limits(options.max_requests, options.max_read_units)
     connection = connect(
         region=options.region or settings.names.region,
         profile=options.profile,
         endpoint_url=options.endpoint_url,
         sampling=bool(options.sample_messages),
+        patience=PATIENCE_SECONDS,
+        limits=limits,
     )
+    if options.estimate:
+        _estimate(connection, settings, wanted, limits, console)
+        return 0
+    if limits != Limits() and not options.resume:
+        names = prepare(connection, settings.names, wanted).names
+        check_limits(estimate(connection, names, wanted), limits)
     console.say("reading; nothing of the pipeline changes")
-    console.out(_told(capture(folder, settings, connection, wanted)))
+    try:
+        with Progress() as progress:
+            case = capture(
+                folder, settings, connection, wanted, resume=options.resume, progress=progress
+            )
+    except KeyboardInterrupt:
+        console.say(f"what was read is kept: investigate capture {folder} … --resume goes on")
+        raise
+    console.out(_told(case))
+    for name, met in case.masked.items():
+        if not met:
+            console.say(f"--mask {name}: there was no field of that name; is it spelt right?")
     return 0
+
+
+def _options(options: argparse.Namespace, settings: Settings) -> CaptureOptions:
+    return CaptureOptions(
+        window=_window(options, settings),
+        captured_at=parse_time(options.now, "now") if options.now else datetime.now(UTC),
+        sample_messages=options.sample_messages,
+        force_sampling=options.force_sampling,
+        payloads=not options.no_payloads,
+        only=tuple(name for name in options.only.split(",") if name),
+        entities=tuple(options.entity),
+        mask=tuple(options.mask),
+        mask_account=options.mask_account,
+    )
+
+
+def _estimate(
+    connection: Connection,
+    settings: Settings,
+    wanted: CaptureOptions,
+    limits: Limits,
+    console: Console,
+) -> None:
+    console.say("looking at metadata and listings; nothing is captured")
+    names = prepare(connection, settings.names, wanted).names
+    costs = estimate(connection, names, wanted)
+    console.out(told(costs))
+    check_limits(costs, limits)
 
 
 def _window(options: argparse.Namespace, settings: Settings) -> Window:
@@ -67,10 +111,13 @@ def _told(case: Case) -> str:
         )
         for name, known in case.coverage.items()
     ]
+    requests = sum(case.consumed["requests"].values())
+    took = f"{counted(requests, 'request')}, {case.consumed['read_units']:,} read units"
     return "\n".join(
         [
             table([("TABLE", "CAPTURED", "ROWS", "WHY NOT, OR NOT ALL"), *rows]),
             "",
+            labelled("took", took, indent=0),
             labelled("case", case.folder, indent=0),
             labelled("next", f"investigate check {case.folder}", indent=0),
         ]

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from investigate.capture import raw
+from investigate.capture import listings, raw
 from investigate.errors import AccessError
 from tests.builders import Event, at
 from tests.capture.helpers import coverage, loaded, refuse, rows_of, source_of
@@ -183,10 +183,11 @@ def test_an_unknown_versioning_is_said_and_the_objects_are_read(world):
 def test_an_object_written_between_list_and_read_is_described_as_it_was_read(world, monkeypatch):
     store(world, EVENTS[0])
     source = source_of(world)
-    listed = list(raw._entries(source, None, "", with_versions=False))
+    days = ("2026-03-01", "2026-03-31")
+    listed = list(listings.BucketListing(source).entries(days, ""))
     world.clock.move_to(world.clock.now() + timedelta(hours=1))
     world.put_object(EVENTS[0].s3_key, b"{}")
-    monkeypatch.setattr(raw, "_entries", lambda *_, **__: iter(listed))
+    monkeypatch.setattr(listings.BucketListing, "entries", lambda *_: iter(listed))
     (row,) = rows_of(read(source))
     assert (row["size"], row["last_modified"]) == (2, world.clock.now())
     assert row["etag"] != listed[0].etag

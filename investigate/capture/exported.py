@@ -1,0 +1,51 @@
+"""A table of DynamoDB from its export to S3, which takes none of the table's own capacity."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from investigate.capture.exports import Export, Item
+from investigate.capture.rows import converted
+from investigate.capture.source import Source, between
+from investigate.case import Coverage
+from investigate.model import isoformat
+
+STEP_ROWS = 10_000  # kept at once
+# An export is the table at its time within about a minute (Amazon DynamoDB developer guide,
+# "DynamoDB data export to Amazon S3: how it works").
+ACCURACY = timedelta(minutes=1)
+
+
+def read(source: Source, table: str, url: str, name: str | None) -> Coverage:
+    """Keep the rows of an export, of the entities asked for only; return what is known of them."""
+    export = Export.open(url, source.body, table=name)
+    unit = f"{table}/export"
+    done = source.draft.note(unit) or {"files": 0, "items": 0}
+    for number, file in enumerate(export.files):
+        if number < done["files"]:
+            continue
+        at = done["items"] if number == done["files"] else 0
+        for items in _steps(export.items(file), at):
+            at += len(items)
+            rows = [row for row in converted(table, items) if _is_wanted(source, row["entity_id"])]
+            source.keep(unit, {table: rows}, {"files": number, "items": at})
+        source.keep(unit, {}, {"files": number + 1, "items": 0})
+    told = f"from its export of {isoformat(export.export_time)}"
+    return Coverage("captured", told, between(None, export.export_time - ACCURACY))
+
+
+def _is_wanted(source: Source, entity: str | None) -> bool:
+    return not source.options.entities or entity in source.options.entities
+
+
+def _steps(items: Iterator[Item], done: int) -> Iterator[list[Item]]:
+    step: list[Item] = []
+    for place, item in enumerate(items):
+        if place >= done:
+            step.append(item)
+        if len(step) >= STEP_ROWS:
+            yield step
+            step = []
+    if step:
+        yield step

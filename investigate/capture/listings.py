@@ -1,0 +1,79 @@
+"""Where the list of the raw objects comes from: the bucket itself, or a report of S3 about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import Protocol
+
+from investigate.aws import Listed
+from investigate.capture import versions
+from investigate.capture.inventoried import InventoryListing
+from investigate.capture.partitions import Dates, listed, places
+from investigate.capture.source import Source, between
+from investigate.errors import AccessError
+
+
+class Listing(Protocol):
+    """The raw objects in the order of their keys, and what is to be known of the list."""
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What a reader must know of the list."""
+
+    @property
+    def horizon(self) -> str:
+        """The time the list can tell about, as an ISO 8601 interval."""
+
+    @property
+    def proves_emptiness(self) -> bool:
+        """Whether an empty list means that there are no objects."""
+
+    def entries(self, dates: Dates, after: str) -> Iterator[Listed]:
+        """Yield the objects of these event dates with a key after one."""
+
+
+def opened(source: Source) -> Listing:
+    """Return the listing that the configuration asks for; raise `AccessError`."""
+    if source.names.raw_inventory:
+        return InventoryListing(source, source.names.raw_inventory)
+    return BucketListing(source)
+
+
+class BucketListing:
+    """The objects of the bucket itself; where it keeps versions, every version."""
+
+    proves_emptiness = True
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._bucket = str(source.names.raw_bucket)
+        self.notes: Sequence[str] = ()
+        self._with_versions = self._keeps_versions()
+
+    @property
+    def horizon(self) -> str:
+        """Everything before the capture."""
+        return between(None, self._source.options.captured_at)
+
+    def entries(self, dates: Dates, after: str) -> Iterator[Listed]:
+        """Yield the objects of these event dates with a key after one."""
+        connection, prefix = self._source.connection, self._source.names.raw_prefix
+        if self._with_versions:
+            level = partial(versions.level, connection, self._bucket)
+            yield from versions.listed(
+                connection, self._bucket, places(level, prefix, dates), after
+            )
+        else:
+            objects = connection.objects(self._bucket)
+            yield from listed(objects, places(objects.level, prefix, dates), after)
+
+    def _keeps_versions(self) -> bool:
+        try:
+            answer = self._source.connection.call("s3", "GetBucketVersioning", Bucket=self._bucket)
+        except AccessError as error:
+            if error.kind != "denied":
+                raise
+            self.notes = (f"earlier versions were not looked for: {error.code}: {error.asked}",)
+            return False
+        return "Status" in answer

@@ -1,0 +1,107 @@
+"""What is settled before anything is read: the account, the names, and that they exist."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from investigate.aws import Connection
+from investigate.capture.discovery import check_account, discover
+from investigate.capture.source import CaptureOptions
+from investigate.errors import AccessError, UsageError
+from investigate.settings import PipelineNames
+from investigate.tables import TABLES, schema_of
+
+_OF_QUEUES = ("queue_state", "messages", "dead_letters", "mappings", "metric_points", "alarms")
+_OF_FUNCTIONS = (
+    "functions", "mappings", "invocations", "log_lines", "metric_points", "dead_letters", "spans",
+)  # fmt: skip
+_REGION_HEADER = "x-amz-bucket-region"
+
+Request = tuple[tuple[str, ...], str, str, dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A pipeline that can be captured: its names, its account, and the tables that are wanted."""
+
+    names: PipelineNames
+    account: str
+    wanted: tuple[str, ...]
+
+
+def prepare(connection: Connection, names: PipelineNames, options: CaptureOptions) -> Prepared:
+    """Return the names of a pipeline, those of its stack included, after a first look at each.
+
+    Raises `UsageError` for options that do not fit, `SettingsError` for a stack that is unclear,
+    and `AccessError` for what no later request can mend: another account, a name that does not
+    exist, credentials that do not work, an endpoint that does not answer.
+    """
+    wanted = options.only or tuple(TABLES)
+    for table in wanted:
+        schema_of(table)
+    if options.sample_messages and not connection.sampling:
+        raise UsageError(
+            "messages are to be sampled over a connection that was not opened for sampling",
+            hint="connect(..., sampling=True)",
+        )
+    account = check_account(connection, names)
+    if names.stack:
+        names = discover(connection, names.stack, names)
+    if options.entities and not ("events" in wanted and names.events_table):
+        raise UsageError(
+            "an entity is captured by the rows of its events, and these are not captured",
+            hint="name events_table in the configuration, and events under --only",
+        )
+    first_look(connection, names, wanted)
+    return Prepared(names, account, wanted)
+
+
+def first_look(connection: Connection, names: PipelineNames, wanted: Sequence[str]) -> None:
+    """Make one small request to each named resource that will be read; raise `AccessError`.
+
+    A denied request is left to the readers, who record it.
+    """
+    for tables, service, operation, parameters in _first_requests(names):
+        if not set(tables) & set(wanted):
+            continue
+        try:
+            answer = connection.call(service, operation, **parameters)
+        except AccessError as error:
+            if error.kind not in ("denied", "failed", "busy"):
+                raise
+        else:
+            if operation == "ListObjectsV2":
+                _check_region(connection, parameters["Bucket"], answer)
+
+
+def _check_region(connection: Connection, bucket: str, answer: dict[str, Any]) -> None:
+    """botocore follows a bucket into another region; the other resources would not be there."""
+    region = answer["ResponseMetadata"]["HTTPHeaders"].get(_REGION_HEADER)
+    if region and region != connection.region:
+        asked = f"s3:ListBucket of {bucket}"
+        raise AccessError(
+            f"the bucket {bucket} is in {region}, not in {connection.region}",
+            hint=f'--region {region}, or region = "{region}" under [pipeline]',
+            kind="not-found",
+            code="WrongRegion",
+            asked=asked,
+        )
+
+
+def _first_requests(names: PipelineNames) -> Iterator[Request]:
+    """Which tables need which resource, and the smallest request that shows it is there."""
+    if names.raw_bucket:
+        listing = {"Bucket": names.raw_bucket, "Prefix": names.raw_prefix, "MaxKeys": 1}
+        yield ("raw",), "s3", "ListObjectsV2", listing
+    for table in ("events", "dedupe", "aggregates"):
+        name = getattr(names, f"{table}_table")
+        if name and not getattr(names, f"{table}_export"):
+            yield (table,), "dynamodb", "Scan", {"TableName": name, "Limit": 1}
+    for url in (names.replay_queue_url, *names.dead_letter_queue_urls):
+        if url:
+            asked = {"QueueUrl": url, "AttributeNames": ["QueueArn"]}
+            yield _OF_QUEUES, "sqs", "GetQueueAttributes", asked
+    for name in names.functions.values():
+        yield _OF_FUNCTIONS, "lambda", "GetFunctionConfiguration", {"FunctionName": name}
