@@ -12,7 +12,7 @@ import os
 import shutil
 import threading
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -164,11 +164,10 @@ class Draft:
                 hint="leave out --resume to begin one",
             )
         self._lock()
-        try:
+        with ExitStack() as unless_it_loads:
+            unless_it_loads.callback(self._lock_file.close)
             self._load()
-        except BaseException:
-            self._lock_file.close()
-            raise
+            unless_it_loads.pop_all()
 
     def _load(self) -> None:
         begun = json.loads((self.folder / PLAN).read_text(encoding="utf-8"))

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from investigate.aws import READ_ONLY, SIDE_EFFECTS, connect
-from investigate.capture import CAPTURES, CaptureOptions, capture, run, tables
+from investigate.capture import CAPTURES, CaptureOptions, capture, preparation, tables
 from investigate.case import Coverage, open_case
 from investigate.errors import AccessError, UsageError
 from investigate.model import Window
@@ -232,7 +232,7 @@ def test_a_capture_that_is_stopped_goes_on_and_ends_as_if_it_had_not(busy, tmp_p
     refuse(connection, "s3", "ListObjectsV2", code)
     refuse(connection, "s3", "GetBucketVersioning", code)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(run, "first_look", lambda *_: "123456789012")
+        patch.setattr(preparation, "first_look", lambda *_: None)
         with pytest.raises(AccessError, match=code):
             take(busy, tmp_path / "case", connection=connection, name="same")
     assert not (tmp_path / "case").exists()
