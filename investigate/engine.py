@@ -82,7 +82,8 @@ class Engine:
     def materialise(self, table: ir.Table) -> ir.Table:
         """Run an expression once and return its rows as a table that later expressions read."""
         with _engine_errors():
-            return table.cache()
+            # Not cache(): rows that no file is behind would end up in another engine.
+            return self._backend.create_table(self._fresh("derived"), table, temp=True)
 
     def rows(self, table: ir.Table) -> list[dict[str, Any]]:
         """Run an expression and return its rows; for small results only."""

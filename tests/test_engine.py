@@ -155,6 +155,11 @@ def test_what_is_materialised_or_named_gives_the_same_rows():
         assert sorted(ENGINE.rows(shared), key=lambda row: row["number"]) == expected
 
 
+def test_known_rows_that_are_materialised_can_be_joined_with_a_table():
+    known = ENGINE.materialise(literal_rows([{"n": 2}], {"n": "int64"}))
+    assert ENGINE.rows(table(n=[1, 2]).semi_join(known, "n")) == [{"n": 2}]
+
+
 @pytest.mark.parametrize("ask", ["rows", "materialise"])
 def test_a_query_that_fails_is_one_line_about_what_failed(ask):
     wrong = table(text=["x"]).mutate(number=lambda t: t.text.cast("int64"))
