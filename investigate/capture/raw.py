@@ -9,12 +9,13 @@ from dataclasses import dataclass, field, replace
 
 from investigate import pipeline
 from investigate.aws import WORKERS, Body, Listed
-from investigate.capture import known_ids, listings
+from investigate.capture import known_ids, listings, pointers
 from investigate.capture.body import read_body
 from investigate.capture.partitions import dates_of
 from investigate.capture.source import Captured, Row, Source
 from investigate.case import Coverage
 from investigate.errors import AccessError
+from investigate.model import counted
 
 # Ingest sits behind an API that takes 10 MB; what is far larger is none of its objects.
 LARGEST_BODY = 32 * 1024 * 1024
@@ -38,6 +39,10 @@ class Patience:
             raise error
 
 
+# What is missing where an object is denied.
+_WORDS = {"denied": "denied (s3:GetObject, s3:GetObjectVersion of a version, kms:Decrypt of a key)"}
+
+
 @dataclass
 class Tally:
     """How many objects there were, and how many of them could not be read, by the reason."""
@@ -57,7 +62,9 @@ class Tally:
         unread = {word: self.unread[word] for word in pipeline.ACCESS_ERRORS if self.unread[word]}
         said = list(notes)
         if unread:
-            counts = ", ".join(f"{count} {word}" for word, count in unread.items())
+            counts = ", ".join(
+                f"{count} {_WORDS.get(word, word)}" for word, count in unread.items()
+            )
             said.append(f"of {self.objects} objects could not be read: {counts}")
         # An object that is gone since it was listed is gone for good: nothing is left to capture.
         lacking = partly or bool(set(unread) - set(pipeline.GONE))
@@ -81,6 +88,7 @@ def read(source: Source) -> list[Captured]:
         entries = (one for one in entries if known_ids.id_of(one, source.names) in ids)
     _keep(source, entries, tally)
     notes = [f"event dates {dates[0]} to {dates[1]} only", *listing.notes]
+    notes += _keep_pointed_at(source, tally)
     if ids is not None:
         notes.insert(1, f"only the objects of {known_ids.words(ids, source.options.entities)}")
     unproven = not tally.objects and not listing.proves_emptiness
@@ -119,6 +127,33 @@ def _keep(source: Source, entries: Iterator[Listed], tally: Tally) -> None:
                 _keep_step(source, tally, *waiting.pop(0))
         for one in waiting:
             _keep_step(source, tally, *one)
+
+
+def _keep_pointed_at(source: Source, tally: Tally) -> Iterator[str]:
+    """Read the objects that rows point at and no list has named; yield what came of it in words."""
+    done = source.draft.note("raw/pointed-at")
+    if done is None:
+        keys = pointers.unlisted(source)
+        rows = list(_existing(source, keys[: pointers.MOST]))
+        tally.take(rows)
+        done = {"asked": len(keys), "found": len(rows)}
+        source.keep("raw/pointed-at", {"raw": rows}, done)
+    if done["asked"] > pointers.MOST:
+        yield f"more than {pointers.MOST:,} keys that rows point at are listed nowhere"
+    elif done["asked"]:
+        yield (
+            f"of {counted(done['asked'], 'key')} that rows point at and no list names, "
+            f"asked for by name, {done['found']} {'is' if done['found'] == 1 else 'are'} there"
+        )
+
+
+def _existing(source: Source, keys: Sequence[str]) -> Iterator[Row]:
+    objects = source.connection.objects(str(source.names.raw_bucket))
+    entries = [Listed(key, 0, None, None) for key in keys]
+    for entry, body in zip(entries, objects.read_all(entries), strict=True):
+        # Without the right to list, a 403 would say nothing; the list has said it already.
+        if isinstance(body, Body):
+            yield _row(source, entry, body, Patience())
 
 
 def _keep_step(

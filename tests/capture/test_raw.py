@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from investigate.capture import listings, raw
+from investigate.capture import listings, raw, tables
 from investigate.errors import AccessError
 from tests.builders import Event, at
 from tests.capture.helpers import coverage, loaded, refuse, rows_of, source_of
@@ -110,6 +110,7 @@ def test_without_payloads_no_payload_is_kept(world):
 def test_an_object_that_cannot_be_read_is_a_row_and_the_coverage_counts_it(
     world, code, error, status
 ):
+    missing = " (s3:GetObject, s3:GetObjectVersion of a version, kms:Decrypt of a key)"
     store(world, *EVENTS)
     source = source_of(world)
     refuse(source.connection, "s3", "GetObject", code, lambda asked: EVENTS[2].id in asked["url"])
@@ -119,7 +120,7 @@ def test_an_object_that_cannot_be_read_is_a_row_and_the_coverage_counts_it(
     word = error.split(" ")[0]
     assert coverage(captured) == (
         status,
-        f"{DATES}; of 5 objects could not be read: 1 {word}",
+        f"{DATES}; of 5 objects could not be read: 1 {word}{missing if word == 'denied' else ''}",
     )
 
 
@@ -205,3 +206,26 @@ def test_without_a_bucket_the_table_is_skipped(world):
     captured = read(source_of(world, without=("raw_bucket",)))
     assert coverage(captured) == ("skipped", "no raw bucket is configured")
     assert captured.rows is None
+
+
+def test_a_key_that_a_row_points_at_and_no_list_names_is_asked_for_by_name(world):
+    there, elsewhere, nowhere = EVENTS[:3]
+    store(world, there)
+    far = elsewhere.s3_key.replace("event_date=2026-03-10", "event_date=2026-01-01")
+    world.put_object(far, json.dumps(elsewhere.body).encode())
+    for event, key in ((there, there.s3_key), (elsewhere, far), (nowhere, nowhere.s3_key)):
+        world.put_item(
+            "events",
+            {
+                "PK": event.id, "SK": "s", "event_id": event.id, "s3_bucket": "demo-raw",
+                "s3_key": key, "event_time": event.body["event_time"],
+            },
+        )  # fmt: skip
+    source = source_of(world)
+    tables.read_events(source)
+    captured = read(source)
+    assert {row["s3_key"] for row in rows_of(captured)} == {there.s3_key, far}
+    assert coverage(captured) == (
+        "captured",
+        f"{DATES}; of 2 keys that rows point at and no list names, asked for by name, 1 is there",
+    )
