@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 OBSTORE, BOTOCORE = "obstore", "botocore"
 CLIENTS = (OBSTORE, BOTOCORE)
 KEYS_PER_REQUEST = 1000
+_READINGS = 3  # of one object, until all of it came
 _GET, _LIST = "s3:GetObject", "s3:ListObjectsV2"
 # What obstore itself does about throttling and lost connections, with jitter.
 _RETRIES: Any = {
@@ -98,7 +99,7 @@ class Objects:
             meter.request(_GET, len(entries))
         for entry in entries:
             try:
-                yield self._read_fast(entry) or self.read(entry.key, entry.version_id)
+                yield self._read_fast(entry) or self._read_whole(entry)
             except AccessError as error:
                 yield error
 
@@ -107,6 +108,18 @@ class Objects:
         version = {} if version_id is None else {"VersionId": version_id}
         answer, data = self._connection.read_object(Bucket=self._bucket, Key=key, **version)
         return Body(data, answer["LastModified"].astimezone(UTC), answer["ETag"].strip('"'))
+
+    def _read_whole(self, entry: Listed) -> Body:
+        """Return an object as it was listed, or as it was written since; all of it or none."""
+        came = 0
+        for _ in range(_READINGS):
+            body = self.read(entry.key, entry.version_id)
+            if not _is_cut(body, entry):
+                return body
+            came = len(body.data)
+        asked = f"s3:GetObject of {entry.key}"
+        said = f"{asked}: {came} of {entry.size} bytes came"
+        raise AccessError(said, kind="unreachable", code="IncompleteBody", asked=asked)
 
     def _list_fast(self, prefix: str, after: str) -> Iterator[list[Listed] | None]:
         """Yield pages; None if the rest cannot be trusted to be keys."""
@@ -149,7 +162,8 @@ class Objects:
             data, about = bytes(found.bytes()), found.meta
         except _failures():
             return None
-        return Body(data, about["last_modified"], (about["e_tag"] or "").strip('"'))
+        body = Body(data, about["last_modified"], (about["e_tag"] or "").strip('"'))
+        return None if _is_cut(body, entry) else body
 
     def _list(self, prefix: str, after: str) -> Iterator[list[Listed]]:
         more = {"StartAfter": after} if after else {}
@@ -174,6 +188,11 @@ def _failures() -> tuple[type[Exception], ...]:
     from obstore.exceptions import BaseError
 
     return (BaseError, OSError, ValueError)
+
+
+def _is_cut(body: Body, entry: Listed) -> bool:
+    """Return whether what came is not all of the object that was listed."""
+    return body.etag == entry.etag and len(body.data) != entry.size
 
 
 def _listed(entry: Any) -> Listed:

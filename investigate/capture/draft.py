@@ -25,6 +25,7 @@ from investigate.errors import CaseDamagedError, UsageError
 
 CASE = "case"  # where the case is put together, before it is moved to its place
 PLAN, JOURNAL, LOCK = "plan.json", "journal.jsonl", "lock"
+_NEW_PLAN = "plan.json.new"
 Note = Mapping[str, Any]
 
 
@@ -147,15 +148,17 @@ class Draft:
             self._parts.setdefault(part["table"], []).append(kept)
 
     def _begin(self) -> None:
-        if self.folder.exists():
+        self.folder.mkdir(parents=True, mode=0o700, exist_ok=True)
+        self._lock()  # first of all: what another process is writing is not to be removed
+        if any(path.name not in (LOCK, _NEW_PLAN) for path in self.folder.iterdir()):
+            self._lock_file.close()
             raise UsageError(
                 f"a capture of {self._case} was begun and not finished",
                 hint=f"go on with it: the same command with --resume; or remove {self.folder}",
             )
-        self.folder.mkdir(parents=True, mode=0o700)
-        self._lock()
-        (self.folder / PLAN).write_text(json.dumps(self.plan, indent=1) + "\n", encoding="utf-8")
-        (self.folder / JOURNAL).touch()
+        new = self.folder / _NEW_PLAN
+        new.write_text(json.dumps(self.plan, indent=1) + "\n", encoding="utf-8")
+        new.rename(self.folder / PLAN)  # there is a whole plan, or none and nothing was begun
 
     def _continue(self) -> None:
         if not (self.folder / PLAN).is_file():
@@ -174,6 +177,7 @@ class Draft:
         _refuse_another(begun, self.plan, self._case)
         self.plan = begun
         journal = self.folder / JOURNAL
+        journal.touch()
         kept = 0
         with journal.open("rb") as lines:
             for line in lines:

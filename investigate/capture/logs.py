@@ -62,9 +62,13 @@ def _fetch(source: Source, role: str) -> Log:
     group = log_group({"FunctionName": name} if isinstance(known, Coverage) else known)
     try:
         log_events.fetch(source, name, group)
-        kept = _kept_since(source, group)
     except AccessError as error:
         return Log((gap(error),))
+    try:
+        kept = _kept_since(source, group)
+    except AccessError as error:
+        # The lines are there, but nobody knows which ones have expired.
+        return Log((gap(error),), read=True)
     if kept is None:
         return Log((), read=True)
     expired = f"{group} has lost its lines from before {isoformat(kept)} to its retention"
@@ -118,14 +122,8 @@ def _kept_since(source: Source, group: str) -> datetime | None:
 
 
 def _retention_days(source: Source, group: str) -> int | None:
-    try:
-        pages = source.connection.pages("logs", "DescribeLogGroups", logGroupNamePrefix=group)
-        found = [one for page in pages for one in page["logGroups"] if one["logGroupName"] == group]
-    except AccessError as error:
-        # The lines themselves could be read; only their horizon stays unknown.
-        if error.kind == "denied":
-            return None
-        raise
+    pages = source.connection.pages("logs", "DescribeLogGroups", logGroupNamePrefix=group)
+    found = [one for page in pages for one in page["logGroups"] if one["logGroupName"] == group]
     return found[0].get("retentionInDays") if found else None
 
 

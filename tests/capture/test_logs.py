@@ -105,12 +105,16 @@ def test_lines_that_retention_has_taken_leave_a_horizon(world):
     assert coverage(whole) == ("captured", None)
 
 
-def test_an_unknown_retention_does_not_keep_the_lines_from_being_read(world):
+def test_an_unknown_retention_keeps_no_line_from_being_read_and_is_said(world):
     world.ingest(EVENT)
     source = source_of(world)
     refuse(source.connection, "logs", "DescribeLogGroups")
     found = read(source)
-    assert coverage(found["log_lines"]) == ("captured", None)
+    status, reason = coverage(found["log_lines"])
+    assert (status, reason.split(";")[0]) == (
+        "partial",
+        "AccessDeniedException: logs:DescribeLogGroups",
+    )
     assert rows_of(found["log_lines"])
 
 
