@@ -57,8 +57,8 @@ def evidence_for(
     opened = open_case(asked.case)
     scope = Scope(asked.window(opened.window), (asked.entity,) if asked.entity else ())
     evidence = Evidence(opened, runner, thresholds or Thresholds(), scope)
-    if asked.entity:
-        _refuse_unknown_entity(evidence, asked.entity)
+    if evidence.entities:
+        _refuse_unknown_entities(evidence)
     return evidence
 
 
@@ -215,7 +215,9 @@ class Investigation:
 
     def _scope_line(self) -> Shown:
         case, window = self.evidence.case, self.evidence.window
-        who = f"entity {self.evidence.entities[0]}" if self.evidence.entities else "all entities"
+        names = self.evidence.entities
+        some = f"entit{'y' if len(names) == 1 else 'ies'} {', '.join(names)}"
+        who = some if names else "all entities"
         return display.paragraph(
             f"Case {case.name}, captured {isoformat(case.captured_at)}. Looked at: "
             f"{isoformat(window.start)} ≤ event time < {isoformat(window.end)}, {who}. "
@@ -223,8 +225,10 @@ class Investigation:
         )
 
 
-def _refuse_unknown_entity(evidence: Evidence, entity: str) -> None:
-    """Raise `UsageError` if no captured table knows the entity: silence would mean nothing."""
+def _refuse_unknown_entities(evidence: Evidence) -> None:
+    """Raise `UsageError` if no captured table knows one of the entities asked about, or that the
+    case was captured for: silence would mean nothing."""
+    entity = evidence.entities[0]
     known = [evidence[name] for name in evidence.case.tables if "entity_id" in TABLES[name].names]
     if not known:
         raise UsageError(
@@ -234,7 +238,7 @@ def _refuse_unknown_entity(evidence: Evidence, entity: str) -> None:
     tables = [table.select("entity_id") for table in known]
     listed = (ibis.union(*tables) if len(tables) > 1 else tables[0]).distinct()
     listed = listed.filter(listed.entity_id.notnull())
-    if evidence.engine.scalar(listed.filter(listed.entity_id == entity).count()):
+    if evidence.engine.scalar(listed.filter(listed.entity_id.isin(evidence.entities)).count()):
         return
     total = int(evidence.engine.scalar(listed.count()))
     some = evidence.engine.rows(listed.order_by("entity_id").limit(LIKELY_ENTITIES))

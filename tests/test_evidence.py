@@ -9,11 +9,12 @@ import pyarrow as pa
 import pytest
 
 from investigate.case import Coverage
-from investigate.errors import NotEvaluable, UsageError
+from investigate.errors import CaseDamagedError, NotEvaluable, UsageError
 from investigate.evidence import Evidence, Scope, timestamp
 from investigate.model import Window
 from tests.builders import CAPTURED, END, START, Event, at, event_row, evidence_of, raw_row
 
+FIVE_MINUTES = timedelta(minutes=5)
 A, B = Event("a", at(1)), Event("b", at(2), entity_id="e2")
 
 
@@ -63,6 +64,13 @@ def test_what_was_captured_and_what_is_whole_are_two_things(evidence):
     ]  # fmt: skip
 
 
+def test_a_table_can_be_listed_though_not_all_of_it_was_seen(tmp_path):
+    seen = {"raw": Coverage("partial", "of 1 objects could not be read: 1 denied", listed=True)}
+    evidence = evidence_of(tmp_path, raw=[raw_row(A)], coverage=seen)
+    assert (evidence.is_whole("raw"), evidence.is_listed("raw")) == (False, True)
+    assert (evidence.is_listed("events"), evidence.incomplete(("raw",))) == (False, [])
+
+
 def test_every_needed_table_that_is_absent_is_named(evidence):
     evidence.require(("events", "raw"))
     with pytest.raises(NotEvaluable, match=r"needs dedupe: denied .*; messages: skipped"):
@@ -83,6 +91,52 @@ def test_incomplete_tables_are_told_in_words(evidence):
 def test_times_come_without_a_zone_and_in_utc(evidence):
     (row,) = rows(evidence, evidence["raw"])
     assert row["event_time_utc"] == A.when.replace(tzinfo=None)
+
+
+# the horizon
+
+
+def with_horizon(tmp_path, told: str | None) -> Evidence:
+    known = {"log_lines": Coverage("captured", None, told)}
+    return evidence_of(tmp_path, log_lines=[], coverage=known)
+
+
+@pytest.mark.parametrize(
+    ("told", "start", "end"),
+    [
+        (None, None, None),
+        ("../..", None, None),
+        ("2026-03-10T01:00:00Z/..", at(1), None),
+        ("../2026-03-10T02:00:00Z", None, at(2)),
+        ("2026-03-10T01:00:00Z/2026-03-10T02:00:00Z", at(1), at(2)),
+        ("2026-03-10T01:00:00Z", at(1), None),
+    ],
+)
+def test_the_horizon_is_an_interval_with_open_ends(tmp_path, told, start, end):
+    assert with_horizon(tmp_path, told).horizon("log_lines") == (start, end)
+
+
+def test_a_horizon_that_is_no_interval_is_a_damaged_case(tmp_path):
+    with pytest.raises(CaseDamagedError, match="log_lines has no horizon of the form start/end"):
+        with_horizon(tmp_path, "yesterday/today").horizon("log_lines")
+
+
+def test_before_the_horizon_nothing_is_told_of_the_window(tmp_path):
+    late = with_horizon(tmp_path, "2026-03-10T01:00:00Z/..")
+    said = "log_lines: tells nothing before 2026-03-10T01:00:00Z"
+    assert late.incomplete(("log_lines",)) == [said]
+    late.scope = Scope(Window(at(1), at(2)))
+    assert late.incomplete(("log_lines",)) == []
+
+
+def test_what_a_table_does_not_tell_of_settles_after_its_horizon(tmp_path):
+    assert with_horizon(tmp_path, "../..").judged_until("log_lines") == CAPTURED - FIVE_MINUTES
+    evidence = with_horizon(tmp_path, "../2026-03-10T02:00:00Z")
+    assert evidence.judged_until("log_lines") == at(2) - FIVE_MINUTES
+    limit = (at(2) - FIVE_MINUTES).replace(tzinfo=None)
+    table = dated(key=["at", "after"], event_time_utc=[limit, limit + timedelta(seconds=1)])
+    old = evidence.settled(table, "event_time_utc", told_by="log_lines")
+    assert [row["key"] for row in rows(evidence, old)] == ["at"]
 
 
 # what is shared

@@ -10,13 +10,15 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from investigate.case import MANIFEST, open_case
+from investigate import pipeline
+from investigate.case import MANIFEST, CaseWriter, Coverage, open_case
 from investigate.evidence import Evidence
 from investigate.findings import run_checks
 from investigate.model import Finding, Outcome
 from investigate.sandbox.demo import DEMOS, staged, take
 from investigate.sandbox.traffic import LIGHT
 from investigate.sandbox.truth import GroundTruth
+from tests.scoped import rows_of
 
 EVERYTHING = Path(__file__).parent.parent / "data" / "cases" / "everything"
 
@@ -55,6 +57,30 @@ def halved(case: Path, table: str, folder: Path) -> Path:
     return folder
 
 
+def unread(case: Path, error: str, folder: Path) -> Path:
+    """The case, with every ninth raw object listed and not read: denied, failed or archived."""
+    whole = open_case(case)
+    rows = rows_of(whole, "raw")
+    unseen = [row for row in rows if row["key_event_id"]][::9]
+    hidden = set(pipeline.REQUIRED_FIELDS) | {
+        "event_time_utc", "ingest_time_utc", "payload_sha_actual", "event_id_actual",
+        "idempotency_key",
+    }  # fmt: skip
+    for row in unseen:
+        row |= {name: None for name in hidden if name in row} | {"readable": False, "error": error}
+    known = Coverage("partial", f"{len(unseen)} objects {error}", listed=True)
+    with CaseWriter(
+        folder, whole.name, whole.window, whole.captured_at, whole.settle_seconds, whole.tool,
+        whole.pipeline,
+    ) as writer:  # fmt: skip
+        for table in whole.tables:
+            if table == "raw":
+                writer.add(table, rows, known)
+            else:
+                writer.add(table, rows_of(whole, table), whole.covered(table))
+    return folder
+
+
 def without(case: Path, table: str, folder: Path) -> Path:
     """The case without one table, as a capture that was denied it."""
     shutil.copytree(case, folder)
@@ -69,6 +95,22 @@ def without(case: Path, table: str, folder: Path) -> Path:
 def test_with_half_of_a_table_nothing_untrue_is_said(tmp_path: Path, table: str) -> None:
     folder = halved(EVERYTHING, table, tmp_path / "case")
     assert untruths(folder, GroundTruth.read(EVERYTHING)) == []
+
+
+@pytest.mark.parametrize("error", ["denied (AccessDenied)", "failed (500)", "archived"])
+def test_objects_that_could_not_be_read_are_listed_all_the_same(tmp_path: Path, error: str) -> None:
+    folder, truth = unread(EVERYTHING, error, tmp_path / "case"), GroundTruth.read(EVERYTHING)
+    findings = {finding.code: finding for finding in run_checks(Evidence(open_case(folder)))}
+    # What is archived, the processor cannot load either.
+    judged = [f for f in findings.values() if (f.code, error) != ("replay/would-fail", "archived")]
+    assert [wrong for finding in judged for wrong in untrue(finding, truth)] == []
+    for code in ("raw/missing", "raw/expired", "events/dangling-key", "dedupe/orphan"):
+        assert set(findings[code].keys) == truth.findings[code]
+    silences = set(findings["raw/gap"].keys)
+    assert silences
+    assert silences <= truth.findings["raw/gap"]
+    for code in ("raw/corrupt", "raw/late", "raw/payload-mismatch", "dedupe/reaccepted"):
+        assert "objects could not be fetched" in str(findings[code].reason)
 
 
 @pytest.mark.parametrize("table", ["raw", "events", "log_lines", "messages"])

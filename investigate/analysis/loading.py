@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import ibis
 import ibis.expr.types as ir
 
@@ -12,15 +14,18 @@ from investigate.evidence import Evidence
 
 # Only these say nothing about the object: the capture was refused, or did not get through.
 NOT_LOOKED_AT = ("denied", "failed")  # of pipeline.ACCESS_ERRORS
+NOT_THEN = (*NOT_LOOKED_AT, "archived")  # what is archived now may have been loaded before
 
 
-def unloadable(evidence: Evidence, rows: ir.Table) -> ir.Table:
+def unloadable(
+    evidence: Evidence, rows: ir.Table, *, hidden: Sequence[str] = NOT_LOOKED_AT
+) -> ir.Table:
     """Return the rows whose `s3_key` names no readable raw object, with `why`.
 
     A key that no object has counts only if raw was listed wholly, and this key's event date with
     it; an object that the capture could not look at never does (`unlooked` counts those).
     """
-    joined = _with_object(evidence, rows)
+    joined = _with_object(evidence, rows, hidden)
     absent = joined.object_key.isnull() & ibis.literal(evidence.is_listed("raw"))
     absent = absent & key_in_reach(evidence, joined)
     broken = joined.object_key.notnull() & ~joined.readable & ~joined.unlooked
@@ -29,21 +34,21 @@ def unloadable(evidence: Evidence, rows: ir.Table) -> ir.Table:
     return found.drop("object_key", "readable", "unlooked", "error")
 
 
-def unlooked(evidence: Evidence, rows: ir.Table) -> int:
+def unlooked(evidence: Evidence, rows: ir.Table, *, hidden: Sequence[str] = NOT_LOOKED_AT) -> int:
     """Return how many rows name a raw object that the capture could not look at, or a key that it
     did not list."""
     if not (unseen(evidence) or evidence.case.event_dates or evidence.case.scope_entities):
         return 0
-    joined = _with_object(evidence, rows)
+    joined = _with_object(evidence, rows, hidden)
     unlisted = joined.object_key.isnull() & ~key_in_reach(evidence, joined)
-    hidden = joined.unlooked.fill_null(False) | unlisted
-    return int(evidence.engine.scalar(joined.filter(hidden).count()))
+    unknown = joined.unlooked.fill_null(False) | unlisted
+    return int(evidence.engine.scalar(joined.filter(unknown).count()))
 
 
-def _with_object(evidence: Evidence, rows: ir.Table) -> ir.Table:
+def _with_object(evidence: Evidence, rows: ir.Table, hidden: Sequence[str]) -> ir.Table:
     raw = evidence["raw"]
     word = raw.error.fill_null("").re_extract("^([a-z0-9-]+)", 1)
-    objects = raw.mutate(readable=raw.readable.fill_null(False), unlooked=word.isin(NOT_LOOKED_AT))
+    objects = raw.mutate(readable=raw.readable.fill_null(False), unlooked=word.isin(hidden))
     # One key can have several versions; the processor reads the newest.
     newest = objects.last_modified.max().over(ibis.window(group_by=objects.s3_key))
     objects = objects.filter(~differ(objects.last_modified, newest))

@@ -7,7 +7,7 @@ import ibis.expr.types as ir
 
 from investigate.analysis import logs, replays
 from investigate.analysis.explanation import version_inputs
-from investigate.analysis.loading import unloadable, unlooked
+from investigate.analysis.loading import NOT_THEN, unloadable, unlooked
 from investigate.analysis.queues import dead_letter_gap, waiting_gap
 from investigate.analysis.reach import of_entities
 from investigate.engine import day_of, literal_rows
@@ -161,6 +161,10 @@ def failed(evidence: Evidence) -> ir.Table:
     holds no readable object. Raises `NotEvaluable` if records failed and it cannot be told which
     events they were.
     """
+    return evidence.derived("failed_events", _build_failed)
+
+
+def _build_failed(evidence: Evidence) -> ir.Table:
     records, missing = failed_records(evidence), unaccounted(evidence)
     unjudged = _unjudged_failures(evidence)
     if not records and not unjudged:
@@ -189,9 +193,9 @@ def _failed_by_their_objects(evidence: Evidence, missing: ir.Table, records: int
     unknown = f"{swallowed(records)}, but which of {size:,} events they were is unknown: "
     if not evidence.is_listed("raw"):
         raise NotEvaluable(unknown + evidence.absence("raw"))
-    broken = unloadable(evidence, missing)
+    broken = evidence.engine.materialise(unloadable(evidence, missing, hidden=NOT_THEN))
     whole = evidence.in_scope(missing.anti_join(broken, "event_id"))
-    hidden = unlooked(evidence, whole)
+    hidden = unlooked(evidence, whole, hidden=NOT_THEN)
     if hidden:
         raise NotEvaluable(f"{unknown}{counted(hidden, 'object')} could not be looked at")
     if _count(evidence, whole) and (records >= size or evidence.case.scope_entities):

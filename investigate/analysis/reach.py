@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import ibis
 import ibis.expr.types as ir
 
@@ -35,15 +37,20 @@ def within_reach(evidence: Evidence, rows: ir.Table) -> tuple[ir.Table, str]:
     if not evidence.case.event_dates:
         return rows, ""
     far = evidence.derived("events_elsewhere", _elsewhere)
-    count = evidence.engine.scalar(evidence.in_scope(rows.semi_join(far, "event_id")).count())
-    reason = _not_listed(evidence, count) if count else ""
-    return rows.anti_join(far, "event_id"), reason
+    return rows.anti_join(far, "event_id"), out_of_reach(evidence, lambda: rows)
 
 
-def _not_listed(evidence: Evidence, count: int) -> str:
-    first, last = evidence.case.event_dates or ("", "")
+def out_of_reach(evidence: Evidence, of: Callable[[], ir.Table]) -> str:
+    """Say in words how many events in scope, of these rows, may have a raw object outside the
+    listed event dates; empty if none has. Where all dates were listed, no row is asked for."""
+    if not evidence.case.event_dates:
+        return ""
+    far = evidence.derived("events_elsewhere", _elsewhere)
+    rows = evidence.in_scope(of().semi_join(far, "event_id"))
+    count = evidence.engine.scalar(rows.event_id.nunique())
+    between = " to ".join(evidence.case.event_dates)
     what = counted(count, "event")
-    return f"raw: {what} may be stored under event dates outside {first} to {last}"
+    return f"raw: {what} may be stored under event dates outside {between}" if count else ""
 
 
 def _elsewhere(evidence: Evidence) -> ir.Table:

@@ -18,7 +18,7 @@ from investigate.analysis.objects import (
     readable_objects,
     refuse_if_unnamed,
 )
-from investigate.analysis.reach import unkept, within_reach
+from investigate.analysis.reach import out_of_reach, unkept, within_reach
 from investigate.checks.registry import Partly, check
 from investigate.engine import milliseconds_since_1970
 from investigate.errors import NotEvaluable
@@ -110,8 +110,8 @@ def reaccepted(evidence: Evidence) -> Partly:
         rows = rows.mutate(entity_id=ibis.coalesce(rows.entity_id, rows.told_entity))
         twice = rows.key.notnull() & ((rows.ingests > 1) | (rows.requests > 1)).fill_null(False)
     # One stored elsewhere only is none of this window: its time is that of its object.
-    once = rows.filter(~twice & rows.ingests.notnull())
-    _, elsewhere = within_reach(evidence, once.mutate(event_id=once.key))
+    stored_once = ~twice & rows.ingests.notnull()
+    elsewhere = out_of_reach(evidence, lambda: rows.filter(stored_once).mutate(event_id="key"))
     return Partly(rows.filter(twice), joined(overlooked(evidence), elsewhere))
 
 

@@ -16,7 +16,7 @@ from investigate.analysis.objects import (
     unnamed,
     unseen,
 )
-from investigate.analysis.reach import ambiguous_ids, key_in_reach, unkept, within_reach
+from investigate.analysis.reach import ambiguous_ids, key_in_reach, out_of_reach, unkept
 from investigate.checks.registry import Partly, check
 from investigate.engine import blank, day_of, differ, filled
 from investigate.errors import NotEvaluable
@@ -70,7 +70,7 @@ def dangling_key(evidence: Evidence) -> Partly:
     there = objects.group_by(object_id="rid").agg(existing_key=objects.s3_key.min())
     found = lost.filter(key_in_reach(evidence, lost)).join(there, [("event_id", "object_id")])
     shown_rows = _rows(found, "s3_key", "existing_key", "status", key=found.event_id)
-    _, elsewhere = within_reach(evidence, lost.anti_join(found, "event_id"))
+    elsewhere = out_of_reach(evidence, lambda: lost.anti_join(found, "event_id"))
     return Partly(shown_rows, joined(unnamed(evidence), elsewhere))
 
 
@@ -99,7 +99,7 @@ def payload_conflict(evidence: Evidence) -> Partly:
     shown_rows = _rows(
         found, "status", "hash_in_row", "hash_in_object", "stored_key", key=found.event_id
     )
-    _, elsewhere = within_reach(evidence, rows.anti_join(found, "event_id"))
+    elsewhere = out_of_reach(evidence, lambda: rows.anti_join(found, "event_id"))
     return Partly(shown_rows, joined(unseen(evidence), elsewhere))
 
 

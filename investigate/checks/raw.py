@@ -18,7 +18,7 @@ from investigate.analysis.objects import (
     unnamed,
     with_first_ingest,
 )
-from investigate.analysis.reach import unkept, within_reach
+from investigate.analysis.reach import out_of_reach, unkept
 from investigate.checks.registry import Partly, check
 from investigate.engine import day_of, differ
 from investigate.evidence import Evidence
@@ -196,7 +196,7 @@ def duplicate_objects(evidence: Evidence) -> Partly:
         entity_id=objects.entity_id.min(),
     )
     found = evidence.settled(events.filter(events.distinct_keys > 1), "first_modified")
-    _, elsewhere = within_reach(evidence, events.mutate(event_id=events.key))
+    elsewhere = out_of_reach(evidence, lambda: events.mutate(event_id="key"))
     return Partly(found, joined(unnamed(evidence), elsewhere, unkept(evidence)))
 
 

@@ -6,7 +6,7 @@ import ibis
 import ibis.expr.types as ir
 
 from investigate.analysis.gaps import silences
-from investigate.analysis.objects import overlooked, readable_objects, shown, unseen
+from investigate.analysis.objects import overlooked, readable_objects, shown, unseen, unseen_objects
 from investigate.analysis.reach import unkept
 from investigate.analysis.roles import invocations_of, require_role
 from investigate.checks.registry import Partly, check
@@ -57,6 +57,8 @@ def late(evidence: Evidence) -> Partly:
     lag = seconds_between(times.event_time_utc, times.first_ingest_utc)
     rows = times.mutate(lag_seconds=lag)
     found = rows.filter(rows.lag_seconds > evidence.thresholds.late_seconds)
+    if unseen(evidence):  # another object of the event may tell of an earlier arrival
+        found = found.anti_join(unseen_objects(evidence).select("rid"), [("key", "rid")])
     return Partly(found, overlooked(evidence))
 
 
