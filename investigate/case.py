@@ -304,7 +304,7 @@ class CaseWriter:
 
 def _in_groups(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
     """Yield the rows in groups of always the same size, however they came: the same bytes."""
-    waiting = pa.table({name: [] for name in schema.names}, schema=schema)
+    waiting = pa.Table.from_batches([], schema)
     for batch in batches:
         waiting = pa.concat_tables([waiting, pa.Table.from_batches([batch]).cast(schema)])
         while waiting.num_rows >= ROWS_PER_GROUP:

@@ -1,6 +1,7 @@
 """The only door to AWS: clients that refuse all but a list of reads; errors in words."""
 
 from investigate.aws.connection import WORKERS, Connection, connect
+from investigate.aws.items import Item, Items
 from investigate.aws.meter import Limits, Meter
 from investigate.aws.objects import Body, Listed, Objects
 from investigate.aws.operations import READ_ONLY, SIDE_EFFECTS, action_of, allowed_operations
@@ -11,6 +12,8 @@ __all__ = [
     "WORKERS",
     "Body",
     "Connection",
+    "Item",
+    "Items",
     "Limits",
     "Listed",
     "Meter",

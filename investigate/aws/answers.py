@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from investigate.aws.items import taken
+
 _JSON = ("json", "rest-json")
 _OF_ITEMS = (("dynamodb", "Query"), ("dynamodb", "Scan"))
 
@@ -30,8 +32,12 @@ def look_at(
     service = operation_model.service_model
     if service.resolved_protocol not in _JSON or not body:
         return
-    page = _parsed(body)
     asked = (service.service_name, operation_model.name)
+    if asked in _OF_ITEMS and (found := taken(body)):
+        customized_response_dict["Items"], rest = found
+        response_dict["body"] = json.dumps(rest).encode()
+        return
+    page = _parsed(body)
     if asked in _OF_ITEMS and isinstance(page, dict) and "Items" in page:
         customized_response_dict["Items"] = page.pop("Items")
         response_dict["body"] = json.dumps(page).encode()

@@ -26,6 +26,9 @@ from investigate.errors import CaseDamagedError, UsageError
 CASE = "case"  # where the case is put together, before it is moved to its place
 PLAN, JOURNAL, LOCK = "plan.json", "journal.jsonl", "lock"
 _NEW_PLAN = "plan.json.new"
+# Tables that are read in the order of their rows, in steps that depend on nothing but the rows.
+IN_ORDER = frozenset({"raw"})
+_SPOOLED = {"compression": "lz4", "use_dictionary": False}
 Note = Mapping[str, Any]
 
 
@@ -112,7 +115,8 @@ class Draft:
             with (self.folder / JOURNAL).open("a", encoding="utf-8") as journal:
                 journal.write(json.dumps(line, ensure_ascii=True) + "\n")
                 journal.flush()
-                os.fsync(journal.fileno())
+                if written:  # a note without rows costs little to find out again
+                    os.fsync(journal.fileno())
             self._take(line)
 
     def _write(self, table: str, rows: pa.Table, order: tuple[str, ...]) -> dict[str, Any]:
@@ -121,7 +125,9 @@ class Draft:
             name = f"{self._number:06d}.parquet"
         path = self.folder / name
         with path.open("wb") as file:
-            pq.write_table(rows, file, compression="zstd")
+            # What is sorted once more at the end is only spooled; what is not is part of the case.
+            codec: Any = {"compression": "zstd"} if table in IN_ORDER else _SPOOLED
+            pq.write_table(rows, file, **codec)
             file.flush()
             os.fsync(file.fileno())
         keys = rows.select(list(order))

@@ -69,6 +69,14 @@ class Mask:
             return row
         return {name: self._value(value) for name, value in row.items()}
 
+    def may_hide(self, texts: bytes) -> bool:
+        """Return whether UTF-8 may hold something to hide; no only if it surely holds nothing."""
+        named = self._signs if self.fields else ()
+        account = (self.account,) if self.account else ()
+        if any(sign.encode() in texts for sign in (*named, *account)):
+            return True
+        return may_hold_secrets(texts)
+
     def text(self, text: str) -> str:
         """Return a text as it may be kept or shown."""
         if self.fields and _may_be_json(text):

@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from investigate.capture.draft import Draft
+from investigate.capture.draft import IN_ORDER, Draft
 from investigate.capture.ordered import batches, in_order
 from investigate.capture.source import Captured
 from investigate.case import CaseWriter
 from investigate.tables import ORDER
-
-# Tables that are read in the order of their rows, in steps that depend on nothing but the rows.
-IN_ORDER = frozenset({"raw"})
 
 
 def publish(

@@ -72,22 +72,15 @@ def capture(
     """
     folder = Path(folder)
     refuse_finished(folder)
-    Mask(options.mask)  # refuses what cannot be masked, before anything is asked
     prepared = prepare(connection, settings.names, options)
     mask = Mask(options.mask, account=prepared.account if options.mask_account else None)
     plan = _plan(settings, prepared, connection, options)
     with Draft(folder, plan, resume=resume) as draft:
         begun = parse_time(draft.plan["captured_at"], "captured_at")
         options = replace(options, captured_at=begun)
-        source = Source(
-            connection, prepared.names, options, draft, mask=mask.row, progress=progress
-        )
+        source = Source(connection, prepared.names, options, draft, mask=mask, progress=progress)
         connection.meter.start_from(draft.consumed())
-        known = [
-            one
-            for tables, reader in CAPTURES.items()
-            for one in _captured(source, tables, reader, prepared.wanted)
-        ]
+        known = _read_all(source, prepared.wanted)
         with CaseWriter(
             folder=folder,
             name=options.name or folder.name,
@@ -135,29 +128,42 @@ def _scope(options: CaptureOptions, known: Sequence[Captured], mask: Mask) -> di
     return scope
 
 
-def _captured(
-    source: Source, tables: tuple[str, ...], reader: Reader, wanted: Sequence[str]
-) -> list[Captured]:
-    """Return what is known of some tables; what an earlier run has finished is not read again."""
-    unit = f"tables {' '.join(tables)}"
-    done = source.draft.note(unit)
-    if done is None:
-        found = _read(source, tables, reader, wanted)
-        rows = {one.table: one.rows for one in found if one.rows is not None}
-        told = [
-            {
-                "table": one.table,
-                "coverage": one.coverage.as_json(),
-                "kept": one.kept or one.rows is not None,
-            }
-            for one in found
-        ]
-        source.keep(unit, rows, {"tables": told})
-        done = {"tables": told}
+def _read_all(source: Source, wanted: Sequence[str]) -> list[Captured]:
+    """Return what is known of every table; what an earlier run has finished is not read again.
+
+    What AWS did not answer for, however often it was asked, is settled only at the end: a capture
+    that stops before that asks again when it goes on.
+    """
+    units = {f"tables {' '.join(tables)}": tables for tables in CAPTURES}
+    unsettled: dict[str, list[Captured]] = {}
+    for unit, tables in units.items():
+        if source.draft.note(unit) is None:
+            before = source.connection.given_up
+            found = _read(source, tables, CAPTURES[tables], wanted)
+            if source.connection.given_up == before:
+                _settle(source, unit, found)
+            else:
+                unsettled[unit] = found
+    for unit, found in unsettled.items():
+        _settle(source, unit, found)
     return [
         Captured(one["table"], Coverage.of_json(one["coverage"]), kept=one["kept"])
-        for one in done["tables"]
+        for unit in units
+        for one in (source.draft.note(unit) or {})["tables"]
     ]
+
+
+def _settle(source: Source, unit: str, found: Sequence[Captured]) -> None:
+    rows = {one.table: one.rows for one in found if one.rows is not None}
+    told = [
+        {
+            "table": one.table,
+            "coverage": one.coverage.as_json(),
+            "kept": one.kept or one.rows is not None,
+        }
+        for one in found
+    ]
+    source.keep(unit, rows, {"tables": told})
 
 
 def _read(

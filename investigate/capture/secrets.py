@@ -23,12 +23,14 @@ _SECRETS = (
     re.compile(r"(\bSignature=)[0-9a-f]{64}", re.IGNORECASE),
 )
 # In lower case; without any of them there is no secret.
-_SIGNS = ("akia", "asia", "x-amz-", "secret", "token", "signature=")
+_SIGNS = (b"akia", b"asia", b"x-amz-", b"secret", b"token", b"signature=")
 
 
-def may_hold_secrets(text: str) -> bool:
+def may_hold_secrets(text: str | bytes) -> bool:
     """Whether a text may hold a secret; no only if it surely holds none."""
-    lowered = text.lower()
+    if isinstance(text, str):
+        text = text.encode("utf-8", "surrogatepass")
+    lowered = text.lower()  # of bytes this is many times faster
     return any(sign in lowered for sign in _SIGNS)
 
 

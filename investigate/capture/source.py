@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol, TypeAlias
 
 import pyarrow as pa
 
@@ -30,8 +30,20 @@ QUEUE_COUNTS = {
 }
 
 Row = dict[str, Any]
-Masking = Callable[[str, Row], Row]  # a table and one of its rows; the row as it may be kept
+Rows: TypeAlias = "Sequence[Row] | pa.Table"
 Progress = Callable[[str, int], None]  # what is read, and how many of its rows are there
+
+
+class Mask(Protocol):
+    """Hides what a case must not hold."""
+
+    def row(self, table: str, row: Row) -> Row:
+        """Return a row of a table as it may be kept."""
+        ...
+
+    def may_hide(self, texts: bytes) -> bool:
+        """Return whether texts may hold something to hide; no only if they surely hold nothing."""
+        ...
 
 
 def silent(table: str, rows: int) -> None:
@@ -120,7 +132,7 @@ class Source:
         options: CaptureOptions,
         draft: Draft,
         *,
-        mask: Masking | None = None,
+        mask: Mask | None = None,
         progress: Progress = silent,
     ) -> None:
         self.connection = connection
@@ -130,7 +142,7 @@ class Source:
         self._mask = mask
         self._progress = progress
 
-    def keep(self, unit: str, rows: Mapping[str, Sequence[Row]], note: Note) -> None:
+    def keep(self, unit: str, rows: Mapping[str, Rows], note: Note) -> None:
         """Put rows into the draft, masked and in the order of their tables, with the note from
         which the unit goes on if the capture is killed; both or neither."""
         tables = {
@@ -146,12 +158,11 @@ class Source:
         consumed = self.connection.meter.snapshot()
         self.draft.write(unit, {unit: (rows, order)}, {**note, "consumed": consumed})
 
-    def _table(self, table: str, rows: Sequence[Row]) -> pa.Table:
-        masked = [self._mask(table, row) for row in rows] if self._mask else rows
-        try:
-            return as_table(table, masked)
-        except UnicodeEncodeError:
-            return as_table(table, [storable(row) for row in masked])
+    def _table(self, table: str, rows: Rows) -> pa.Table:
+        made = rows if isinstance(rows, pa.Table) else stored(table, rows)
+        if self._mask and any(map(self._mask.may_hide, _texts(made))):
+            made = stored(table, [self._mask.row(table, row) for row in made.to_pylist()])
+        return made
 
     def body(self, bucket: str, key: str) -> bytes:
         """Return a whole object of any bucket; raise `AccessError`."""
@@ -206,8 +217,26 @@ class Source:
             return gap(error)
 
 
+def stored(table: str, rows: Sequence[Row]) -> pa.Table:
+    """Return rows as a table of Arrow, which holds no lone surrogates."""
+    try:
+        return as_table(table, rows)
+    except UnicodeEncodeError:
+        return as_table(table, [storable(row) for row in rows])
+
+
+def _texts(rows: pa.Table) -> Iterator[bytes]:
+    """Yield all texts of a table, those of a column together."""
+    for column in rows.columns:
+        for chunk in column.chunks:
+            texts = chunk.flatten() if pa.types.is_list(chunk.type) else chunk
+            if pa.types.is_string(texts.type) and (data := texts.buffers()[2]):
+                yield data.to_pybytes()
+
+
 def _ordered(table: str, rows: pa.Table) -> pa.Table:
-    return rows.sort_by([(name, "ascending") for name in ORDER[table]])
+    # In one piece: what is in pieces is put together row by row.
+    return rows.combine_chunks().sort_by([(name, "ascending") for name in ORDER[table]])
 
 
 def gap(error: AccessError) -> Coverage:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
+import pyarrow as pa
+
 from investigate import pipeline
+from investigate.aws import Item, Items
 from investigate.capture import exported, known_ids
+from investigate.capture.columns import of_page
 from investigate.capture.rows import converted
-from investigate.capture.source import Captured, Row, Source, between
+from investigate.capture.source import Captured, Source, between, stored
 from investigate.case import Coverage
 from investigate.errors import AccessError
 
@@ -22,8 +26,7 @@ STEP_ROWS = 10_000  # kept at once; so many are read again at most if the captur
 KEYS_AT_ONCE = 100  # the most that BatchGetItem takes
 _WAITS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)  # seconds, before keys left unprocessed are retried
 
-Items = list[Mapping[str, Any]]
-Page = tuple[Items, Mapping[str, Any] | None]  # and the key to go on from, if there is more
+Page = tuple[Sequence[Item], Item | None]  # and the key to go on from, if there is more
 
 
 def read_events(source: Source) -> list[Captured]:
@@ -121,12 +124,19 @@ def _keep(source: Source, table: str, unit: str, pages: Callable[[Any], Iterator
     note = source.draft.note(unit) or {"after": None}
     if note.get("done"):
         return
-    rows: list[Row] = []
+    read: list[pa.Table] = []
     for items, after in pages(note["after"]):
-        rows += converted(table, items)
-        if len(rows) >= STEP_ROWS or after is None:
+        read.append(_rows(table, items))
+        if sum(rows.num_rows for rows in read) >= STEP_ROWS or after is None:
+            rows = pa.concat_tables(read)
             source.keep(unit, {table: rows}, {"after": after, "done": after is None})
-            rows = []
+            read = []
+
+
+def _rows(table: str, items: Sequence[Item]) -> pa.Table:
+    plain = items.columns if isinstance(items, Items) else None
+    rows = None if plain is None else of_page(table, plain)
+    return stored(table, converted(table, items)) if rows is None else rows
 
 
 def _pages(
