@@ -41,7 +41,7 @@ def connect(
     is the client that reads many S3 objects: `obstore`, or `botocore` where that cannot be used;
     botocore also where a bundle of certificates is configured for it (`AWS_CA_BUNDLE`).
     A request that AWS throttles, or that does not get through, is tried again for `patience`
-    seconds after the SDK has given up.
+    seconds after the SDK has given up; not one to an endpoint that has never answered yet.
     """
     import boto3
 
@@ -65,6 +65,7 @@ class Connection:
     """One account and region, read-only; every error of AWS comes out as `AccessError`.
 
     `meter` counts what it consumes; `patience` and `objects_client` are those of `connect`.
+    `given_up` counts the requests that patience ended for: later they may well be answered.
     """
 
     def __init__(
@@ -75,6 +76,8 @@ class Connection:
         self.meter = Meter()
         self.patience = 0.0
         self.objects_client = BOTOCORE
+        self.given_up = 0
+        self._answered = False
         self._session = session
         self._endpoint_url = endpoint_url
         self._clients: dict[str, Any] = {}
@@ -148,11 +151,20 @@ class Connection:
         until, wait = None, 1.0
         while True:
             try:
-                return ask()
+                answer = ask()
             except AccessError as error:
-                until = until or time.monotonic() + self.patience
-                if error.kind not in _PASSING or time.monotonic() >= until:
+                if error.kind not in _PASSING:
                     raise
+                # An endpoint that never answered is a wrong address sooner than a lost network.
+                hopeful = self._answered or error.kind != "unreachable"
+                until = until or time.monotonic() + self.patience
+                if not hopeful or time.monotonic() >= until:
+                    with self._lock:
+                        self.given_up += 1
+                    raise
+            else:
+                self._answered = True
+                return answer
             # Full jitter, so that many readers do not come back at once.
             time.sleep(random.uniform(0, wait))  # noqa: S311
             wait = min(wait * 2, _LONGEST_WAIT)

@@ -94,8 +94,9 @@ _SUBJECTS = (
 )  # fmt: skip
 # What a message of AWS may quote of a request, and nobody should read in a log.
 _SECRETS = re.compile(
-    r"\b(?:AKIA|ASIA)[A-Z2-7]{12,}\b|(?<=X-Amz-Signature=)\w+|(?<=X-Amz-Security-Token=)[^&\s\"']+"
-    r"|(?<=X-Amz-Credential=)[^&\s\"']+|(?<=Signature=)[0-9a-f]{16,}"
+    r"\b(?:AKIA|ASIA)[A-Z2-7]{12,}\b|(?<=X-Amz-Signature=)\w+|(?<=X-Amz-Credential=)[^&\s\"']+"
+    # A colon: the canonical request, which AWS quotes when its signature is wrong.
+    r"|(?i:(?<=X-Amz-Security-Token[=:]))[^&\s\"']+|(?<=Signature=)[0-9a-f]{16,}"
 )
 
 

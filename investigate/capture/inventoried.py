@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Any
@@ -22,7 +23,8 @@ from investigate.model import isoformat
 LAG = timedelta(hours=1)
 _UNIT = "inventory"
 _ORDER = ("key", "version_id")
-_DATED = r"/event_date=(?P<day>\d{4}-\d{2}-\d{2})/"
+# Where a raw key has its event date, below the prefix; as a listing leaves out the others.
+_DATED = r"source=[^/]*/event_type=[^/]*/event_date=(?P<day>\d{4}-\d{2}-\d{2})/"
 
 
 class InventoryListing:
@@ -63,14 +65,15 @@ class InventoryListing:
         for number, file in enumerate(self._report.files):
             if number < done:
                 continue
-            found = self._report.entries(file, self._source.names.raw_prefix)
-            kept = _of_dates(found, dates)
+            prefix = self._source.names.raw_prefix
+            kept = _of_dates(self._report.entries(file, prefix), dates, prefix)
             self._source.keep_other(_UNIT, kept, _ORDER, {"files": number + 1})
 
 
-def _of_dates(found: pa.Table, dates: Dates) -> pa.Table:
+def _of_dates(found: pa.Table, dates: Dates, prefix: str) -> pa.Table:
     """Leave out the objects of other event dates; one without a date in its key stays."""
-    day = pc.struct_field(pc.extract_regex(found["key"], _DATED), "day")
+    dated = pc.extract_regex(found["key"], f"^{re.escape(prefix)}{_DATED}")
+    day = pc.struct_field(dated, "day")
     inside = pc.and_(pc.greater_equal(day, dates[0]), pc.less_equal(day, dates[1]))
     return found.filter(pc.fill_null(inside, True))
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from investigate.capture.ordered import batches
 from investigate.capture.source import Source
-from investigate.capture.values import to_millis
+from investigate.capture.values import storable, to_millis
 
 # In a log group that several functions share, the name of a stream says whose it is.
 _STREAM = re.compile(r"\d{4}/\d{2}/\d{2}/(?P<function>[\w-]+)\[")
@@ -96,8 +96,15 @@ def _keep(source: Source, unit: str, fetched: _Fetched, *, done: bool) -> None:
     fetched.count += len(rows)
     newest = max((row["at_ms"] for row in rows), default=None)
     note = {"since": newest, "count": fetched.count, "done": done, "resumed": fetched.resumed}
-    source.keep_other(unit, pa.Table.from_pylist(rows, schema=_SCHEMA), _ORDER, note)
+    source.keep_other(unit, _table(rows), _ORDER, note)
     fetched.events, fetched.characters = [], 0
+
+
+def _table(rows: list[dict[str, Any]]) -> pa.Table:
+    try:
+        return pa.Table.from_pylist(rows, schema=_SCHEMA)
+    except UnicodeEncodeError:
+        return pa.Table.from_pylist(storable(rows), schema=_SCHEMA)
 
 
 def streams(source: Source, function: str) -> Iterator[tuple[str, Iterable[dict[str, Any]]]]:
@@ -124,12 +131,16 @@ def _events(source: Source, unit: str) -> Iterator[dict[str, Any]]:
 
 
 def _once(events: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Leave out what was fetched twice: the same id at the same time of the same stream."""
+    """Leave out what was fetched twice: the same id at the same time of the same stream.
+
+    An event without an id is only known by its words.
+    """
     for _, together in groupby(events, key=itemgetter("logStreamName", "timestamp")):
         seen = set()
         for event in together:
-            if event["eventId"] not in seen:
-                seen.add(event["eventId"])
+            known_by = event["eventId"] or event["message"]
+            if known_by not in seen:
+                seen.add(known_by)
                 yield event
 
 

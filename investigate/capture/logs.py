@@ -49,8 +49,7 @@ def read(source: Source) -> list[Captured]:
             _read_streams(source, source.names.functions[role])
     gathered = {table: _gathered(logs) for table in TABLES}
     gathered["invocations"].gaps.extend(_unlogged_successes(source))
-    metrics.gather(source, gathered["metric_points"])
-    source.keep("metrics", {"metric_points": gathered["metric_points"].rows}, {})
+    _gather_metrics(source, gathered["metric_points"])
     return [_captured(source, table, gathered[table], logs) for table in TABLES]
 
 
@@ -95,6 +94,20 @@ def _read_streams(source: Source, function: str) -> None:
 def _keep(source: Source, unit: str, reader: LogReader, last: str) -> None:
     rows = dict(zip(TABLES, (reader.invocations, reader.lines, reader.points), strict=True))
     source.keep(unit, rows, {"last": last})
+
+
+def _gather_metrics(source: Source, gathered: Gathered) -> None:
+    """Keep CloudWatch's own points, once, however often the capture goes on."""
+    done = source.draft.note("metrics")
+    if done is None:
+        found = Gathered()
+        metrics.gather(source, found)
+        gaps = [one.as_json() for one in found.gaps]
+        done = {"places": found.places, "gaps": gaps}
+        if found.places:
+            source.keep("metrics", {"metric_points": found.rows}, done)
+    gathered.places += done["places"]
+    gathered.gaps.extend(map(Coverage.of_json, done["gaps"]))
 
 
 def _gathered(logs: list[Log]) -> Gathered:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from investigate.aws import Connection
 from investigate.capture.discovery import check_account, discover
+from investigate.capture.exports import Export
+from investigate.capture.inventory import Inventory
+from investigate.capture.privacy import Mask
 from investigate.capture.source import CaptureOptions
 from investigate.errors import AccessError, UsageError
 from investigate.settings import PipelineNames
@@ -46,34 +51,52 @@ def prepare(connection: Connection, names: PipelineNames, options: CaptureOption
             "messages are to be sampled over a connection that was not opened for sampling",
             hint="connect(..., sampling=True)",
         )
+    Mask(options.mask)  # refuses what cannot be masked
     account = check_account(connection, names)
     if names.stack:
         names = discover(connection, names.stack, names)
-    if options.entities and not ("events" in wanted and names.events_table):
-        raise UsageError(
-            "an entity is captured by the rows of its events, and these are not captured",
-            hint="name events_table in the configuration, and events under --only",
-        )
+    _refuse_unknowable(names, options, wanted)
     first_look(connection, names, wanted)
     return Prepared(names, account, wanted)
 
 
-def first_look(connection: Connection, names: PipelineNames, wanted: Sequence[str]) -> None:
-    """Make one small request to each named resource that will be read; raise `AccessError`.
+def _refuse_unknowable(
+    names: PipelineNames, options: CaptureOptions, wanted: Sequence[str]
+) -> None:
+    """Raise `UsageError` for entities whose events, which lead to all else, are not captured."""
+    named = names.events_table or names.events_export
+    if options.entities and not (named and "events" in wanted):
+        raise UsageError(
+            "an entity is captured by the rows of its events, and these are not captured",
+            hint="add events to --only" if named else "name events_table under [pipeline]",
+        )
 
-    A denied request is left to the readers, who record it.
+
+def first_look(connection: Connection, names: PipelineNames, wanted: Sequence[str]) -> None:
+    """Make one small request to each named resource that will be read, and open the reports that
+    stand in for one; raise `AccessError`, and `SettingsError` for a report of something else.
+
+    A denied request is left to the readers, who record it; a report that is damaged, too.
     """
     for tables, service, operation, parameters in _first_requests(names):
-        if not set(tables) & set(wanted):
-            continue
-        try:
-            answer = connection.call(service, operation, **parameters)
-        except AccessError as error:
-            if error.kind not in ("denied", "failed", "busy"):
-                raise
-        else:
-            if operation == "ListObjectsV2":
-                _check_region(connection, parameters["Bucket"], answer)
+        if set(tables) & set(wanted):
+            with _left_to_the_readers():
+                answer = connection.call(service, operation, **parameters)
+                if operation == "ListObjectsV2":
+                    _check_region(connection, parameters["Bucket"], answer)
+    for table, opened in _reports(connection, names):
+        if table in wanted:
+            with _left_to_the_readers():
+                opened()
+
+
+@contextmanager
+def _left_to_the_readers() -> Iterator[None]:
+    try:
+        yield
+    except AccessError as error:
+        if error.kind not in ("denied", "failed", "busy"):
+            raise
 
 
 def _check_region(connection: Connection, bucket: str, answer: dict[str, Any]) -> None:
@@ -88,6 +111,22 @@ def _check_region(connection: Connection, bucket: str, answer: dict[str, Any]) -
             code="WrongRegion",
             asked=asked,
         )
+
+
+def _reports(
+    connection: Connection, names: PipelineNames
+) -> Iterator[tuple[str, Callable[[], object]]]:
+    """Which tables are read from a report, and what opens it."""
+
+    def read(bucket: str, key: str) -> bytes:
+        return connection.read_object(Bucket=bucket, Key=key)[1]
+
+    if names.raw_inventory and names.raw_bucket:
+        yield "raw", partial(Inventory.open, names.raw_inventory, read, bucket=names.raw_bucket)
+    for table in ("events", "dedupe", "aggregates"):
+        url, name = getattr(names, f"{table}_export"), getattr(names, f"{table}_table")
+        if url:
+            yield table, partial(Export.open, url, read, table=name)
 
 
 def _first_requests(names: PipelineNames) -> Iterator[Request]:
