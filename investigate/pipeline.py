@@ -114,6 +114,13 @@ class RawKey:
     event_id: str
 
 
+# Below the prefix; the hour is that of the event time.
+RAW_KEY_LAYOUT = (
+    "source={source}/event_type={event_type}/event_date={event_date}"
+    "/ingest_date={ingest_date}/hour={hour}/event_id={event_id}.json"
+)
+
+
 def raw_key(
     source: str,
     event_type: str,
@@ -123,9 +130,13 @@ def raw_key(
     prefix: str = "raw/",
 ) -> str:
     """Return the S3 key under which ingest stores an event; times are texts of `format_time`."""
-    return (
-        f"{prefix}source={source}/event_type={event_type}/event_date={event_time[:10]}"
-        f"/ingest_date={ingest_time[:10]}/hour={event_time[11:13]}/event_id={event_id}.json"
+    return prefix + RAW_KEY_LAYOUT.format(
+        source=source,
+        event_type=event_type,
+        event_date=event_time[:10],
+        ingest_date=ingest_time[:10],
+        hour=event_time[11:13],
+        event_id=event_id,
     )
 
 

@@ -1,20 +1,28 @@
-"""The keys that rows of the index point at and no listing has named; the last word is S3's own.
+"""The keys under which captured rows say an event is, and no listing has named it: S3 is asked.
 
 A listing leaves out other event dates, and a report what is newer than it. Before anything is
-called missing, its key is asked for by name.
+called missing, every key under which it can be is asked for by name.
 """
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
+from investigate import pipeline
 from investigate.capture.source import Source
+
+if TYPE_CHECKING:
+    from investigate.engine import Engine
 
 MOST = 10_000  # keys that are asked for one by one; of more, something else is wrong
 
 
 def unlisted(source: Source) -> list[str]:
-    """Return, in order, the keys of captured rows in the window that no captured object has."""
-    rows, objects = source.draft.parts("events"), source.draft.parts("raw")
-    if not rows:
+    """Return, in order, the keys that rows give the events of the window, and no object has.
+
+    A key stands on a row of the index, of whatever time, or follows from a row of the gate (D2).
+    """
+    if not source.draft.parts("events"):
         return []
     # Imported when it is needed: an engine takes half a second to start.
     import ibis
@@ -22,14 +30,34 @@ def unlisted(source: Source) -> list[str]:
     from investigate.engine import Engine
 
     engine = Engine(memory_mb=256, spill=source.draft.folder)
-    events = engine.read_parquet([part.path for part in rows], "events")
+    events = _kept(engine, source, "events")
     window = source.options.window
     start, end = (ibis.timestamp(t.replace(tzinfo=None)) for t in (window.start, window.end))
-    inside = (events.event_time_utc >= start) & (events.event_time_utc < end)
-    own = events.s3_bucket == source.names.raw_bucket
-    keys = events.filter(inside & own & (events.s3_key != "")).select("s3_key").distinct()
-    if objects:
-        raw = engine.read_parquet([part.path for part in objects], "raw")
-        keys = keys.anti_join(raw.select("s3_key"), "s3_key")
+    asked = events.filter((events.event_time_utc >= start) & (events.event_time_utc < end))
+    ids = asked.select("event_id").distinct()
+    of_them = events.filter(events.s3_bucket == source.names.raw_bucket)
+    keys = of_them.semi_join(ids, "event_id").select("s3_key")
+    if source.draft.parts("dedupe"):
+        gate = _kept(engine, source, "dedupe").semi_join(ids, "event_id")
+        keys = keys.union(_keys_by_gate(gate, source.names.raw_prefix))
+    if source.draft.parts("raw"):
+        keys = keys.anti_join(_kept(engine, source, "raw").select("s3_key"), "s3_key")
+    keys = keys.filter(keys.s3_key.notnull() & (keys.s3_key != "")).distinct()
     found = engine.rows(keys.order_by("s3_key").limit(MOST + 1))
     return [str(row["s3_key"]) for row in found]
+
+
+def _kept(engine: Engine, source: Source, table: str) -> Any:
+    return engine.read_parquet([part.path for part in source.draft.parts(table)], table)
+
+
+def _keys_by_gate(gate: Any, prefix: str) -> Any:
+    """Return the keys under which ingest stored what the gate let through."""
+    from investigate.engine import filled
+
+    parts = gate.mutate(
+        event_date=gate.event_time.substr(0, 10),
+        ingest_date=gate.first_seen_ingest_time.substr(0, 10),
+        hour=gate.event_time.substr(11, 2),
+    )
+    return parts.select(s3_key=prefix + filled(pipeline.RAW_KEY_LAYOUT, parts))

@@ -229,3 +229,18 @@ def test_a_key_that_a_row_points_at_and_no_list_names_is_asked_for_by_name(world
         "captured",
         f"{DATES}; of 2 keys that rows point at and no list names, asked for by name, 1 is there",
     )
+
+
+def test_an_event_that_the_gate_knows_from_another_day_is_asked_for_there(world):
+    (event,) = EVENTS[:1]
+    before = event.s3_key.replace("2026-03-10", "2026-01-01")
+    world.put_object(before, json.dumps(event.body).encode())
+    row = {"PK": "p", "SK": "s", "event_id": event.id, "event_time": event.body["event_time"]}
+    world.put_item("events", {**row, "s3_bucket": "demo-raw", "s3_key": event.s3_key})
+    gate = {name: event.body[name] for name in ("event_id", "source", "event_type")}
+    times = dict.fromkeys(("event_time", "first_seen_ingest_time"), "2026-01-01T00:00:00Z")
+    world.put_item("dedupe", {**gate, **times})
+    source = source_of(world)
+    tables.read_events(source)
+    tables.read_dedupe(source)
+    assert [row["s3_key"] for row in rows_of(read(source))] == [before]
