@@ -76,13 +76,21 @@ class Cut:
         queried_tables = {table: (rows, queried) for table, rows in of_entities.items()}
         return {**queried_tables, "dedupe": (gate, looked_up), "raw": self._raw(whole, known)}
 
+    def _pointed_at(self, whole: Case) -> set[str]:
+        """The keys that are asked for by name: those of rows of the window, and of their ids."""
+        rows = rows_of(whole, "events") if "events" in whole.tables else []
+        timed = [(row["event_id"], row["event_time_utc"]) for row in rows]
+        ids = {event_id for event_id, when in timed if when and self.window.contains(when)}
+        return {row["s3_key"] for row in rows if row["event_id"] in ids}
+
     def _raw(self, whole: Case, known: set[str] | None) -> Table:
         """Objects of the listed event dates; a key without the layout has none, and is kept."""
         first, last = days_around(self.window)
+        asked = self._pointed_at(whole)
         listed = [
             row
             for row in rows_of(whole, "raw")
-            if not (day := row["key_event_date"]) or first <= day <= last
+            if not (day := row["key_event_date"]) or first <= day <= last or row["s3_key"] in asked
         ]
         if known is None:
             return listed, Coverage("captured", f"event dates {first} to {last} only")

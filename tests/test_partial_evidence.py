@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from investigate import pipeline
-from investigate.case import MANIFEST, CaseWriter, Coverage, open_case
+from investigate.case import MANIFEST, Case, CaseWriter, Coverage, open_case
 from investigate.evidence import Evidence
 from investigate.findings import run_checks
 from investigate.model import Finding, Outcome
@@ -71,7 +71,7 @@ def unread(case: Path, error: str, folder: Path) -> Path:
     known = Coverage("partial", f"{len(unseen)} objects {error}", listed=True)
     with CaseWriter(
         folder, whole.name, whole.window, whole.captured_at, whole.settle_seconds, whole.tool,
-        whole.pipeline,
+        whole.pipeline, scope=_scope(whole),
     ) as writer:  # fmt: skip
         for table in whole.tables:
             if table == "raw":
@@ -79,6 +79,11 @@ def unread(case: Path, error: str, folder: Path) -> Path:
             else:
                 writer.add(table, rows_of(whole, table), whole.covered(table))
     return folder
+
+
+def _scope(case: Case) -> dict[str, object]:
+    dates = list(case.event_dates) if case.event_dates else None
+    return {"entities": list(case.scope_entities), "event_dates": dates}
 
 
 def without(case: Path, table: str, folder: Path) -> Path:

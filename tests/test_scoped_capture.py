@@ -192,11 +192,19 @@ def reused(**changes: object) -> list[dict]:
 
 
 def test_an_id_with_a_row_of_another_date_may_have_its_object_there(tmp_path):
-    evidence = of_window(tmp_path, raw=[raw_row(THERE)], events=reused())
+    # A copy of a later ingest date: its key is none that a row names.
+    there = raw_row(THERE, s3_key=THERE.but(lag=timedelta(days=2)).s3_key)
+    evidence = of_window(tmp_path, raw=[there], events=reused())
     for code in ("raw/missing", "events/dangling-key", "events/payload-conflict"):
         finding = finding_of(code, evidence)
         assert finding.outcome is Outcome.NOT_EVALUATED
         assert "1 event may be stored under event dates outside 2026-03-09" in finding.reason
+
+
+def test_an_object_of_another_date_that_a_row_of_the_id_names_was_asked_for_by_name(tmp_path):
+    evidence = of_window(tmp_path, raw=[raw_row(THERE)], events=reused())
+    assert finding_of("raw/missing", evidence).outcome is Outcome.PASSED
+    assert finding_of("events/dangling-key", evidence).keys == (THERE.id,)
 
 
 def test_a_row_that_names_a_key_of_another_date_proves_nothing(tmp_path):

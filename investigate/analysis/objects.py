@@ -111,7 +111,7 @@ def refuse_if_unnamed(evidence: Evidence, rows: ir.Table, what: str) -> None:
     reason = unnamed(evidence)
     count = evidence.engine.scalar(evidence.in_scope(rows).count()) if reason else 0
     if count:
-        raise NotEvaluable(f"{counted(count, 'event')} {what}, but {reason}")
+        raise NotEvaluable(f"{what} was found for {counted(count, 'event')}, but {reason}")
 
 
 def older_than_lifecycle(evidence: Evidence, rows: ir.Table) -> ir.BooleanValue:

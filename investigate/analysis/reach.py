@@ -54,11 +54,13 @@ def out_of_reach(evidence: Evidence, of: Callable[[], ir.Table]) -> str:
 
 
 def _elsewhere(evidence: Evidence) -> ir.Table:
-    """The ids (event_id) of which a row names an event date that was not listed, or none."""
+    """The ids (event_id) of which a row names an event date that was not listed, or none, and no
+    object that is here."""
     first, last = evidence.case.event_dates or ("", "")
+    raw = evidence["raw"]
     known = [literal_rows([], {"event_id": "string"})]
     if evidence.has("events"):
-        rows = evidence["events"]
+        rows = evidence["events"].anti_join(raw.select("s3_key"), "s3_key")
         dated = rows.event_time.substr(0, 10)
         in_key = rows.s3_key.fill_null("").re_extract(_EVENT_DATE, 1).nullif("")
         dates = (ibis.coalesce(dated, in_key), ibis.coalesce(in_key, dated))
@@ -66,8 +68,10 @@ def _elsewhere(evidence: Evidence) -> ir.Table:
         known.append(rows.filter(~ibis.and_(*near).fill_null(False)).select("event_id"))
     if evidence.has("dedupe"):
         rows = evidence["dedupe"]
-        near_gate = rows.event_time.substr(0, 10).between(first, last).fill_null(False)
-        known.append(rows.filter(~near_gate).select("event_id"))
+        rows = rows.select("event_id", date=rows.event_time.substr(0, 10))
+        rows = rows.filter(~rows.date.between(first, last).fill_null(False))
+        here = raw.select(event_id="key_event_id", date="key_event_date")
+        known.append(rows.anti_join(here, ["event_id", "date"]).select("event_id"))
     ids = ibis.union(*known) if len(known) > 1 else known[0]
     return ids.filter(ids.event_id.notnull()).distinct()
 

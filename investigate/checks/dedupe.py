@@ -51,7 +51,7 @@ def orphan(evidence: Evidence) -> Partly:
     lost = gate.anti_join(stored, [("event_id", "stored_id")])
     lost = lost.anti_join(known, [("event_id", "stored_id")])
     lost, elsewhere = within_reach(evidence, lost)
-    refuse_if_unnamed(evidence, lost, "have no object and no row")
+    refuse_if_unnamed(evidence, lost, "neither object nor row")
     rows = lost.select(
         "source", "event_type", "event_time", "event_time_utc", "first_seen_utc", "ttl_epoch",
         "entity_id", key=lost.event_id,

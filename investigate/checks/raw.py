@@ -46,7 +46,7 @@ def missing(evidence: Evidence) -> Partly:
     rows, reason = pointing_nowhere(evidence)
     rows = evidence.settled(rows, "ingest_time_utc")
     rows = rows.filter(~older_than_lifecycle(evidence, rows))
-    refuse_if_unnamed(evidence, rows, "point at no object")
+    refuse_if_unnamed(evidence, rows, "no object")
     return Partly(_references(rows), reason)
 
 
@@ -67,7 +67,7 @@ def expired(evidence: Evidence) -> Partly:
     """Did the bucket's lifecycle rule take the raw object of a row that is still there?"""
     rows, reason = pointing_nowhere(evidence)
     rows = rows.filter(older_than_lifecycle(evidence, rows))
-    refuse_if_unnamed(evidence, rows, "point at no object")
+    refuse_if_unnamed(evidence, rows, "no object")
     return Partly(_references(rows), reason)
 
 

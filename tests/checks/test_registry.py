@@ -21,8 +21,8 @@ from investigate.evidence import Evidence, Scope
 from investigate.findings import run_checks
 from investigate.model import Outcome, Severity, Step, Window
 from investigate.tables import TABLES
-from tests.builders import END, START, Event, at, event_row, evidence_of
-from tests.complete import healthy, troubled
+from tests.builders import END, START, Event, at, event_row, evidence_of, unreadable_row
+from tests.complete import FIRST, healthy, troubled
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "checks.md"
 A, B, C = Event("a", at(1)), Event("b", at(2)), Event("c", at(3), entity_id="e2")
@@ -331,6 +331,43 @@ def test_with_a_partial_table_no_check_that_needs_it_passes(tmp_path, table):
     readers = [c for c in book if table in (*c.needs, *c.whole, *c.either)]
     evidence = evidence_of(tmp_path, **healthy(), coverage=partial)
     assert not_evaluated(evidence, readers) == []
+
+
+@pytest.mark.parametrize("table", ["log_lines", "invocations", "metric_points"])
+def test_where_the_beginning_has_expired_no_check_that_needs_it_passes(tmp_path, table):
+    told = {table: Coverage("captured", None, "2026-03-10T12:00:00Z/..")}
+    readers = [c for c in book if table in (*c.needs, *c.whole, *c.either)]
+    assert readers
+    evidence = evidence_of(tmp_path, **healthy(), coverage=told)
+    assert not_evaluated(evidence, readers) == []
+
+
+LISTED = Coverage("partial", "1 denied", listed=True)
+OF_LISTINGS = ("raw/missing", "raw/expired", "events/dangling-key", "dedupe/orphan", "sqs/lost")
+
+
+@pytest.mark.parametrize("error", ["denied (AccessDenied)", "failed (500)", "archived"])
+def test_an_object_that_was_listed_and_not_read_is_there(tmp_path, error):
+    tables = healthy()
+    tables["raw"] = [unreadable_row(FIRST, error), *tables["raw"][1:]]
+    evidence = evidence_of(tmp_path, **tables, coverage={"raw": LISTED})
+    told = {finding.code: finding for finding in run_checks(evidence)}
+    assert {told[code].outcome for code in OF_LISTINGS} == {Outcome.PASSED}
+    blind = {code for code, f in told.items() if "could not be fetched" in str(f.reason)}
+    assert blind >= {"raw/corrupt", "raw/late", "raw/gap", "events/missing-row"}
+    # The index tells of the event that the object holds.
+    assert told["aggregates/partial"].outcome is Outcome.PASSED
+
+
+def test_an_object_that_nobody_read_may_be_any_event_if_its_key_says_nothing(tmp_path):
+    tables = healthy()
+    nameless = {name: None for name in tables["raw"][0] if name.startswith("key_")}
+    hidden = unreadable_row(FIRST, "denied", s3_key="raw/copy.json", **nameless)
+    tables["raw"] = [hidden, *tables["raw"][1:]]
+    evidence = evidence_of(tmp_path, **tables, coverage={"raw": LISTED})
+    finding = answer(book["raw/missing"], evidence)
+    assert finding.outcome is Outcome.NOT_EVALUATED
+    assert "no object was found for 1 event, but raw: 1 object" in finding.reason
 
 
 def test_a_healthy_pipeline_passes_every_check(tmp_path):

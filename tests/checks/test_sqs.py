@@ -284,6 +284,31 @@ def test_an_event_in_a_dead_letter_is_not_lost(tmp_path: Path) -> None:
 GONE = {"log_lines": [REPLAYED, STARTED, loaded(A)], "aggregates": []}
 
 
+def test_what_the_logs_cannot_tell_of_yet_is_not_lost(tmp_path: Path) -> None:
+    told = {"log_lines": Coverage("captured", None, "../2026-03-11T06:01:00Z")}
+    just_sent = a_case(tmp_path, **GONE, coverage=told)
+    assert the(finding_of("sqs/lost", just_sent)) == PASSED
+    later = {"log_lines": Coverage("captured", None, "../2026-03-11T06:05:00Z")}
+    assert the(finding_of("sqs/lost", a_case(tmp_path, **GONE, coverage=later))) == found(
+        B.id, C.id
+    )
+
+
+def test_lines_that_have_expired_may_have_told_of_a_replay(tmp_path: Path) -> None:
+    told = {"log_lines": Coverage("captured", None, "2026-03-10T12:00:00Z/..")}
+    assert unknown(
+        finding_of("sqs/lost", a_case(tmp_path, coverage=told)),
+        "log_lines: tells nothing before 2026-03-10T12:00:00Z",
+    )
+
+
+def test_dead_letters_that_have_expired_may_have_held_the_event(tmp_path: Path) -> None:
+    told = {"dead_letters": Coverage("captured", None, "2026-03-10T12:00:00Z/..")}
+    queue = queue_row(dead_letter_arn="arn:aws:sqs:eu-west-1:123456789012:dlq")
+    case = a_case(tmp_path, **GONE, queue_state=[queue], dead_letters=[], coverage=told)
+    assert unknown(finding_of("sqs/lost", case), "dead_letters: tells nothing before")
+
+
 def test_with_an_empty_queue_no_message_need_be_sampled(tmp_path: Path) -> None:
     case = a_case(tmp_path, **GONE, messages=None)
     assert the(finding_of("sqs/lost", case)) == found(B.id, C.id)
