@@ -66,6 +66,7 @@ class Connection:
 
     `meter` counts what it consumes; `patience` and `objects_client` are those of `connect`.
     `given_up` counts the requests that patience ended for: later they may well be answered.
+    `on_wait` is told why a patient connection waits, from any thread.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class Connection:
         self.patience = 0.0
         self.objects_client = BOTOCORE
         self.given_up = 0
+        self.on_wait: Callable[[AccessError], None] = _silent
         self._answered = False
         self._session = session
         self._endpoint_url = endpoint_url
@@ -162,6 +164,7 @@ class Connection:
                     with self._lock:
                         self.given_up += 1
                     raise
+                self.on_wait(error)
             else:
                 self._answered = True
                 return answer
@@ -197,6 +200,10 @@ class Connection:
         client.meta.events.register("before-send", sent)
         client.meta.events.register("before-parse", look_at)
         return client
+
+
+def _silent(error: AccessError) -> None:
+    """Say nothing of the waiting."""
 
 
 def _method(operation: str) -> str:

@@ -13,23 +13,33 @@ from investigate.errors import UsageError
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much a connection may consume; None is no limit."""
+    """How much a capture may consume; None is no limit."""
 
     requests: int | None = None
     read_units: float | None = None
 
 
 class Meter:
-    """Counts what leaves a connection, from any thread; stops it at a limit."""
+    """Counts what leaves a connection, from any thread; stops a capture at a limit.
+
+    What was asked before a capture began, to reckon what it takes, is counted and not limited.
+    """
 
     def __init__(self, limits: Limits | None = None) -> None:
         self._limits = limits or Limits()
         self._lock = threading.Lock()
+        self._stopped = threading.Event()
         self._requests: Counter[str] = Counter()
         self._read_units = 0.0
+        self._before: tuple[int, float] | None = None  # a capture began; None: none did yet
 
     def request(self, operation: str, count: int = 1) -> None:
-        """Count requests that are sent, by service:Operation, retries included."""
+        """Count requests that are about to be sent, by service:Operation, retries included.
+
+        Raises `KeyboardInterrupt` once it was stopped, so that no thread goes on for long.
+        """
+        if self._stopped.is_set():
+            raise KeyboardInterrupt
         with self._lock:
             self._requests[operation] += count
 
@@ -40,11 +50,18 @@ class Meter:
             with self._lock:
                 self._read_units += float(one.get("CapacityUnits", 0))
 
+    def stop(self) -> None:
+        """Let nothing more leave the connection, from any thread."""
+        self._stopped.set()
+
     def check(self) -> None:
         """Raise `UsageError` if a limit is reached; what was captured so far can be resumed."""
         limits = self._limits
         with self._lock:
-            sent, units = self._requests.total(), self._read_units
+            if self._before is None:
+                return
+            sent = self._requests.total() - self._before[0]
+            units = self._read_units - self._before[1]
         if limits.requests is not None and sent >= limits.requests:
             raise _reached(f"{sent:,} requests", "--max-requests", f"{limits.requests:,}")
         if limits.read_units is not None and units >= limits.read_units:
@@ -59,8 +76,9 @@ class Meter:
             }
 
     def start_from(self, snapshot: Mapping[str, Any]) -> None:
-        """Go on counting from what an earlier run of the same capture had consumed."""
+        """Begin to hold a capture to the limits, with what an earlier run of it had consumed."""
         with self._lock:
+            self._before = self._requests.total(), self._read_units
             self._requests.update(snapshot.get("requests", {}))
             self._read_units += float(snapshot.get("read_units", 0))
 
@@ -68,5 +86,5 @@ class Meter:
 def _reached(consumed: str, option: str, limit: str) -> UsageError:
     return UsageError(
         f"the capture stopped after {consumed}: {option} is {limit}",
-        hint=f"what was captured is kept: go on with --resume and a higher {option}",
+        hint=f"what was captured until then is kept: go on with --resume and a higher {option}",
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from math import ceil
 
 from investigate.aws import Connection, Limits
@@ -47,9 +47,8 @@ def check_limits(costs: Sequence[Cost], limits: Limits) -> None:
 
     Figures that are only an upper bound do not count: the capture stops itself at the limit.
     """
-    sure = [cost for cost in costs if cost.bound != "at most"]
-    units = {f"{cost.table} ({cost.operation})": cost.read_units for cost in sure}
-    asked = {f"{cost.table} ({cost.operation})": float(cost.requests) for cost in sure}
+    units = [(cost, cost.read_units) for cost in costs]
+    asked = [(cost, float(cost.requests)) for cost in costs]
     _check("read units", "--max-read-units", limits.read_units, units)
     _check("requests", "--max-requests", limits.requests, asked)
 
@@ -60,16 +59,24 @@ _SAVING = {
 }
 
 
-def _check(what: str, option: str, limit: float | None, by_source: Mapping[str, float]) -> None:
-    total = sum(by_source.values())
+def _check(
+    what: str, option: str, limit: float | None, reckoned: Sequence[tuple[Cost, float]]
+) -> None:
+    sure = [(cost, value) for cost, value in reckoned if cost.bound != "at most"]
+    total = sum(value for _, value in sure)
     if limit is None or total <= limit:
         return
-    largest = sorted(by_source.items(), key=lambda item: (-item[1], item[0]))[:3]
-    named = ", ".join(f"{source} {ceil(value):,}" for source, value in largest if value)
+    names = [(-value, f"{cost.table} ({cost.operation})") for cost, value in sure if value]
+    named = ", ".join(f"{name} {ceil(-value):,}" for value, name in sorted(names)[:3])
+    enough = ceil(sum(value for _, value in reckoned) * _MARGIN) + _SMALL
     raise UsageError(
-        f"the capture would take {ceil(total):,} {what}, {option} is {limit:,g}: {named}",
-        hint=f"allow it with {option} {ceil(total)}; or {_SAVING[what]}",
+        f"the capture would take {ceil(total):,} {what}, {option} is {limit:,}: {named}",
+        hint=f"{option} {enough} would do; or {_SAVING[what]}",
     )
+
+
+# An estimate knows neither every small request nor what comes in the meantime.
+_MARGIN, _SMALL = 1.1, 50
 
 
 def _known(plan: Plan, table: str, operation: str, reckon: Reckon) -> Iterator[Cost]:

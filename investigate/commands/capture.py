@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NoReturn
 
 from investigate.aws import Connection, Limits, connect
 from investigate.capture import CaptureOptions, capture
+from investigate.capture.draft import draft_of, refuse_finished
 from investigate.capture.estimate import check_limits, estimate
 from investigate.capture.preparation import prepare
 from investigate.case import Case
@@ -22,11 +27,17 @@ from investigate.settings import Settings, load_settings
 # For so long a request that AWS throttles, or that does not get through, is tried again after the
 # SDK has given up: a busy table or a lost network is back by then, or it is another incident.
 PATIENCE_SECONDS = 300.0
+_SAMPLING = (
+    "reading; messages are received for the sample: each is hidden for a moment, "
+    "and nothing else of the pipeline changes"
+)
 
 
 def run(options: argparse.Namespace, console: Console) -> int:
     """Capture the pipeline of a configuration file and print what the case holds."""
     folder = Path(options.case)
+    if not options.estimate:
+        refuse_finished(folder)
     settings = load_settings(options.config)
     wanted = _options(options, settings)
     limits = Limits(options.max_requests, options.max_read_units)
@@ -44,20 +55,36 @@ def run(options: argparse.Namespace, console: Console) -> int:
     if limits != Limits() and not options.resume:
         names = prepare(connection, settings.names, wanted).names
         check_limits(estimate(connection, names, wanted), limits)
-    console.say("reading; nothing of the pipeline changes")
-    try:
-        with Progress() as progress:
-            case = capture(
-                folder, settings, connection, wanted, resume=options.resume, progress=progress
-            )
-    except KeyboardInterrupt:
-        console.say(f"what was read is kept: investigate capture {folder} … --resume goes on")
-        raise
+    console.say(_SAMPLING if wanted.sample_messages else "reading; nothing of the pipeline changes")
+    with _interruptible(connection, folder, console), Progress() as progress:
+        connection.on_wait = progress.waits
+        case = capture(
+            folder, settings, connection, wanted, resume=options.resume, progress=progress
+        )
     console.out(_told(case))
     for name, met in case.masked.items():
         if not met:
             console.say(f"--mask {name}: there was no field of that name; is it spelt right?")
     return 0
+
+
+@contextmanager
+def _interruptible(connection: Connection, folder: Path, console: Console) -> Iterator[None]:
+    """Let Ctrl-C end the requests of every thread, which would be waited for otherwise."""
+
+    def stop(*_: object) -> NoReturn:
+        connection.meter.stop()
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    except KeyboardInterrupt:
+        if draft_of(folder).exists():
+            console.say("what was read is kept: the same command with --resume goes on")
+        raise
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _options(options: argparse.Namespace, settings: Settings) -> CaptureOptions:
@@ -67,7 +94,7 @@ def _options(options: argparse.Namespace, settings: Settings) -> CaptureOptions:
         sample_messages=options.sample_messages,
         force_sampling=options.force_sampling,
         payloads=not options.no_payloads,
-        only=tuple(name for name in options.only.split(",") if name),
+        only=tuple(name.strip() for name in options.only.split(",") if name.strip()),
         entities=tuple(options.entity),
         mask=tuple(options.mask),
         mask_account=options.mask_account,

@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 
+from investigate.errors import AccessError
 from investigate.model import counted
 
 EVERY_ON_TERMINAL, EVERY_IN_LOG = 0.5, 5.0  # seconds
@@ -24,6 +25,7 @@ class Progress:
         self._table = ""
         self._rows = 0
         self._began = self._said = 0.0
+        self._waited = -EVERY_IN_LOG
 
     def __enter__(self) -> Progress:
         return self
@@ -43,6 +45,16 @@ class Progress:
             if now - self._said >= (EVERY_ON_TERMINAL if self._live else EVERY_IN_LOG):
                 self._said = now
                 self._say(last=False)
+
+    def waits(self, error: AccessError) -> None:
+        """Say why nothing goes on, if it was not said just now."""
+        now = time.monotonic()
+        with self._guard:
+            if now - self._waited >= EVERY_IN_LOG:
+                self._waited = now
+                clear = _NEW_LINE + _CLEAR if self._live else ""
+                sys.stderr.write(f"{clear}  waiting, to ask again: {error.message}\n")
+                sys.stderr.flush()
 
     def _close(self) -> None:
         if self._table:

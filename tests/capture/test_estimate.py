@@ -281,7 +281,7 @@ def test_too_many_read_units_are_refused_with_what_takes_them_and_what_to_do():
         "the capture would take 1,381 read units, --max-read-units is 1,000: "
         "events (dynamodb:Scan) 1,281, dedupe (dynamodb:Scan) 100"
     )
-    assert refused.value.hint.startswith("allow it with --max-read-units 1381; or name an export")
+    assert refused.value.hint.startswith("--max-read-units 1569 would do; or name an export")
 
 
 def test_too_many_requests_are_refused_and_upper_bounds_do_not_count():
