@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 from typing import Any
 
-from investigate.capture.secrets import may_hold_secrets, redact
+from investigate.capture.secrets import SIGNS, may_hold_secrets, redact
 from investigate.capture.source import Row
 from investigate.capture.values import MASKED
 from investigate.errors import UsageError
@@ -69,13 +70,13 @@ class Mask:
             return row
         return {name: self._value(value) for name, value in row.items()}
 
-    def may_hide(self, texts: bytes) -> bool:
-        """Return whether UTF-8 may hold something to hide; no only if it surely holds nothing."""
+    @cached_property
+    def signs(self) -> str:
+        """A pattern that is found in every text in which there may be something to hide."""
         named = self._signs if self.fields else ()
         account = (self.account,) if self.account else ()
-        if any(sign.encode() in texts for sign in (*named, *account)):
-            return True
-        return may_hold_secrets(texts)
+        any_case = "|".join(map(re.escape, SIGNS))
+        return "|".join([f"(?i:{any_case})", *map(re.escape, (*named, *account))])
 
     def text(self, text: str) -> str:
         """Return a text as it may be kept or shown."""

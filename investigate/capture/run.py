@@ -13,6 +13,7 @@ from investigate.aws import Connection
 from investigate.capture import alarms, functions, logs, queues, raw, spans
 from investigate.capture import tables as dynamodb
 from investigate.capture.draft import Draft, refuse_finished
+from investigate.capture.memory import lean
 from investigate.capture.partitions import dates_of
 from investigate.capture.preparation import Prepared, prepare
 from investigate.capture.privacy import Mask
@@ -75,7 +76,7 @@ def capture(
     prepared = prepare(connection, settings.names, options)
     mask = Mask(options.mask, account=prepared.account if options.mask_account else None)
     plan = _plan(settings, prepared, connection, options)
-    with Draft(folder, plan, resume=resume) as draft:
+    with lean(), Draft(folder, plan, resume=resume) as draft:
         begun = parse_time(draft.plan["captured_at"], "captured_at")
         options = replace(options, captured_at=begun)
         source = Source(connection, prepared.names, options, draft, mask=mask, progress=progress)

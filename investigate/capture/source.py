@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -9,6 +10,7 @@ from functools import cached_property
 from typing import Any, Protocol, TypeAlias
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from investigate.aws import Connection
 from investigate.capture.draft import Draft, Note
@@ -41,8 +43,9 @@ class Mask(Protocol):
         """Return a row of a table as it may be kept."""
         ...
 
-    def may_hide(self, texts: bytes) -> bool:
-        """Return whether texts may hold something to hide; no only if they surely hold nothing."""
+    @property
+    def signs(self) -> str:
+        """A pattern that is found in every text in which there may be something to hide."""
         ...
 
 
@@ -160,7 +163,7 @@ class Source:
 
     def _table(self, table: str, rows: Rows) -> pa.Table:
         made = rows if isinstance(rows, pa.Table) else stored(table, rows)
-        if self._mask and any(map(self._mask.may_hide, _texts(made))):
+        if self._mask and any(_found(self._mask.signs, texts) for texts in _texts(made)):
             made = stored(table, [self._mask.row(table, row) for row in made.to_pylist()])
         return made
 
@@ -225,13 +228,20 @@ def stored(table: str, rows: Sequence[Row]) -> pa.Table:
         return as_table(table, [storable(row) for row in rows])
 
 
-def _texts(rows: pa.Table) -> Iterator[bytes]:
+def _texts(rows: pa.Table) -> Iterator[pa.Buffer]:
     """Yield all texts of a table, those of a column together."""
     for column in rows.columns:
         for chunk in column.chunks:
             texts = chunk.flatten() if pa.types.is_list(chunk.type) else chunk
-            if pa.types.is_string(texts.type) and (data := texts.buffers()[2]):
-                yield data.to_pybytes()
+            if pa.types.is_string(texts.type) and (together := texts.buffers()[2]):
+                yield together
+
+
+def _found(pattern: str, texts: pa.Buffer) -> bool:
+    # Looked through as one long text: much faster than text by text.
+    ends = pa.py_buffer(array("q", (0, texts.size)))
+    one = pa.LargeStringArray.from_buffers(1, ends, texts)
+    return bool(pc.match_substring_regex(one, pattern)[0].as_py())
 
 
 def _ordered(table: str, rows: pa.Table) -> pa.Table:
