@@ -10,9 +10,8 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 METRIC_NAMESPACE = "PipelineInvestigationKit"
 METRIC_NAME = "daily_event_count"
@@ -48,10 +47,12 @@ _KEY = re.compile(
     r"/ingest_date=(?P<ingest_date>[^/]*)/hour=(?P<hour>[^/]*)/event_id=(?P<event_id>.*)\.json"
 )
 
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
 
 def canonical_json(payload: Any) -> str:
     """Return the text whose SHA-256 is a payload's hash: sorted keys, no spaces, non-ASCII kept."""
-    return json.dumps(payload, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return _CANONICAL.encode(payload)
 
 
 def sha256(text: str) -> str:
@@ -102,8 +103,7 @@ def format_time(moment: datetime) -> str:
     return text + "Z"
 
 
-@dataclass(frozen=True, slots=True)
-class RawKey:
+class RawKey(NamedTuple):
     """The parts of a raw object's key, all as text."""
 
     source: str
@@ -143,7 +143,7 @@ def raw_key(
 def parse_raw_key(key: str, prefix: str = "raw/") -> RawKey | None:
     """Return the parts of a key below the prefix, or None if it does not have the layout."""
     match = _KEY.fullmatch(key.removeprefix(prefix)) if key.startswith(prefix) else None
-    return RawKey(**match.groupdict()) if match else None
+    return RawKey(*match.groups()) if match else None
 
 
 # The names in braces are columns of the table `events` (and `day`, the day of the event time).

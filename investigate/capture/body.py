@@ -48,12 +48,10 @@ def _parse(data: bytes) -> dict[str, Any]:
 
 
 def _columns(body: dict[str, Any], *, payloads: bool) -> dict[str, Any]:
-    nulls = {name: str(None) for name in _NULL_IS_A_TEXT if body.get(name, "") is None}
-    body = {**body, **nulls}
-    missing = [name for name in pipeline.REQUIRED_FIELDS if not _is_there(name, body.get(name))]
-    if missing:
-        raise Unreadable(f"missing-fields ({', '.join(missing)})")
-    texts = {name: text(body[name]) for name in _TEXTS}
+    texts = _plain_texts(body)
+    if texts is None:
+        body = _with_null_texts(body)
+        texts = {name: text(body[name]) for name in _TEXTS}
     times = {f"{name}_utc": moment(texts[name]) for name in ("event_time", "ingest_time")}
     bad = [name for name, when in times.items() if when is None]
     if bad:
@@ -67,6 +65,25 @@ def _columns(body: dict[str, Any], *, payloads: bool) -> dict[str, Any]:
         "event_id_actual": pipeline.recomputed_event_id(body),
         "payload": canonical if payloads else None,
     }
+
+
+def _plain_texts(body: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the fields that should be texts; None if one of them, or the payload, is not."""
+    values = [body.get(name) for name in _TEXTS]
+    if body.get("payload") is None or any(type(value) is not str for value in values):
+        return None
+    return dict(zip(_TEXTS, values, strict=True))
+
+
+def _with_null_texts(body: dict[str, Any]) -> dict[str, Any]:
+    """Return a body with the texts that ingest makes of nulls; raise `Unreadable` if it lacks a
+    field."""
+    nulls = {name: str(None) for name in _NULL_IS_A_TEXT if body.get(name, "") is None}
+    body = {**body, **nulls}
+    missing = [name for name in pipeline.REQUIRED_FIELDS if not _is_there(name, body.get(name))]
+    if missing:
+        raise Unreadable(f"missing-fields ({', '.join(missing)})")
+    return body
 
 
 def _is_there(name: str, value: Any) -> bool:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from time import perf_counter
+from typing import Self
 
 from investigate import pipeline
 from investigate.aws import WORKERS, Body, Listed
@@ -22,7 +24,10 @@ LARGEST_BODY = 32 * 1024 * 1024
 # Objects are kept in steps of so many, or of so many bytes if they are large. The steps depend on
 # nothing but the listing, so that a capture that was killed ends with the same files.
 STEP_OBJECTS, STEP_BYTES = 5_000, 32 * 1024 * 1024
-_AT_ONCE = 50  # objects that one thread reads before it hands them over
+_FIRST, _AT_ONCE = 8, 50  # objects that one thread reads before it hands them over
+FEWEST, MOST = 16, 96  # threads
+_RATE = 3_000  # objects a second, which is about what one process can take
+_OF_KEY = tuple(f"key_{part}" for part in pipeline.RawKey._fields)
 
 
 class Patience:
@@ -41,6 +46,40 @@ class Patience:
 
 # What is missing where an object is denied.
 _WORDS = {"denied": "denied (s3:GetObject, s3:GetObjectVersion of a version, kms:Decrypt of a key)"}
+
+
+class Readers:
+    """Threads that read objects: as many as the time asks for that the first objects took.
+
+    Near by few threads are fastest; far away most of them wait for an answer. What is read does not
+    depend on it.
+    """
+
+    def __init__(self, read: Callable[[Sequence[Listed]], list[Row]]) -> None:
+        self._read = read
+        self._pool: ThreadPoolExecutor | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._pool:
+            self._pool.shutdown(cancel_futures=True)
+
+    def submit(self, some: Sequence[Listed]) -> Future[list[Row]]:
+        """Return what will be the rows of some objects."""
+        if self._pool:
+            return self._pool.submit(self._read, some)
+        begun = perf_counter()
+        first: Future[list[Row]] = Future()
+        first.set_result(self._read(some))
+        self._pool = ThreadPoolExecutor(threads_for((perf_counter() - begun) / len(some)))
+        return first
+
+
+def threads_for(seconds: float) -> int:
+    """Return how many threads read objects of which each takes so many seconds."""
+    return min(max(round(seconds * _RATE), FEWEST), MOST)
 
 
 @dataclass
@@ -87,11 +126,12 @@ def read(source: Source) -> list[Captured]:
     if ids is not None:
         entries = (one for one in entries if known_ids.id_of(one, source.names) in ids)
     _keep(source, entries, tally)
+    # What is found by name afterwards does not tell how much the list leaves out.
+    unproven = not tally.objects and not listing.proves_emptiness
     notes = [f"event dates {dates[0]} to {dates[1]} only", *listing.notes]
     notes += _keep_pointed_at(source, tally)
     if ids is not None:
         notes.insert(1, f"only the objects of {known_ids.words(ids, source.options.entities)}")
-    unproven = not tally.objects and not listing.proves_emptiness
     if unproven:
         notes.append("it lists none under the prefix, for which it may not have been made")
     coverage = tally.coverage(notes, partly=ids is not None)
@@ -118,11 +158,10 @@ def _keep(source: Source, entries: Iterator[Listed], tally: Tally) -> None:
             for entry in some
         ]
 
-    with ThreadPoolExecutor(WORKERS) as pool:
+    with Readers(read_some) as readers:
         waiting: list[tuple[str, list[Future[list[Row]]]]] = []
         for step in _steps(entries):
-            some = (step[at : at + _AT_ONCE] for at in range(0, len(step), _AT_ONCE))
-            waiting.append((step[-1].key, [pool.submit(read_some, few) for few in some]))
+            waiting.append((step[-1].key, [readers.submit(some) for some in _shares(step)]))
             if len(waiting) > 1:
                 _keep_step(source, tally, *waiting.pop(0))
         for one in waiting:
@@ -180,6 +219,13 @@ def _steps(entries: Iterable[Listed]) -> Iterator[list[Listed]]:
         yield step
 
 
+def _shares(step: Sequence[Listed]) -> Iterator[Sequence[Listed]]:
+    """Yield what each thread takes of a step; the first one is small, because it is timed."""
+    yield step[:_FIRST]
+    for at in range(_FIRST, len(step), _AT_ONCE):
+        yield step[at : at + _AT_ONCE]
+
+
 def _described(source: Source, entry: Listed) -> Row:
     key = pipeline.parse_raw_key(entry.key, source.names.raw_prefix)
     row: Row = {
@@ -191,12 +237,7 @@ def _described(source: Source, entry: Listed) -> Row:
     if entry.version_id is not None:
         row["version_id"] = entry.version_id
     if key:
-        row["key_event_id"] = key.event_id
-        row["key_source"] = key.source
-        row["key_event_type"] = key.event_type
-        row["key_event_date"] = key.event_date
-        row["key_ingest_date"] = key.ingest_date
-        row["key_hour"] = key.hour
+        row.update(zip(_OF_KEY, key, strict=True))
     return row
 
 
