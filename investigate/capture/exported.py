@@ -31,7 +31,9 @@ def read(source: Source, table: str, url: str, name: str | None) -> Coverage:
             rows = [row for row in converted(table, items) if _is_wanted(source, row["entity_id"])]
             source.keep(unit, {table: rows}, {"files": number, "items": at})
         source.keep(unit, {}, {"files": number + 1, "items": 0})
+    entities = ", ".join(source.options.entities)
     told = f"from its export of {isoformat(export.export_time)}"
+    told += f", entity {entities} only" if entities else ""
     return Coverage("captured", told, between(None, export.export_time - ACCURACY))
 
 

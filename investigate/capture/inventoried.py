@@ -81,7 +81,7 @@ def _of_dates(found: pa.Table, dates: Dates, prefix: str) -> pa.Table:
 def _entry(row: dict[str, Any]) -> Listed:
     return Listed(
         row["key"],
-        row["size"],
+        row["size"] or 0,  # a delete marker has none
         row["last_modified"] and row["last_modified"].replace(microsecond=0),
         row["etag"],
         row["version_id"],
