@@ -42,15 +42,25 @@ class Log:
 def read(source: Source) -> list[Captured]:
     """Return the tables `invocations`, `log_lines` and `metric_points`, kept in the draft."""
     _ = source.functions  # asked once, before several threads need them
-    with ThreadPoolExecutor(len(FUNCTION_ROLES)) as pool:
-        logs = list(pool.map(lambda role: _fetch(source, role), FUNCTION_ROLES))
-    for role, log in zip(FUNCTION_ROLES, logs, strict=True):
+    roles = _roles(source)
+    with ThreadPoolExecutor(len(roles)) as pool:
+        logs = list(pool.map(lambda role: _fetch(source, role), roles))
+    for role, log in zip(roles, logs, strict=True):
         if log.read:
             _read_streams(source, source.names.functions[role])
     gathered = {table: _gathered(logs) for table in TABLES}
     gathered["invocations"].gaps.extend(_unlogged_successes(source))
     _gather_metrics(source, gathered["metric_points"])
     return [_captured(source, table, gathered[table], logs) for table in TABLES]
+
+
+def _roles(source: Source) -> list[str]:
+    """Return the roles whose logs are read: of a function that has several, the first."""
+    by_function: dict[tuple[str, ...], str] = {}
+    for role in FUNCTION_ROLES:
+        name = source.names.functions.get(role)
+        by_function.setdefault((name,) if name else ("without", role), role)
+    return list(by_function.values())
 
 
 def _fetch(source: Source, role: str) -> Log:

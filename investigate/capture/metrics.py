@@ -98,7 +98,7 @@ def _all_series(source: Source) -> Iterator[Series]:
         queues = [dead_letter_queues.place_of_url(names.replay_queue_url)[1], *queues]
     tables = (names.events_table, names.dedupe_table, names.aggregates_table)
     for namespace, dimension, named, metrics in (
-        ("AWS/Lambda", "FunctionName", names.functions.values(), FUNCTION_METRICS),
+        ("AWS/Lambda", "FunctionName", sorted({*names.functions.values()}), FUNCTION_METRICS),
         ("AWS/SQS", "QueueName", queues, QUEUE_METRICS),
         ("AWS/DynamoDB", "TableName", filter(None, tables), TABLE_METRICS),
     ):
