@@ -24,6 +24,14 @@ def of(source: Source) -> frozenset[str] | None:
     return frozenset(str(one) for column in columns for one in column.to_pylist() if one)
 
 
+def are_whole(source: Source) -> bool:
+    """Return whether these are all ids: the events were captured, and not only in part."""
+    if not source.options.entities:
+        return True
+    found = source.draft.note("tables events") or {"tables": []}
+    return all(one["coverage"]["status"] == "captured" for one in found["tables"])
+
+
 def id_of(entry: Listed, names: PipelineNames) -> str | None:
     """Return the event id in the key of an object; None if the key has another layout."""
     key = pipeline.parse_raw_key(entry.key, names.raw_prefix)

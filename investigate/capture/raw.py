@@ -135,7 +135,7 @@ def read(source: Source) -> list[Captured]:
     if unproven:
         notes.append("it lists none under the prefix, for which it may not have been made")
     coverage = tally.coverage(notes, partly=ids is not None)
-    if unproven:
+    if unproven or not known_ids.are_whole(source):
         coverage = replace(coverage, status="partial", listed=False)
     return [Captured("raw", replace(coverage, horizon=listing.horizon), kept=True)]
 

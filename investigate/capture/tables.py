@@ -96,7 +96,8 @@ def _by_known_ids(source: Source, table: str, name: str) -> Coverage:
         source.keep(table, {table: rows}, {"done": at + KEYS_AT_ONCE})
     whose = known_ids.words(ids, source.options.entities)
     reason = f"only the rows of {whose}: an event that no row of the index knows is not seen"
-    return Coverage("partial", reason, between(None, source.options.captured_at), listed=True)
+    horizon = between(None, source.options.captured_at)
+    return Coverage("partial", reason, horizon, listed=known_ids.are_whole(source))
 
 
 def _batch(source: Source, name: str, ids: Iterable[str]) -> Iterator[Mapping[str, Any]]:

@@ -52,7 +52,8 @@ def _entries(connection: Connection, bucket: str, place: Place, after: str) -> I
         return
     begin = {"KeyMarker": after} if after and after.startswith(place.prefix) else {}
     for page in _pages(connection, bucket, place.prefix, **begin):
-        yield from _of_page(page)
+        # Whether a listing begins with its marker or after it is not the same everywhere.
+        yield from (entry for entry in _of_page(page) if entry.key.encode() > after.encode())
 
 
 def _pages(
