@@ -90,13 +90,6 @@ class Engine:
         with _engine_errors():
             return list(table.to_pyarrow().to_pylist())
 
-    def batches(self, table: ir.Table, size: int) -> Iterator[pa.RecordBatch]:
-        """Run an expression and yield its rows in batches of at most `size`, of any number."""
-        with _engine_errors():
-            # Ibis 12 asks DuckDB 2 for batches by a name that it no longer has.
-            found = self._backend.con.sql(self._backend.compile(table))
-            yield from found.to_arrow_reader(size)
-
     def scalar(self, value: ir.Scalar) -> Any:
         """Run an expression of one value and return it as a plain Python value."""
         with _engine_errors():

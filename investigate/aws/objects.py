@@ -142,8 +142,8 @@ class Objects:
                     for entry in found
                 ]
                 for entry in page:
-                    # A key that lost its slash stands at another place than its name says.
-                    if entry.key.encode() <= last:
+                    # A key that lost its slash may stand at another place than its name says.
+                    if entry.key.encode() <= last or _may_lack_its_slash(entry):
                         yield None
                         return
                     last = entry.key.encode()
@@ -193,6 +193,11 @@ def _failures() -> tuple[type[Exception], ...]:
 def _is_cut(body: Body, entry: Listed) -> bool:
     """Return whether what came is not all of the object that was listed."""
     return body.etag == entry.etag and len(body.data) != entry.size
+
+
+def _may_lack_its_slash(entry: Listed) -> bool:
+    """Return whether a key may be that of a folder, as the console and others write them."""
+    return not entry.size or "." not in entry.key.rpartition("/")[2]
 
 
 def _listed(entry: Any) -> Listed:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from investigate.capture.draft import Part
 
-SORTED_IN_MEMORY = 100_000  # rows; more are sorted by the engine, on disk if need be
-MEMORY_MB = 256
+SORTED_IN_MEMORY = 100_000  # rows; more are merged from files, of which each is in order
+MERGED_AT_ONCE = 16  # files; of each so many rows are in memory
+_ROWS = 5_000
 _BATCH = 20_000
+
+Key = tuple[tuple[bool, object], ...]
 
 
 def in_order(parts: Sequence[Part]) -> bool:
@@ -21,8 +26,8 @@ def in_order(parts: Sequence[Part]) -> bool:
     return all(_key(left.last) < _key(right.first) for left, right in pairwise(parts))
 
 
-def _key(values: tuple[object, ...]) -> tuple[tuple[bool, object], ...]:
-    # Nulls stand last, and texts by their bytes, as Arrow and the engines sort them.
+def _key(values: Iterable[object]) -> Key:
+    # Nulls stand last, and texts by their bytes, as Arrow sorts them.
     return tuple(
         (value is None, value.encode() if isinstance(value, str) else value or 0)
         for value in values
@@ -30,25 +35,78 @@ def _key(values: tuple[object, ...]) -> tuple[tuple[bool, object], ...]:
 
 
 def batches(parts: Sequence[Part], order: Sequence[str], spill: Path) -> Iterator[pa.RecordBatch]:
-    """Yield the rows of files in an order, nulls last; what is too much for memory is spilt."""
+    """Yield the rows of files, of which each is in order, in that order; nulls last.
+
+    What is too much for memory is merged in the folder `spill`.
+    """
+    paths = [part.path for part in parts]
     if sum(part.rows for part in parts) <= SORTED_IN_MEMORY:
-        # `read_table` would look for a data set first; in one piece rows are sorted much faster.
-        rows = pa.concat_tables(pq.ParquetFile(part.path).read() for part in parts)
-        by = [(name, "ascending") for name in order]
-        yield from rows.combine_chunks().sort_by(by).to_batches(_BATCH)
+        # `read_table` would look for a data set first.
+        rows = _ordered((pq.ParquetFile(path).read() for path in paths), order)
+        yield from rows.to_batches(_BATCH)
         return
-    yield from _by_the_engine(parts, order, spill)
+    with TemporaryDirectory(dir=spill, prefix="merged-") as folder:
+        level = 0
+        while len(paths) > MERGED_AT_ONCE:
+            level += 1
+            paths = [
+                _merged_file(some, order, Path(folder) / f"{level}-{number}.parquet")
+                for number, some in enumerate(_in_shares(paths))
+            ]
+        for rows in _merged(paths, order):
+            yield from rows.to_batches(_BATCH)
 
 
-def _by_the_engine(
-    parts: Sequence[Part], order: Sequence[str], spill: Path
-) -> Iterator[pa.RecordBatch]:
-    # Imported when they are needed, by few captures: this takes longer than a small capture.
-    import ibis
+def _in_shares(paths: Sequence[Path]) -> Iterator[Sequence[Path]]:
+    for at in range(0, len(paths), MERGED_AT_ONCE):
+        yield paths[at : at + MERGED_AT_ONCE]
 
-    from investigate.engine import Engine
 
-    engine = Engine(memory_mb=MEMORY_MB, spill=spill)
-    table = engine.read_parquet([part.path for part in parts], "rows")
-    by = [ibis.asc(table[name], nulls_first=False) for name in order]
-    yield from engine.batches(table.order_by(by), _BATCH)
+def _ordered(tables: Iterable[pa.Table], order: Sequence[str]) -> pa.Table:
+    # In one piece: rows that are in pieces are put together one by one.
+    rows = pa.concat_tables(tables).combine_chunks()
+    return rows.sort_by([(name, "ascending") for name in order])
+
+
+def _merged_file(paths: Sequence[Path], order: Sequence[str], target: Path) -> Path:
+    with pq.ParquetWriter(target, pq.read_schema(paths[0]), compression="lz4") as file:
+        for rows in _merged(paths, order):
+            file.write_table(rows)
+    return target
+
+
+def _merged(paths: Sequence[Path], order: Sequence[str]) -> Iterator[pa.Table]:
+    """Yield the rows of a few files in order, some at a time."""
+    runs = [run for path in paths if (run := _Run(path, order)).rows.num_rows]
+    while runs:
+        # Up to the first of their ends, nothing of any file can be lacking.
+        bound = min(run.key(run.rows.num_rows - 1) for run in runs)
+        yield _ordered([run.take(bound) for run in runs], order)
+        runs = [run for run in runs if run.rows.num_rows]
+
+
+class _Run:
+    """A file in order, of which some rows are in memory."""
+
+    def __init__(self, path: Path, order: Sequence[str]) -> None:
+        self._order = list(order)
+        self._file = pq.ParquetFile(path)
+        self._more = self._file.iter_batches(_ROWS)
+        self.rows = self._next()
+
+    def _next(self) -> pa.Table:
+        found = next(self._more, None)
+        schema = self._file.schema_arrow
+        return pa.Table.from_batches([] if found is None else [found], schema)
+
+    def key(self, at: int) -> Key:
+        """Return what a row in memory is ordered by."""
+        return _key(self.rows[name][at].as_py() for name in self._order)
+
+    def take(self, bound: Key) -> pa.Table:
+        """Return the rows in memory up to a key, and load others if none is left."""
+        count = bisect_right(range(self.rows.num_rows), bound, key=self.key)
+        taken, self.rows = self.rows.slice(0, count), self.rows.slice(count)
+        if not self.rows.num_rows:
+            self.rows = self._next()
+        return taken

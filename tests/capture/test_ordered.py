@@ -53,16 +53,20 @@ def test_rows_come_in_one_order_whether_they_fit_into_memory_or_not(
 ):
     if not in_memory:
         monkeypatch.setattr(ordered, "SORTED_IN_MEMORY", 0)
+        monkeypatch.setattr(ordered, "MERGED_AT_ONCE", 2)
+        monkeypatch.setattr(ordered, "_ROWS", 2)
     folder = tmp_path / "an 'odd' [name]"
     folder.mkdir()
     parts = stored(
         folder,
         [("b", "1"), ("\U0001f642", "1"), (None, "1")],
-        [("", None), ("a", "2"), ("a", "1"), ("a", None), ("\uffff", "1"), ("B", "1")],
+        [("", None), ("B", "1"), ("a", "1"), ("a", "2"), ("a", None), ("\uffff", "1")],
+        [("a", "0")],
     )
     rows = [tuple(row.values()) for some in batches(parts, ORDER, folder)
             for row in some.to_pylist()]  # fmt: skip
     assert rows == [
-        ("", None), ("B", "1"), ("a", "1"), ("a", "2"), ("a", None), ("b", "1"),
+        ("", None), ("B", "1"), ("a", "0"), ("a", "1"), ("a", "2"), ("a", None), ("b", "1"),
         ("\uffff", "1"), ("\U0001f642", "1"), (None, "1"),
     ]  # fmt: skip
+    assert sorted(path.name for path in folder.iterdir()) == [f"{n}.parquet" for n in range(3)]
