@@ -132,16 +132,16 @@ def _scope(options: CaptureOptions, known: Sequence[Captured], mask: Mask) -> di
 def _read_all(source: Source, wanted: Sequence[str]) -> list[Captured]:
     """Return what is known of every table; what an earlier run has finished is not read again.
 
-    What AWS did not answer for, however often it was asked, is settled only at the end: a capture
-    that stops before that asks again when it goes on.
+    Once AWS did not answer, however often it was asked, the following tables are settled only at
+    the end, as they may depend on it: a capture that stops before asks again when it goes on.
     """
+    begun = source.connection.given_up
     units = {f"tables {' '.join(tables)}": tables for tables in CAPTURES}
     unsettled: dict[str, list[Captured]] = {}
     for unit, tables in units.items():
         if source.draft.note(unit) is None:
-            before = source.connection.given_up
             found = _read(source, tables, CAPTURES[tables], wanted)
-            if source.connection.given_up == before:
+            if source.connection.given_up == begun:
                 _settle(source, unit, found)
             else:
                 unsettled[unit] = found
