@@ -12,10 +12,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from investigate.capture.draft import Part
+from investigate.capture.source import sorted_by
 
 SORTED_IN_MEMORY = 100_000  # rows; more are merged from files, of which each is in order
 MERGED_AT_ONCE = 16  # files; of each so many rows are in memory
-_ROWS = 5_000
+_ROWS = 1_000
 _BATCH = 20_000
 
 Key = tuple[tuple[bool, object], ...]
@@ -42,8 +43,8 @@ def batches(parts: Sequence[Part], order: Sequence[str], spill: Path) -> Iterato
     paths = [part.path for part in parts]
     if sum(part.rows for part in parts) <= SORTED_IN_MEMORY:
         # `read_table` would look for a data set first.
-        rows = _ordered((pq.ParquetFile(path).read() for path in paths), order)
-        yield from rows.to_batches(_BATCH)
+        rows = pa.concat_tables(pq.ParquetFile(path).read() for path in paths)
+        yield from sorted_by(rows, order).to_batches(_BATCH)
         return
     with TemporaryDirectory(dir=spill, prefix="merged-") as folder:
         level = 0
@@ -62,12 +63,6 @@ def _in_shares(paths: Sequence[Path]) -> Iterator[Sequence[Path]]:
         yield paths[at : at + MERGED_AT_ONCE]
 
 
-def _ordered(tables: Iterable[pa.Table], order: Sequence[str]) -> pa.Table:
-    # In one piece: rows that are in pieces are put together one by one.
-    rows = pa.concat_tables(tables).combine_chunks()
-    return rows.sort_by([(name, "ascending") for name in order])
-
-
 def _merged_file(paths: Sequence[Path], order: Sequence[str], target: Path) -> Path:
     with pq.ParquetWriter(target, pq.read_schema(paths[0]), compression="lz4") as file:
         for rows in _merged(paths, order):
@@ -81,7 +76,7 @@ def _merged(paths: Sequence[Path], order: Sequence[str]) -> Iterator[pa.Table]:
     while runs:
         # Up to the first of their ends, nothing of any file can be lacking.
         bound = min(run.key(run.rows.num_rows - 1) for run in runs)
-        yield _ordered([run.take(bound) for run in runs], order)
+        yield sorted_by(pa.concat_tables(run.take(bound) for run in runs), order)
         runs = [run for run in runs if run.rows.num_rows]
 
 
@@ -90,7 +85,7 @@ class _Run:
 
     def __init__(self, path: Path, order: Sequence[str]) -> None:
         self._order = list(order)
-        self._file = pq.ParquetFile(path)
+        self._file = pq.ParquetFile(path, pre_buffer=False)
         self._more = self._file.iter_batches(_ROWS)
         self.rows = self._next()
 

@@ -149,7 +149,7 @@ class Source:
         """Put rows into the draft, masked and in the order of their tables, with the note from
         which the unit goes on if the capture is killed; both or neither."""
         tables = {
-            table: (_ordered(table, self._table(table, some)), ORDER[table])
+            table: (sorted_by(self._table(table, some), ORDER[table]), ORDER[table])
             for table, some in rows.items()
         }
         self.draft.write(unit, tables, {**note, "consumed": self.connection.meter.snapshot()})
@@ -159,7 +159,8 @@ class Source:
     def keep_other(self, unit: str, rows: pa.Table, order: tuple[str, ...], note: Note) -> None:
         """Put rows into the draft that are on the way to a table; by the name of their unit."""
         consumed = self.connection.meter.snapshot()
-        self.draft.write(unit, {unit: (rows, order)}, {**note, "consumed": consumed})
+        in_order = sorted_by(rows, order)
+        self.draft.write(unit, {unit: (in_order, order)}, {**note, "consumed": consumed})
 
     def _table(self, table: str, rows: Rows) -> pa.Table:
         made = rows if isinstance(rows, pa.Table) else stored(table, rows)
@@ -244,9 +245,10 @@ def _found(pattern: str, texts: pa.Buffer) -> bool:
     return bool(pc.match_substring_regex(one, pattern)[0].as_py())
 
 
-def _ordered(table: str, rows: pa.Table) -> pa.Table:
+def sorted_by(rows: pa.Table, order: Sequence[str]) -> pa.Table:
+    """Return rows in order."""
     # In one piece: what is in pieces is put together row by row.
-    return rows.combine_chunks().sort_by([(name, "ascending") for name in ORDER[table]])
+    return rows.combine_chunks().sort_by([(name, "ascending") for name in order])
 
 
 def gap(error: AccessError) -> Coverage:
