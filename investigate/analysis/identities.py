@@ -50,7 +50,7 @@ def with_owners(evidence: Evidence, rows: ir.Table, event_id: str) -> tuple[ir.T
     only such an id is left out. Nothing is looked up for a question as wide as the case.
     """
     unknown = [name for name in ("entity_id", "event_time_utc") if name in rows.columns]
-    if not (event_id and unknown and evidence.is_narrowed):
+    if not (unknown and evidence.is_narrowed):
         return rows, ""
     known = identities(evidence)
     known = known.select(owned_id="event_id", owner="entity_id", owned_utc="event_time_utc")

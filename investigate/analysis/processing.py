@@ -161,7 +161,8 @@ def failed(evidence: Evidence) -> ir.Table:
     holds no readable object. Raises `NotEvaluable` if records failed and it cannot be told which
     events they were.
     """
-    return evidence.derived("failed_events", _build_failed)
+    rows: ir.Table = evidence.fact("failed_events", _build_failed)
+    return rows
 
 
 def _build_failed(evidence: Evidence) -> ir.Table:

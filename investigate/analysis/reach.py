@@ -34,26 +34,31 @@ def key_in_reach(evidence: Evidence, rows: ir.Table) -> ir.BooleanValue:
 def within_reach(evidence: Evidence, rows: ir.Table) -> tuple[ir.Table, str]:
     """Return the rows whose event has no raw object outside the listed event dates, by any row of
     its id, and why the others in scope cannot be judged."""
-    if not evidence.case.event_dates:
-        return rows, ""
-    far = evidence.derived("events_elsewhere", _elsewhere)
-    return rows.anti_join(far, "event_id"), out_of_reach(evidence, lambda: rows)
+    reason = out_of_reach(evidence, lambda: rows)
+    return rows.anti_join(_elsewhere(evidence), "event_id") if reason else rows, reason
 
 
 def out_of_reach(evidence: Evidence, of: Callable[[], ir.Table]) -> str:
     """Say in words how many events in scope, of these rows, may have a raw object outside the
     listed event dates; empty if none has. Where all dates were listed, no row is asked for."""
-    if not evidence.case.event_dates:
+    if not (evidence.case.event_dates and evidence.fact("any_elsewhere", _count_elsewhere)):
         return ""
-    far = evidence.derived("events_elsewhere", _elsewhere)
-    rows = evidence.in_scope(of().semi_join(far, "event_id"))
+    rows = evidence.in_scope(of().semi_join(_elsewhere(evidence), "event_id"))
     count = evidence.engine.scalar(rows.event_id.nunique())
     between = " to ".join(evidence.case.event_dates)
     what = counted(count, "event")
     return f"raw: {what} may be stored under event dates outside {between}" if count else ""
 
 
+def _count_elsewhere(evidence: Evidence) -> int:
+    return int(evidence.engine.scalar(_elsewhere(evidence).count()))
+
+
 def _elsewhere(evidence: Evidence) -> ir.Table:
+    return evidence.view("events_elsewhere", _find_elsewhere)
+
+
+def _find_elsewhere(evidence: Evidence) -> ir.Table:
     """The ids (event_id) of which a row names an event date that was not listed, or none, and no
     object that is here."""
     first, last = evidence.case.event_dates or ("", "")

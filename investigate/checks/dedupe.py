@@ -89,6 +89,7 @@ def missing(evidence: Evidence) -> Partly:
     Severity.DANGEROUS,
     key="event_id",
     needs=("raw",),
+    ownerless=True,
     found="{count} event{s} {were} accepted more than once.",
     advice="The gate let the same event in again: its dedupe row had expired or was deleted in "
     "between, or two requests raced. Compare the ingest times with the dedupe lifetime, and see "

@@ -26,6 +26,7 @@ _NEVER = (
     Severity.DANGEROUS,
     key="event_id",
     needs=("log_lines", "invocations"),
+    ownerless=True,
     found="The processor failed on {count} event{s}, reported success, and SQS deleted {their} "
     "message{s}.",
     advice=_STOP + "Read the `processor_record_failed` lines for the cause; most often the key in "

@@ -76,6 +76,7 @@ def expired(evidence: Evidence) -> Partly:
     Severity.DANGEROUS,
     key="s3_key",
     needs=("raw",),
+    ownerless=True,
     found="{count} raw object{s} {are} not a JSON object with the required fields.",
     advice="Read one with `aws s3api get-object` and see who wrote it: ingest writes the whole "
     "body in one request, so a broken one came from another writer, a migration or a manual "
@@ -149,6 +150,7 @@ def id_mismatch(evidence: Evidence) -> Partly:
     Severity.DANGEROUS,
     key="event_id",
     needs=("raw",),
+    ownerless=True,
     found="{count} raw object{s} {have} been written again after ingest.",
     advice="Raw data is meant to be written once, but nothing enforces it. Ask CloudTrail who "
     "called PutObject on the key at `last_modified`; compare with `raw/payload-mismatch`. To "
@@ -177,6 +179,7 @@ def overwritten(evidence: Evidence) -> Partly:
     Severity.DANGEROUS,
     key="event_id",
     needs=("raw",),
+    ownerless=True,
     found="{count} event{s} {are} stored under more than one key.",
     advice="The same event was accepted twice, usually on two days (see `dedupe/reaccepted`), or "
     "an object was copied. The EventsTable row points at one of the keys only; take that one as "
@@ -205,6 +208,7 @@ def duplicate_objects(evidence: Evidence) -> Partly:
     Severity.SUSPECT,
     key="s3_key",
     needs=("raw",),
+    ownerless=True,
     found="{count} raw object{s} {are} stored where {their} body does not belong.",
     advice="Whoever reads the bucket by partition (Athena, a backfill) misses these objects. See "
     "which part of the key differs from the body: a wrong date points at time handling, a wrong "

@@ -32,7 +32,8 @@ class Check:
     """One question asked of a case. `needs` must be captured; of `whole` every row must be listed,
     because the check concludes something from a row's absence there; of `either` one must be
     captured, and without the others the answer is partial. What could not be looked into is for
-    the check to say (`Partly`)."""
+    the check to say (`Partly`). `ownerless`: its rows may lack the entity or time of their event,
+    which the stores then tell."""
 
     code: str
     severity: Severity
@@ -45,6 +46,7 @@ class Check:
     whole: tuple[str, ...]
     ask: Question
     either: tuple[str, ...] = ()
+    ownerless: bool = False
 
     @property
     def step(self) -> Step:
@@ -71,6 +73,7 @@ class Book:
         needs: tuple[str, ...] = (),
         whole: tuple[str, ...] = (),
         either: tuple[str, ...] = (),
+        ownerless: bool = False,
     ) -> Callable[[Question], Question]:
         """Register a function as a check; its docstring's first line is the question.
 
@@ -91,8 +94,9 @@ class Book:
             if not question.endswith("?"):
                 raise ValueError(f"{code}: the docstring must open with a question")
             self._checks[code] = Check(
-                code, severity, key, question, found, advice, avoid, needs, whole, ask, either
-            )
+                code, severity, key, question, found, advice, avoid, needs, whole, ask, either,
+                ownerless,
+            )  # fmt: skip
             return ask
 
         return register
@@ -135,17 +139,14 @@ def offending_rows(check: Check, evidence: Evidence) -> Partly:
         raise NotEvaluable("absence proves nothing in " + "; ".join(lacking))
     answer = check.ask(evidence)
     rows, reasons = (answer.rows, [answer.reason]) if isinstance(answer, Partly) else (answer, [])
-    rows, ownerless = with_owners(evidence, rows, _id_column(check, rows))
-    reasons += [ownerless, *evidence.incomplete((*tables, *check.either))]
+    if check.ownerless:
+        rows, unknown = with_owners(
+            evidence, rows, "event_id" if "event_id" in rows.columns else "key"
+        )
+        reasons.append(unknown)
+    reasons += evidence.incomplete((*tables, *check.either))
     told = dict.fromkeys(reason for reason in reasons if reason)
     return Partly(evidence.in_scope(rows), "; ".join(told))
-
-
-def _id_column(check: Check, rows: ir.Table) -> str:
-    """The column that says whose event an offending row is about; empty if none does."""
-    if "event_id" in rows.columns:
-        return "event_id"
-    return "key" if check.key.startswith("event_id") else ""
 
 
 def answer(check: Check, evidence: Evidence) -> Finding:

@@ -20,6 +20,7 @@ from investigate.model import Severity, counted
     Severity.DANGEROUS,
     key="message_id",
     needs=("messages",),
+    ownerless=True,
     found="{count} message{s} cannot be parsed or {have} no S3 reference.",
     advice="The replay does not write such messages, so find the sender: the bodies are in the "
     "case, CloudTrail and the SenderId name who has sqs:SendMessage. Stop the consumer before it "
@@ -40,6 +41,7 @@ def malformed(evidence: Evidence) -> ir.Table:
     Severity.DANGEROUS,
     key="message_id",
     needs=("messages",),
+    ownerless=True,
     found="{count} message{s} {have} been received again and again without being deleted.",
     advice="The batch that holds such a message fails as a whole and comes back every visibility "
     "timeout until its retention ends, and takes its neighbours along. Read the processor's error "
@@ -54,11 +56,11 @@ def poison(evidence: Evidence) -> ir.Table:
     """Has a message been received at least as often as the threshold without being deleted?"""
     messages = evidence["messages"]
     stuck = messages.filter(messages.receive_count >= evidence.thresholds.poison_receives)
-    return _shown(stuck, "event_id", "receive_count", "sent_utc", "first_received_utc")
+    return _shown(stuck, "receive_count", "sent_utc", "first_received_utc")
 
 
 def _shown(messages: ir.Table, *columns: str) -> ir.Table:
-    return messages.select("event_time_utc", "entity_id", *columns, key="message_id")
+    return messages.select("event_id", "event_time_utc", "entity_id", *columns, key="message_id")
 
 
 @check(
@@ -146,6 +148,7 @@ def _age(evidence: Evidence, sent: datetime) -> ir.IntegerScalar:
     Severity.SUSPECT,
     key="event_id",
     needs=("messages",),
+    ownerless=True,
     found="{count} event{s} {have} more than one message waiting.",
     advice="The usual cause is a replay that ran twice, by hand or by a client that retried after "
     "a 504: the API gives up at 29 s while the function goes on sending. Compare `sent_utc` of "
@@ -174,6 +177,7 @@ def duplicate_messages(evidence: Evidence) -> ir.Table:
     Severity.ESCALATE,
     key="event_id",
     needs=("log_lines",),
+    ownerless=True,
     found="{count} event{s} sent for processing {are} now nowhere: not waiting, not "
     "dead-lettered, in no aggregate, and not known as failed.",
     advice="Nothing in the pipeline will bring these back, but a replay can, as far as their raw "
