@@ -31,7 +31,9 @@ from tests.capture.campaigns import (
 )
 
 KILLS = 50
-FAULTS = ("raw-corrupt", "batch-split", "crash-dedupe-lost", "processor-error", "window-edge")
+FAULTS = (
+    "raw-corrupt", "crash-dedupe-lost", "processor-error", "limit-truncation", "window-edge",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,9 @@ from typing import Any
 
 import boto3
 import botocore.session
-import obstore  # noqa: F401 - loaded for the clients
+import ibis
+import ibis.backends.duckdb
+import obstore  # noqa: F401 - the same
 import pandas as pd  # noqa: F401 - the same; pyarrow asks for it
 
 import tests.capture.campaigns  # noqa: F401 - the same
@@ -19,3 +21,5 @@ _LOADER: Any = _SESSION._loader
 for service in READ_ONLY:
     _SESSION.client(service)
 botocore.session.create_loader = lambda search_path_string=None: _LOADER
+# As SQL, so that every dialect is loaded; nothing is connected, which no fork would survive.
+ibis.to_sql(ibis.table({"n": "int64"}, "t"), dialect="duckdb")
