@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pandas as pd  # noqa: F401 - pyarrow loads it once; no contender's imports are measured
 import pyarrow.parquet as pq
 
 from benchmarks.capture.contenders.common import FIELDS, Job, Prepared, canonical
