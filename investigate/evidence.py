@@ -17,6 +17,8 @@ from investigate.model import Window, isoformat, parse_time
 from investigate.settings import Thresholds
 from investigate.tables import LATER, schema_of
 
+STORES = ("raw", "events", "dedupe", "aggregates")  # the tables that are compared row by row
+
 
 @dataclass(frozen=True, slots=True)
 class Scope:
@@ -71,7 +73,15 @@ class Evidence:
 
     @property
     def settled_until(self) -> datetime:
-        """Evidence younger than this may have a counterpart that was captured too early."""
+        """Evidence younger than this may have a counterpart that was captured too early.
+
+        A table read from a report of S3 or an export of DynamoDB is as old as that.
+        """
+        compared = (table for table in STORES if self.has(table))
+        return min((self.judged_until(table) for table in compared), default=self._settled)
+
+    @property
+    def _settled(self) -> datetime:
         return self.case.captured_at - timedelta(seconds=self.case.settle_seconds)
 
     def has(self, table: str) -> bool:

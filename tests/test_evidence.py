@@ -11,7 +11,7 @@ import pytest
 from investigate.case import Coverage
 from investigate.errors import CaseDamagedError, NotEvaluable, UsageError
 from investigate.evidence import Evidence, Scope, timestamp
-from investigate.model import Window
+from investigate.model import Window, isoformat
 from tests.builders import CAPTURED, END, START, Event, at, event_row, evidence_of, raw_row
 
 FIVE_MINUTES = timedelta(minutes=5)
@@ -250,3 +250,14 @@ def test_the_scope_is_what_was_asked_else_the_case(evidence):
 def test_a_time_becomes_a_literal_of_the_engine(evidence):
     moment = at(1).replace(microsecond=123456)
     assert evidence.engine.scalar(timestamp(moment)) == moment.replace(tzinfo=None)
+
+
+def test_nothing_younger_than_the_oldest_store_is_judged(tmp_path):
+    report = CAPTURED - timedelta(hours=7)
+    known = {"raw": Coverage("captured", horizon=f"../{isoformat(report)}")}
+    for coverage, told in ((known, report), ({}, CAPTURED)):
+        folder = tmp_path / str(told.hour)
+        folder.mkdir()
+        rows = {"raw": [raw_row(A)], "events": [event_row(A)], "coverage": coverage}
+        evidence = evidence_of(folder, **rows)
+        assert evidence.settled_until == told - FIVE_MINUTES

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 
 from investigate import pipeline
 from investigate.aws import Listed
-from investigate.capture.source import Source
+from investigate.capture.source import Row, Source
 from investigate.model import counted
 from investigate.settings import PipelineNames
 
@@ -32,10 +32,19 @@ def are_whole(source: Source) -> bool:
     return all(one["coverage"]["status"] == "captured" for one in found["tables"])
 
 
-def id_of(entry: Listed, names: PipelineNames) -> str | None:
-    """Return the event id in the key of an object; None if the key has another layout."""
+def may_be_of(entry: Listed, names: PipelineNames, ids: Collection[str]) -> bool:
+    """Whether an object can hold one of these events: by its key, or because the key has another
+    layout, so that only the body says which event it is."""
     key = pipeline.parse_raw_key(entry.key, names.raw_prefix)
-    return key.event_id if key else None
+    return key is None or key.event_id in ids
+
+
+def is_kept(row: Row, entities: Collection[str]) -> bool:
+    """Whether a read object belongs into a capture of these entities (none: all)."""
+    if not entities or row.get("key_event_id"):
+        return True
+    entity = row.get("entity_id")
+    return entity is None or entity in entities
 
 
 def words(ids: Collection[str], entities: Iterable[str]) -> str:

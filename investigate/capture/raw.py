@@ -124,7 +124,7 @@ def read(source: Source) -> list[Captured]:
     entries = (one for one in listing.entries(dates, begun["after"]) if not _is_folder(one))
     ids = known_ids.of(source)
     if ids is not None:
-        entries = (one for one in entries if known_ids.id_of(one, source.names) in ids)
+        entries = (one for one in entries if known_ids.may_be_of(one, source.names, ids))
     _keep(source, entries, tally)
     # What is found by name afterwards does not tell how much the list leaves out.
     unproven = not tally.objects and not listing.proves_emptiness
@@ -198,7 +198,12 @@ def _existing(source: Source, keys: Sequence[str]) -> Iterator[Row]:
 def _keep_step(
     source: Source, tally: Tally, last: str, reading: Sequence[Future[list[Row]]]
 ) -> None:
-    rows = [row for future in reading for row in future.result()]
+    rows = [
+        row
+        for future in reading
+        for row in future.result()
+        if known_ids.is_kept(row, source.options.entities)
+    ]
     tally.take(rows)
     note = {"after": last, "objects": tally.objects, "unread": dict(tally.unread)}
     source.keep("raw", {"raw": rows}, note)

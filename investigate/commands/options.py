@@ -277,6 +277,51 @@ def _sandbox(parser: argparse.ArgumentParser) -> None:
         "--fault", metavar="NAME", action="append", default=[], help="let this happen; repeatable"
     )
     serve.add_argument("--port", metavar="P", type=_port, default=0, help="default: a free one")
+    _weather(serve)
+
+
+def _weather(serve: argparse.ArgumentParser) -> None:
+    for name, befalls in _WEATHER.items():
+        serve.add_argument(
+            f"--{name}",
+            metavar="SHARE",
+            type=_share,
+            default=0.0,
+            help=f"share of the requests that {befalls}",
+        )
+    serve.add_argument(
+        "--deny", metavar="ACTION", action="append", default=[],
+        help="an IAM action that is not allowed, as s3:ListBucket; repeatable",
+    )  # fmt: skip
+    serve.add_argument(
+        "--expire-after", metavar="N", type=int, help="the credentials expire after N requests"
+    )
+    serve.add_argument(
+        "--weather-seed",
+        metavar="N",
+        type=int,
+        default=7,
+        help="of its chance, default: %(default)s",
+    )
+
+
+_WEATHER = {
+    "throttle": "are throttled, as 0.3; each service says it in its own words",
+    "fail": "get an error of AWS",
+    "drop": "lose their connection, before the answer or in the middle of it",
+    "truncate": "get an answer that lacks its end",
+    "slow": "are answered late",
+}
+
+
+def _share(text: str) -> float:
+    try:
+        share = float(text)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a share; 0 to 1 are")
+    return share
 
 
 def _action(actions: Any, name: str, summary: str) -> argparse.ArgumentParser:

@@ -10,11 +10,15 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import fields
 from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
 from investigate.commands.console import Console
 from investigate.errors import UsageError
 from investigate.model import Window, isoformat
 from investigate.settings import PipelineNames
+
+if TYPE_CHECKING:
+    from investigate.sandbox.weather import Weather
 
 NEEDED = ("moto", "time_machine", "werkzeug")
 _INVITATION = """
@@ -66,14 +70,40 @@ def _serve(options: argparse.Namespace, console: Console) -> int:
     from investigate.sandbox.stories import CAPTURED, WINDOW
 
     names = [faults[name].name for name in options.fault]
+    weather = _weather(options)
     _refuse_busy(options.port)
     console.say("staging: traffic" + "".join(f", {name}" for name in names))
-    with staged(names) as (sandbox, _), serve(sandbox, port=options.port) as served:
+    with (
+        staged(names) as (sandbox, _),
+        serve(sandbox, port=options.port, weather=weather) as served,
+    ):
         console.out(_configuration(sandbox.names, WINDOW))
         console.say(_INVITATION.format(url=served.url, now=isoformat(CAPTURED)))
         with suppress(KeyboardInterrupt):
             threading.Event().wait()
     return 0
+
+
+def _weather(options: argparse.Namespace) -> Weather:
+    """Return how the endpoint is to behave; an action that no capture needs is refused."""
+    from investigate.capture.permissions import NEEDS
+    from investigate.sandbox.weather import Weather
+
+    needed = dict.fromkeys(need.action for need in NEEDS)
+    for action in options.deny:
+        if action not in needed:
+            raise UsageError.unknown("action", action, needed, hint="see docs/permissions.md")
+    return Weather(
+        seed=options.weather_seed,
+        throttled=options.throttle,
+        failed=options.fail,
+        dropped=options.drop / 2,  # half of them before the answer, half in the middle of it
+        broken=options.drop / 2,
+        truncated=options.truncate,
+        slow=options.slow,
+        denied=frozenset(options.deny),
+        expires_after=options.expire_after,
+    )
 
 
 def _refuse_busy(port: int) -> None:

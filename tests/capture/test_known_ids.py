@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from investigate.aws import Listed
 from investigate.capture import known_ids, tables
 from investigate.case import Coverage
+from tests.builders import Event
 from tests.capture.delivered import Objects
 from tests.capture.helpers import refuse, source_of
 from tests.capture.whole import deliver, export_of, fill, inventory_of, over, requests, rows, take
@@ -26,7 +28,7 @@ def full(world):
             {"PK": f"ENTITY#{entity}", "SK": "METRIC#n#DAY#2026-03-10#VER#1", "entity_id": entity},
         )
     prefix = "raw/source=web/event_type=order/event_date=2026-03-10/ingest_date=2026-03-10/hour=06"
-    world.put_object(f"{prefix}/{'a' * 64}.json", b'{"entity_id": "e0"}')
+    world.put_object(f"{prefix}/event_id={'a' * 64}.json", b'{"entity_id": "e0"}')
     return world
 
 
@@ -107,8 +109,10 @@ def test_the_id_is_that_in_the_key_and_odd_keys_have_none(world):
     day = "2026-03-10"
     key = f"raw/source=a/event_type=b/event_date={day}/ingest_date={day}/hour=06/event_id={{}}.json"
     full = Listed(key.format("ab" * 32), 2, None, None)
-    assert known_ids.id_of(full, world.names) == "ab" * 32
-    assert known_ids.id_of(full._replace(key="raw/x.json"), world.names) is None
+    assert known_ids.may_be_of(full, world.names, {"ab" * 32})
+    assert not known_ids.may_be_of(full, world.names, {"cd" * 32})
+    # Whose it is, only its body says.
+    assert known_ids.may_be_of(full._replace(key="raw/x.json"), world.names, {"cd" * 32})
 
 
 def test_without_entities_every_id_is_wanted(world):
@@ -119,3 +123,13 @@ def test_without_entities_every_id_is_wanted(world):
 def test_words_name_the_number_and_the_entities():
     assert known_ids.words({"a"}, ["e0"]) == "1 known event of e0"
     assert known_ids.words({"a", "b"}, ["e0", "e1"]) == "2 known events of e0, e1"
+
+
+def test_an_object_whose_key_names_no_event_is_kept_if_its_body_may_be_the_entitys(full, tmp_path):
+    for key, entity in (("own", "e0"), ("other", "e1")):
+        body = {**Event(key).body, "entity_id": entity}
+        full.put_object(f"raw/moved/{key}.json", json.dumps(body).encode())
+    full.put_object("raw/moved/broken.json", b"{")
+    case = take(full, tmp_path / "case", entities=("e0",))
+    moved = {row["s3_key"] for row in rows(case, "raw") if row["key_event_id"] is None}
+    assert moved == {"raw/moved/own.json", "raw/moved/broken.json"}

@@ -7,6 +7,8 @@ import signal
 import socket
 import subprocess
 
+import pytest
+
 from investigate.settings import load_settings
 from tests.commands.conftest import INVESTIGATE, process
 
@@ -51,4 +53,19 @@ def test_a_port_that_is_taken_is_said_before_anything_is_staged(ask):
         code, out, err = ask("sandbox", "serve", "--port", port)
     assert (code, out) == (2, "")
     assert f"port {port} cannot be used" in err
+    assert "staging" not in err
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--throttle", "30"), "'30' is not a share; 0 to 1 are"),
+        (("--throttle", "0.6", "--drop", "0.6"), "the shares of requests do not add up"),
+        (("--deny", "s3:ListBuckets"), "did you mean 's3:ListBucket'"),
+    ],
+)
+def test_a_weather_that_cannot_be_is_said_before_anything_is_staged(ask, options, said):
+    code, out, err = ask("sandbox", "serve", *options)
+    assert (code, out) == (2, "")
+    assert said in err
     assert "staging" not in err
