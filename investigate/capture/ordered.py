@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from investigate.capture.draft import Part
 from investigate.capture.source import sorted_by
+from investigate.errors import CaseDamagedError
 
 SORTED_IN_MEMORY = 100_000  # rows; more are merged from files, of which each is in order
 MERGED_AT_ONCE = 16  # files; of each so many rows are in memory
@@ -76,7 +77,10 @@ def _merged(paths: Sequence[Path], order: Sequence[str]) -> Iterator[pa.Table]:
     while runs:
         # Up to the first of their ends, nothing of any file can be lacking.
         bound = min(run.key(run.rows.num_rows - 1) for run in runs)
-        yield sorted_by(pa.concat_tables(run.take(bound) for run in runs), order)
+        taken = pa.concat_tables(run.take(bound) for run in runs)
+        if not taken.num_rows:
+            raise CaseDamagedError(f"rows that were kept are not in the order of {', '.join(order)}")
+        yield sorted_by(taken, order)
         runs = [run for run in runs if run.rows.num_rows]
 
 
