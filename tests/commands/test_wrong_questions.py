@@ -11,7 +11,7 @@ from tests.commands.conftest import CASES, END, HEALTHY, LOST, START
 
 WRONG = {
     "no-command": ([], ["COMMAND", "investigate --help"]),
-    "unknown-command": (["chek"], ["'chek'", "known: capture, doctor, check", "did you mean 'check'"]),
+    "unknown-command": (["chek"], ["'chek'", "capture, doctor, check", "did you mean 'check'"]),
     "unknown-option": (["check", HEALTHY, "--stpe", "raw"], ["--stpe", "--step", "did you mean"]),
     "abbreviated-option": (["check", HEALTHY, "--form", "json"], ["--form", "--format"]),
     "too-many-arguments": (["verify", HEALTHY, "more"], ["'more'"]),
