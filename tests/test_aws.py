@@ -7,8 +7,10 @@ from typing import Any
 import boto3
 import botocore.session
 import pytest
+from botocore.awsrequest import AWSResponse
 from botocore.stub import Stubber
 from moto import mock_aws
+from moto.core.botocore_stubber import MockRawResponse as RawResponse
 
 from investigate.aws import READ_ONLY, SIDE_EFFECTS, allowed_operations, connect
 from investigate.errors import AccessError, UsageError, WriteRefused
@@ -216,3 +218,57 @@ def test_a_server_that_is_not_aws_is_said_to_be_none(page):
         server.shutdown()
     assert refused.value.kind == "unreachable"
     assert "--endpoint-url" in refused.value.hint
+
+
+@pytest.mark.parametrize("code", ["ServiceUnavailable", "ThrottlingException"])
+def test_messages_are_asked_for_once_and_never_again(code):
+    connection = connect(sampling=True, patience=60.0)
+    sent = []
+    events = connection.client("sqs").meta.events
+
+    def refuse(request: Any, **_: Any) -> Any:
+        sent.append(request.url)
+        body = f'{{"__type": "com.amazonaws.sqs#{code}", "message": "later"}}'.encode()
+        return AWSResponse(request.url, 503, {}, RawResponse(body))
+
+    events.register("before-send.sqs.ReceiveMessage", refuse)
+    with pytest.raises(AccessError) as raised:
+        connection.call("sqs", "ReceiveMessage", QueueUrl="https://sqs.eu-west-1.amazonaws.com/1/q")
+    assert raised.value.kind == "busy"
+    assert len(sent) == 1
+    assert connection.given_up == 0
+
+
+def test_what_has_no_side_effect_is_tried_again(monkeypatch):
+    monkeypatch.setattr("botocore.endpoint.time.sleep", lambda seconds: None)
+    connection = connect(sampling=True)
+    sent = []
+
+    def refuse(request: Any, **_: Any) -> Any:
+        sent.append(request.url)
+        return AWSResponse(request.url, 503, {}, RawResponse(b""))
+
+    connection.client("s3").meta.events.register("before-send.s3.GetObject", refuse)
+    with pytest.raises(AccessError):
+        connection.read_object(Bucket="raw", Key="k")
+    assert len(sent) == 6
+
+
+def test_after_patience_ended_nobody_waits_again_before_an_answer(monkeypatch):
+    waits = []
+    monkeypatch.setattr("investigate.aws.connection.time.sleep", waits.append)
+    connection = connect(patience=0.05)
+
+    def lost() -> None:
+        raise AccessError("no way", kind="unreachable")
+
+    connection._patiently(lambda: "an answer")
+    for hopeful in (True, False, False):
+        waits.clear()
+        with pytest.raises(AccessError):
+            connection._patiently(lost)
+        assert bool(waits) == hopeful
+    connection._patiently(lambda: "an answer")
+    with pytest.raises(AccessError):
+        connection._patiently(lost)
+    assert waits

@@ -1,6 +1,6 @@
 """The only door to AWS: clients that refuse all but a list of reads; errors in words."""
 
-from investigate.aws.connection import WORKERS, Connection, connect
+from investigate.aws.connection import Connection, connect
 from investigate.aws.items import Item, Items
 from investigate.aws.meter import Limits, Meter
 from investigate.aws.objects import Body, Listed, Objects
@@ -9,7 +9,6 @@ from investigate.aws.operations import READ_ONLY, SIDE_EFFECTS, action_of, allow
 __all__ = [
     "READ_ONLY",
     "SIDE_EFFECTS",
-    "WORKERS",
     "Body",
     "Connection",
     "Item",

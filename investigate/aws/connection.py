@@ -13,11 +13,17 @@ from typing import Any, TypeVar
 from investigate.aws.answers import look_at
 from investigate.aws.failures import told
 from investigate.aws.meter import Limits, Meter
-from investigate.aws.objects import BOTOCORE, CLIENTS, OBSTORE, Objects, open_store
-from investigate.aws.operations import action_of, allowed_operations, refuse_unlisted
+from investigate.aws.objects import BOTOCORE, CLIENTS, OBSTORE, Objects
+from investigate.aws.operations import (
+    SIDE_EFFECTS,
+    action_of,
+    allowed_operations,
+    refuse_unlisted,
+)
+from investigate.aws.store import open_store
 from investigate.errors import AccessError, UsageError
 
-WORKERS = 32  # as many objects are read at once, and as many connections are kept open
+_POOL = 96  # connections that are kept open to one service; as many threads read objects
 _ATTEMPTS = 6  # of one request, by the SDK itself, with exponential backoff and jitter
 _LONGEST_WAIT = 20.0  # seconds between two tries of a patient connection
 _PASSING = ("busy", "unreachable")  # kinds of failures that time can mend
@@ -39,9 +45,11 @@ def connect(
 
     `sampling` also lets it receive messages from a queue, which hides them for a moment. `objects`
     is the client that reads many S3 objects: `obstore`, or `botocore` where that cannot be used;
-    botocore also where a bundle of certificates is configured for it (`AWS_CA_BUNDLE`).
-    A request that AWS throttles, or that does not get through, is tried again for `patience`
-    seconds after the SDK has given up; not one to an endpoint that has never answered yet.
+    botocore also where a bundle of certificates is configured for it (`ca_bundle`,
+    `AWS_CA_BUNDLE`, `REQUESTS_CA_BUNDLE`). A request that AWS throttles, or that does not get
+    through, is tried again for `patience` seconds after the SDK has given up; not one to an
+    endpoint that has not answered since patience with it ended, or never yet. What has a side
+    effect is asked for once and never again: it may have had it, although no answer came.
     """
     import boto3
 
@@ -102,7 +110,8 @@ class Connection:
                 answer: dict[str, Any] = method(**parameters)
                 return answer
 
-        return self._patiently(ask)
+        once = operation in SIDE_EFFECTS.get(service, ())
+        return ask() if once else self._patiently(ask)
 
     def pages(self, service: str, operation: str, **parameters: Any) -> Iterator[dict[str, Any]]:
         """Yield every page of an operation, by its API name; raise `AccessError`."""
@@ -120,8 +129,11 @@ class Connection:
         with told(asked, self.region, parameters):
             yield from pager.paginate(**parameters)
 
-    def read_object(self, **parameters: Any) -> tuple[dict[str, Any], bytes]:
-        """Return the answer to s3:GetObject and the whole body; raise `AccessError`."""
+    def read_object(
+        self, *, largest: int | None = None, **parameters: Any
+    ) -> tuple[dict[str, Any], bytes]:
+        """Return the answer to s3:GetObject and the whole body; raise `AccessError`, also for a
+        body of more than `largest` bytes."""
         client = self.client("s3")
 
         def ask() -> tuple[dict[str, Any], bytes]:
@@ -129,6 +141,7 @@ class Connection:
                 answer = client.get_object(**parameters)
                 # As a context manager a body is read without comparing it with its length.
                 with closing(answer["Body"]) as body:
+                    _refuse_large(answer["ContentLength"], largest)
                     return answer, body.read()
 
         return self._patiently(ask)
@@ -138,9 +151,11 @@ class Connection:
         for operation in ("GetObject", "ListObjectsV2"):
             refuse_unlisted("s3", operation)
         client = self.client("s3")
-        # Certificates of one's own are known to botocore only.
-        own = os.environ.get("AWS_CA_BUNDLE") and client.meta.endpoint_url.startswith("https:")
-        fast = self.objects_client == OBSTORE and not own
+        # Certificates of one's own are known to botocore only, which looks for them so.
+        own = self._session._session.get_config_variable("ca_bundle")
+        own = own or os.environ.get("REQUESTS_CA_BUNDLE")
+        secure = client.meta.endpoint_url.startswith("https:")
+        fast = self.objects_client == OBSTORE and not (own and secure)
         store = open_store(self._session, client, bucket) if fast else None
         return Objects(self, bucket, store)
 
@@ -163,6 +178,7 @@ class Connection:
                 if not hopeful or time.monotonic() >= until:
                     with self._lock:
                         self.given_up += 1
+                    self._answered = False  # the next one waits no longer for a lost network
                     raise
                 self.on_wait(error)
             else:
@@ -176,11 +192,13 @@ class Connection:
         from botocore.config import Config
 
         allowed_operations(service, sampling=self.sampling)
+        # A client for something with a side effect tries nothing again by itself.
+        attempts = 1 if self.sampling and service in SIDE_EFFECTS else _ATTEMPTS
         config = Config(
-            retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
+            retries={"mode": "standard", "total_max_attempts": attempts},
             connect_timeout=10,
             read_timeout=60,
-            max_pool_connections=WORKERS,
+            max_pool_connections=_POOL,
             user_agent_extra="investigate",
         )
         with told(f"open {service}", self.region, {}):
@@ -200,6 +218,12 @@ class Connection:
         client.meta.events.register("before-send", sent)
         client.meta.events.register("before-parse", look_at)
         return client
+
+
+def _refuse_large(size: int, largest: int | None) -> None:
+    if largest is not None and size > largest:
+        said = f"s3:GetObject: {size} bytes are more than an object of this pipeline has"
+        raise AccessError(said, code=f"{size} bytes", asked="s3:GetObject")
 
 
 def _silent(error: AccessError) -> None:

@@ -34,8 +34,9 @@ class Meter:
         self._before: tuple[int, float] | None = None  # a capture began; None: none did yet
 
     def request(self, operation: str, count: int = 1) -> None:
-        """Count requests that are about to be sent, by service:Operation, retries included.
+        """Count requests that are sent or about to be, by service:Operation.
 
+        Retries of botocore are included; those of obstore are not, as it does not tell of them.
         Raises `KeyboardInterrupt` once it was stopped, so that no thread goes on for long.
         """
         if self._stopped.is_set():

@@ -2,14 +2,15 @@
 
 obstore reads small objects many times faster than botocore (`python -m benchmarks capture`), but
 knows paths rather than keys: it fails on a key with an empty, `.` or `..` segment and loses a
-slash at the end. What is odd in a listing, and every object it cannot read, is therefore asked for
-again through botocore, whose answer counts.
+slash at either end. It also follows a redirect wherever it leads. What is odd in a listing, and
+every object it cannot read as it was listed, is therefore asked for again through botocore, whose
+answer counts.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -22,17 +23,8 @@ OBSTORE, BOTOCORE = "obstore", "botocore"
 CLIENTS = (OBSTORE, BOTOCORE)
 KEYS_PER_REQUEST = 1000
 _READINGS = 3  # of one object, until all of it came
+_FAILURES_IN_A_ROW = 5  # of obstore, where botocore had an answer; it is not asked any more then
 _GET, _LIST = "s3:GetObject", "s3:ListObjectsV2"
-# What obstore itself does about throttling and lost connections, with jitter.
-_RETRIES: Any = {
-    "max_retries": 8,
-    "retry_timeout": timedelta(seconds=120),
-    "backoff": {
-        "init_backoff": timedelta(milliseconds=50),
-        "max_backoff": timedelta(seconds=10),
-        "base": 2,
-    },
-}
 
 
 class Listed(NamedTuple):
@@ -51,11 +43,12 @@ class Listed(NamedTuple):
 
 
 class Body(NamedTuple):
-    """An object as it was read."""
+    """An object as it was read, under the key that it has."""
 
     data: bytes
     last_modified: datetime
     etag: str
+    key: str
 
 
 class Objects:
@@ -65,15 +58,16 @@ class Objects:
         self._connection = connection
         self._bucket = bucket
         self._store = store
+        self._failed = 0  # times in a row that obstore failed and botocore had an answer
 
     def listing(self, prefix: str, after: str = "") -> Iterator[Sequence[Listed]]:
         """Yield the objects under a prefix page by page, in the order of their keys.
 
         `after` leaves out all keys up to this one.
         """
-        last = after
-        if self._store is not None and (not prefix or prefix.endswith("/")):
-            for page in self._list_fast(prefix, after):
+        last, store = after, self._store
+        if store is not None and (not prefix or prefix.endswith("/")):
+            for page in self._list_fast(store, prefix, after):
                 if page is None:
                     break  # something odd: the rest is listed by botocore
                 last = page[-1].key
@@ -91,29 +85,65 @@ class Objects:
             here += [_listed(entry) for entry in page.get("Contents", [])]
         return sorted(below, key=str.encode), here
 
-    def read_all(self, entries: Sequence[Listed]) -> Iterator[Body | AccessError]:
-        """Yield each object, or the error that kept it from being read, in the same order."""
-        meter = self._connection.meter
-        meter.check()
-        if self._store is not None:
-            meter.request(_GET, len(entries))
+    def read_all(
+        self, entries: Sequence[Listed], largest: int | None = None
+    ) -> Iterator[Body | AccessError]:
+        """Yield each object, or the error that kept it from being read, in the same order.
+
+        One without an ETag was not listed and can be of any size: it is not read if it has more
+        than `largest` bytes.
+        """
         for entry in entries:
             try:
-                yield self._read_fast(entry) or self._read_whole(entry)
+                yield self._read(entry, largest)
             except AccessError as error:
                 yield error
 
-    def read(self, key: str, version_id: str | None = None) -> Body:
-        """Return an object, or one version of it, through botocore; raise `AccessError`."""
-        version = {} if version_id is None else {"VersionId": version_id}
-        answer, data = self._connection.read_object(Bucket=self._bucket, Key=key, **version)
-        return Body(data, answer["LastModified"].astimezone(UTC), answer["ETag"].strip('"'))
+    def _read(self, entry: Listed, largest: int | None) -> Body:
+        store = self._store if entry.etag and entry.key == entry.key.strip("/") else None
+        if store is not None:
+            body = self._read_fast(store, entry)
+            if body:
+                self._failed = 0
+                return body
+        try:
+            body = self._read_whole(entry, largest)
+        except AccessError as error:
+            slashed = store is not None and error.code == "NoSuchKey" and self._with_slash(entry)
+            if not slashed:
+                raise
+            return self._read_whole(slashed, largest)
+        if store is not None:
+            self._answered_instead()
+        return body
 
-    def _read_whole(self, entry: Listed) -> Body:
+    def _answered_instead(self) -> None:
+        """Take note that botocore had an answer where obstore failed, as behind a TLS proxy."""
+        self._failed += 1
+        if self._failed >= _FAILURES_IN_A_ROW:
+            self._store = None
+
+    def _with_slash(self, entry: Listed) -> Listed | None:
+        """Return the object whose key lost its slash in the listing, if there is one."""
+        try:
+            page = next(self._list(entry.key + "/", ""), [])
+        except AccessError as error:
+            if error.kind != "denied":  # after a report, which needs no right to list
+                raise
+            return None
+        same = (one for one in page if one.key.rstrip("/") == entry.key and one.etag == entry.etag)
+        return next(same, None)
+
+    def _read_whole(self, entry: Listed, largest: int | None = None) -> Body:
         """Return an object as it was listed, or as it was written since; all of it or none."""
         came = 0
+        version = {} if entry.version_id is None else {"VersionId": entry.version_id}
         for _ in range(_READINGS):
-            body = self.read(entry.key, entry.version_id)
+            answer, data = self._connection.read_object(
+                largest=largest, Bucket=self._bucket, Key=entry.key, **version
+            )
+            when, etag = answer["LastModified"].astimezone(UTC), answer["ETag"].strip('"')
+            body = Body(data, when, etag, entry.key)
             if not _is_cut(body, entry):
                 return body
             came = len(body.data)
@@ -121,17 +151,19 @@ class Objects:
         said = f"{asked}: {came} of {entry.size} bytes came"
         raise AccessError(said, kind="unreachable", code="IncompleteBody", asked=asked)
 
-    def _list_fast(self, prefix: str, after: str) -> Iterator[list[Listed] | None]:
+    def _list_fast(self, store: Any, prefix: str, after: str) -> Iterator[list[Listed] | None]:
         """Yield pages; None if the rest cannot be trusted to be keys."""
         meter = self._connection.meter
         last = after.encode()
         try:
             meter.check()
+            meter.request(_LIST)
             stream = _obstore().list(
-                self._store, prefix or None, offset=after or None, chunk_size=KEYS_PER_REQUEST
+                store, prefix or None, offset=after or None, chunk_size=KEYS_PER_REQUEST
             )
-            for found in stream:
-                meter.request(_LIST)
+            for number, found in enumerate(stream):
+                if number:  # the first one was counted before it was asked for
+                    meter.request(_LIST)
                 page = [
                     Listed(
                         entry["path"],
@@ -152,18 +184,19 @@ class Objects:
         except _failures():
             yield None
 
-    def _read_fast(self, entry: Listed) -> Body | None:
-        """Return an object, or None if botocore is to be asked."""
-        if self._store is None:
-            return None
+    def _read_fast(self, store: Any, entry: Listed) -> Body | None:
+        """Return an object as it was listed, or None if botocore is to be asked."""
+        self._connection.meter.check()
+        self._connection.meter.request(_GET)
         options: Any = {"version": entry.version_id} if entry.version_id else None
         try:
-            found = _obstore().get(self._store, entry.key, options=options)
+            found = _obstore().get(store, entry.key, options=options)
             data, about = bytes(found.bytes()), found.meta
         except _failures():
             return None
-        body = Body(data, about["last_modified"], (about["e_tag"] or "").strip('"'))
-        return None if _is_cut(body, entry) else body
+        body = Body(data, about["last_modified"], (about["e_tag"] or "").strip('"'), entry.key)
+        # Another object than the one that was listed: written since, or of another host.
+        return body if body.etag == entry.etag and not _is_cut(body, entry) else None
 
     def _list(self, prefix: str, after: str) -> Iterator[list[Listed]]:
         more = {"StartAfter": after} if after else {}
@@ -206,34 +239,4 @@ def _listed(entry: Any) -> Listed:
         entry["Size"],
         entry["LastModified"].astimezone(UTC).replace(microsecond=0),
         entry["ETag"].strip('"'),
-    )
-
-
-def open_store(session: Any, client: Any, bucket: str) -> Any:
-    """Return obstore's store of a bucket, with the credentials and the endpoint of botocore."""
-    from obstore.auth.boto3 import Boto3CredentialProvider
-    from obstore.store import S3Store
-
-    try:
-        credentials = Boto3CredentialProvider(session)
-    except ValueError as error:
-        raise AccessError(
-            "there are no AWS credentials",
-            hint="give credentials: --profile NAME, AWS_PROFILE or aws configure",
-            kind="credentials",
-        ) from error
-    endpoint = client.meta.endpoint_url
-    return S3Store(
-        bucket,
-        endpoint=endpoint,  # said always: obstore would take another one from the environment
-        region=client.meta.region_name,
-        credential_provider=credentials,
-        client_options={
-            "allow_http": endpoint.startswith("http:"),
-            "connect_timeout": "10s",
-            "timeout": "60s",
-            "user_agent": "investigate",
-        },
-        retry_config=_RETRIES,
-        virtual_hosted_style_request=False,
     )

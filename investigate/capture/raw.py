@@ -10,7 +10,7 @@ from time import perf_counter
 from typing import Self
 
 from investigate import pipeline
-from investigate.aws import WORKERS, Body, Listed
+from investigate.aws import Body, Listed
 from investigate.capture import known_ids, listings, pointers
 from investigate.capture.body import read_body
 from investigate.capture.partitions import dates_of
@@ -33,7 +33,7 @@ _OF_KEY = tuple(f"key_{part}" for part in pipeline.RawKey._fields)
 class Patience:
     """How often an endpoint may not answer before the remaining objects are not asked for."""
 
-    def __init__(self, left: int = WORKERS) -> None:
+    def __init__(self, left: int = 32) -> None:
         self._left = left
 
     def spend(self, error: AccessError) -> None:
