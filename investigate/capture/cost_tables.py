@@ -32,7 +32,8 @@ def table(table: str, name_of: str, export_of: str) -> Reckon:
 
 def _export(plan: Plan, table: str, url: str, name: str | None) -> Cost:
     before = plan.sent("s3:GetObject")
-    export = Export.open(url, plan.read, table=name)
+    where = {"region": plan.connection.region, "account": plan.names.account_id}
+    export = Export.open(url, plan.read, table=name, **where)
     files = plan.sent("s3:GetObject") - before + len(export.files)
     return Cost(
         table, "s3:GetObject",

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from investigate.aws import Connection
 from investigate.capture.sampling import redrive_of
 from investigate.capture.source import Source, gap
 from investigate.case import Coverage
-from investigate.errors import AccessError
+from investigate.errors import AccessError, UsageError
+
+# https://sqs.eu-west-1.amazonaws.com/..., and as it was written before.
+_REGION = re.compile(
+    r"https?://(?:sqs\.(?P<region>[a-z0-9-]+)|(?P<older>[a-z0-9-]+)\.queue)\.amazonaws\.com(?:\.cn)?/"
+)
 
 
 @dataclass
@@ -39,7 +46,15 @@ class DeadLetterQueue:
 
 def name_of(queue_arn: str) -> str:
     """Return the name of a queue, the last part of its ARN."""
-    return queue_arn.rsplit(":", 1)[-1]
+    return place_of_arn(queue_arn)[1]
+
+
+def place_of_arn(arn: str) -> tuple[str, str]:
+    """Return the account and the name in the ARN of a queue; raise `UsageError` for another's."""
+    parts = arn.split(":")
+    if len(parts) != 6 or parts[2] != "sqs":
+        raise UsageError(f"{arn!r} is not the ARN of a queue")
+    return parts[4], parts[5]
 
 
 def place_of_url(url: str) -> tuple[str, str]:
@@ -48,16 +63,28 @@ def place_of_url(url: str) -> tuple[str, str]:
     return account, name
 
 
+def region_of_url(url: str) -> str | None:
+    """Return the region in the URL of a queue; None if it has none, as those of emulators."""
+    match = _REGION.match(url)
+    return match and (match["region"] or match["older"])
+
+
+def url_of(connection: Connection, arn: str) -> str:
+    """Return the URL of the queue with an ARN; raise `AccessError`."""
+    account, name = place_of_arn(arn)
+    answer = connection.call("sqs", "GetQueueUrl", QueueName=name, QueueOwnerAWSAccountId=account)
+    return str(answer["QueueUrl"])
+
+
 def targets(source: Source) -> Targets:
     """Return where failures go; what could not be asked is among the gaps."""
     found = Targets(list(dict.fromkeys(source.names.dead_letter_queue_urls)))
     known = {place_of_url(url) for url in (*found.urls, source.names.replay_queue_url) if url}
     for whose, arn in _settings(source, found.gaps):
-        service, account = arn.split(":")[2], arn.split(":")[4]
-        if service != "sqs":
+        if arn.split(":")[2] != "sqs":
             found.others[arn] = whose
-        elif (account, name_of(arn)) not in known:
-            known.add((account, name_of(arn)))
+        elif place_of_arn(arn) not in known:
+            known.add(place_of_arn(arn))
             found.queues.append(arn)
     return found
 
@@ -68,7 +95,7 @@ def opened(source: Source, found: Targets) -> Iterator[DeadLetterQueue | Coverag
         yield _opened(source, url, None)
     for arn in found.queues:
         try:
-            url = _url(source, arn)
+            url = url_of(source.connection, arn)
         except AccessError as error:
             yield _unopened(arn, error)
         else:
@@ -88,11 +115,6 @@ def _opened(source: Source, url: str, arn: str | None) -> DeadLetterQueue | Cove
 def _unopened(arn: str, error: AccessError) -> Coverage:
     known = gap(error)
     return Coverage(known.status, f"{arn} takes failed messages: {known.reason}")
-
-
-def _url(source: Source, arn: str) -> str:
-    asked = {"QueueName": name_of(arn), "QueueOwnerAWSAccountId": arn.split(":")[4]}
-    return str(source.connection.call("sqs", "GetQueueUrl", **asked)["QueueUrl"])
 
 
 def _settings(source: Source, gaps: list[Coverage]) -> Iterator[tuple[str, str]]:

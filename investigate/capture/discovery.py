@@ -10,7 +10,8 @@ from itertools import pairwise
 from typing import Any
 
 from investigate.aws import Connection
-from investigate.errors import AccessError, SettingsError, UsageError
+from investigate.capture.dead_letter_queues import place_of_arn, place_of_url, url_of
+from investigate.errors import AccessError, SettingsError
 from investigate.settings import FUNCTION_ROLES, LOGICAL_NAMES, PipelineNames
 
 _DELETED = "DELETE_COMPLETE"
@@ -119,30 +120,11 @@ def with_dead_letters(connection: Connection, names: PipelineNames) -> PipelineN
     )
     policy = json.loads(answer.get("Attributes", {}).get("RedrivePolicy") or "{}")
     arn = policy.get("deadLetterTargetArn")
-    known = {_of_url(url) for url in names.dead_letter_queue_urls}
-    if not arn or _of_arn(arn) in known:
+    known = {place_of_url(url) for url in names.dead_letter_queue_urls}
+    if not arn or place_of_arn(arn) in known:
         return names
-    urls = (*names.dead_letter_queue_urls, queue_url(connection, arn))
+    urls = (*names.dead_letter_queue_urls, url_of(connection, arn))
     return replace(names, dead_letter_queue_urls=urls)
-
-
-def queue_url(connection: Connection, arn: str) -> str:
-    """Return the URL of the queue with an ARN; raise `AccessError`."""
-    account, name = _of_arn(arn)
-    answer = connection.call("sqs", "GetQueueUrl", QueueName=name, QueueOwnerAWSAccountId=account)
-    return str(answer["QueueUrl"])
-
-
-def _of_arn(arn: str) -> tuple[str, str]:
-    parts = arn.split(":")
-    if len(parts) != 6 or parts[2] != "sqs":
-        raise UsageError(f"{arn!r} is not the ARN of a queue")
-    return parts[4], parts[5]
-
-
-def _of_url(url: str) -> tuple[str, str]:
-    account, name = url.rsplit("/", 2)[-2:]
-    return account, name
 
 
 def _resources(connection: Connection, stack: str) -> Iterator[Resource]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
+from investigate import pipeline
 from investigate.capture.exports import Export, Item
 from investigate.capture.rows import converted
-from investigate.capture.source import Source, between
+from investigate.capture.source import Row, Source, between
 from investigate.case import Coverage
 from investigate.model import isoformat
 
@@ -19,7 +20,8 @@ ACCURACY = timedelta(minutes=1)
 
 def read(source: Source, table: str, url: str, name: str | None) -> Coverage:
     """Keep the rows of an export, of the entities asked for only; return what is known of them."""
-    export = Export.open(url, source.body, table=name)
+    where = {"region": source.connection.region, "account": source.names.account_id}
+    export = Export.open(url, source.body, table=name, **where)
     unit = f"{table}/export"
     done = source.draft.note(unit) or {"files": 0, "items": 0}
     for number, file in enumerate(export.files):
@@ -28,7 +30,7 @@ def read(source: Source, table: str, url: str, name: str | None) -> Coverage:
         at = done["items"] if number == done["files"] else 0
         for items in _steps(export.items(file), at):
             at += len(items)
-            rows = [row for row in converted(table, items) if _is_wanted(source, row["entity_id"])]
+            rows = [row for row in converted(table, items) if _is_wanted(source, table, row)]
             source.keep(unit, {table: rows}, {"files": number, "items": at})
         source.keep(unit, {}, {"files": number + 1, "items": 0})
     entities = ", ".join(source.options.entities)
@@ -37,8 +39,14 @@ def read(source: Source, table: str, url: str, name: str | None) -> Coverage:
     return Coverage("captured", told, between(None, export.export_time - ACCURACY))
 
 
-def _is_wanted(source: Source, entity: str | None) -> bool:
-    return not source.options.entities or entity in source.options.entities
+def _is_wanted(source: Source, table: str, row: Row) -> bool:
+    """Whether a row is one of the entities, by what a query would go by: the partition key."""
+    entities = source.options.entities
+    if not entities:
+        return True
+    if table == "dedupe":  # whose key says nothing of the entity
+        return row["entity_id"] in entities
+    return row["pk"] in map(pipeline.event_pk, entities)
 
 
 def _steps(items: Iterator[Item], done: int) -> Iterator[list[Item]]:

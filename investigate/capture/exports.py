@@ -9,6 +9,7 @@ from base64 import b64decode
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from io import BytesIO
 from typing import Any
 
 from investigate.capture.values import moment
@@ -32,6 +33,9 @@ Item = dict[str, Any]  # {"PK": {"S": "ENTITY#u1"}, ...}, as boto3 hands out
 _SUMMARY = "manifest-summary.json"
 _CHECKSUMS = (".md5", ".checksum")  # what exports have, and what the documentation calls it
 _BINARY = re.compile(rb'"BS?"')
+_TABLE_ARN = re.compile(
+    r"arn:[^:]+:dynamodb:(?P<region>[^:]+):(?P<account>[^:]+):table/(?P<table>.+)"
+)
 _GZIP = b"\x1f\x8b"
 
 
@@ -56,16 +60,25 @@ class Export:
     _read: ReadObject = field(repr=False, compare=False)
 
     @classmethod
-    def open(cls, url: str, read: ReadObject, *, table: str | None = None) -> Export:
+    def open(
+        cls,
+        url: str,
+        read: ReadObject,
+        *,
+        table: str | None = None,
+        region: str | None = None,
+        account: str | None = None,
+    ) -> Export:
         """Return the export in that folder, its manifests checked against their checksums.
 
-        Raises `SettingsError` if the URL is wrong, the export one of another table than `table` or
-        of a kind that is no full picture, and `AccessError` if it cannot be read or contradicts
-        itself.
+        Raises `SettingsError` if the URL is wrong, the export one of another table, region or
+        account (None: of any) or of a kind that is no full picture, and `AccessError` if it cannot
+        be read or contradicts itself.
         """
         place = _summary(url)
         summary = parse_object(place, _checked(read, place))
-        _refuse(place, summary, table)
+        _refuse_kind(place, summary)
+        _refuse_another(place, summary, (table, region, account))
         listing = Place(place.bucket, _moved(place, summary, "manifestFilesS3Key", summary))
         lines = _checked(read, listing).splitlines()
         entries = [parse_object(listing, line) for line in lines if line.strip()]
@@ -80,11 +93,6 @@ class Export:
         _check_total(export, listing)
         return export
 
-    @property
-    def table_name(self) -> str:
-        """The name in the ARN of the table."""
-        return self.table_arn.rpartition("/")[2]
-
     def items(self, file: ExportFile) -> Iterator[Item]:
         """Return the items of a data file, after checking it; each is parsed when asked for.
 
@@ -93,11 +101,12 @@ class Export:
         place = Place(self.place.bucket, file.key)
         body = fetch(self._read, place, missing="is named by the manifest, but is not there")
         check_digest(place, body, file.md5)
-        lines = [line for line in _unpacked(place, body).splitlines() if line.strip()]
-        if len(lines) != file.item_count:
-            said = f"has {len(lines)} items, but its manifest states {file.item_count}"
+        # Unpacked twice, line by line: as a whole it would be ten times what was read.
+        count = sum(1 for _ in _lines(place, body))
+        if count != file.item_count:
+            said = f"has {count} items, but its manifest states {file.item_count}"
             raise contradiction(place, "CountMismatch", said)
-        return (_item(place, line) for line in lines)
+        return (_item(place, line) for line in _lines(place, body))
 
 
 def _summary(url: str) -> Place:
@@ -137,7 +146,7 @@ def _stated(read: ReadObject, place: Place) -> bytes:
             raise error if again.kind == "not-found" else again from again
 
 
-def _refuse(place: Place, summary: Mapping[str, Any], table: str | None) -> None:
+def _refuse_kind(place: Place, summary: Mapping[str, Any]) -> None:
     kind = summary.get("exportType", "FULL_EXPORT")  # older summaries do not say it
     if kind != "FULL_EXPORT":
         raise SettingsError(
@@ -152,12 +161,33 @@ def _refuse(place: Place, summary: Mapping[str, Any], table: str | None) -> None
             hint=f"export again: aws dynamodb export-table-to-point-in-time "
             f"--export-format {wanted} ...",
         )
-    name = member(place, summary, "tableArn", str).rpartition("/")[2]
-    if table is not None and name != table.rpartition("/")[2]:
+
+
+def _refuse_another(
+    place: Place, summary: Mapping[str, Any], wanted: tuple[str | None, str | None, str | None]
+) -> None:
+    arn = member(place, summary, "tableArn", str)
+    match = _TABLE_ARN.fullmatch(arn)
+    if match is None:
+        raise unreadable(place, f"tableArn is {arn!r}, which is no ARN of a table")
+    hint = "name an export of that table, or take the entry out"
+    table, region, account = wanted
+    if table is not None and match["table"] != table:
         raise SettingsError(
-            f"{place} is of table {name!r}, but the configuration names {table!r}",
-            hint="name an export of that table, or take the entry out",
+            f"{place} is of table {match['table']!r}, but the configuration names {table!r}",
+            hint=hint,
         )
+    # Pipelines of one template have tables of the same name in every region and account.
+    for what, there, here in (
+        ("region", match["region"], region),
+        ("account", match["account"], account),
+    ):
+        if here is not None and there != here:
+            raise SettingsError(
+                f"{place} is of table {match['table']!r} in {what} {there}, "
+                f"and the capture is of {what} {here}",
+                hint=hint,
+            )
 
 
 def _time(place: Place, summary: Mapping[str, Any]) -> datetime:
@@ -195,9 +225,12 @@ def _check_total(export: Export, listing: Place) -> None:
         raise contradiction(listing, "CountMismatch", said)
 
 
-def _unpacked(place: Place, body: bytes) -> bytes:
+def _lines(place: Place, body: bytes) -> Iterator[bytes]:
+    """Yield each line of a data file that is not empty."""
+    plain = BytesIO(body)
+    unpacked = gzip.GzipFile(fileobj=plain) if body.startswith(_GZIP) else plain
     try:
-        return gzip.decompress(body) if body.startswith(_GZIP) else body
+        yield from (line for line in unpacked if line.strip())
     except (OSError, EOFError, zlib.error) as error:
         raise unreadable(place, error) from error
 

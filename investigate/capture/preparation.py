@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 from investigate.aws import Connection
+from investigate.capture.dead_letter_queues import place_of_arn, place_of_url, region_of_url
 from investigate.capture.discovery import check_account, discover
 from investigate.capture.exports import Export
 from investigate.capture.inventory import Inventory
@@ -37,7 +38,8 @@ class Prepared:
 
 
 def prepare(connection: Connection, names: PipelineNames, options: CaptureOptions) -> Prepared:
-    """Return the names of a pipeline, those of its stack included, after a first look at each.
+    """Return the names of a pipeline, its account and those of its stack included, after a first
+    look at each.
 
     Raises `UsageError` for options that do not fit, `SettingsError` for a stack that is unclear,
     and `AccessError` for what no later request can mend: another account, a name that does not
@@ -53,6 +55,7 @@ def prepare(connection: Connection, names: PipelineNames, options: CaptureOption
         )
     Mask(options.mask)  # refuses what cannot be masked
     account = check_account(connection, names)
+    names = replace(names, account_id=account)
     if names.stack:
         names = discover(connection, names.stack, names)
     _refuse_unknowable(names, options, wanted)
@@ -80,10 +83,14 @@ def first_look(connection: Connection, names: PipelineNames, wanted: Sequence[st
     """
     for tables, service, operation, parameters in _first_requests(names):
         if set(tables) & set(wanted):
+            if operation == "GetQueueAttributes":
+                _check_queue_region(connection, parameters["QueueUrl"])
             with _left_to_the_readers():
                 answer = connection.call(service, operation, **parameters)
                 if operation == "ListObjectsV2":
                     _check_region(connection, parameters["Bucket"], answer)
+                if operation == "GetQueueAttributes":
+                    _check_queue(parameters["QueueUrl"], answer)
     for table, opened in _reports(connection, names):
         if table in wanted:
             with _left_to_the_readers():
@@ -113,6 +120,32 @@ def _check_region(connection: Connection, bucket: str, answer: dict[str, Any]) -
         )
 
 
+def _check_queue_region(connection: Connection, url: str) -> None:
+    """The request would go to this region, where another pipeline may have such a queue, too."""
+    region = region_of_url(url)
+    if region and region != connection.region:
+        raise AccessError(
+            f"the queue {url} is in {region}, not in {connection.region}",
+            hint=f'--region {region}, or region = "{region}" under [pipeline]; or correct the URL',
+            kind="not-found",
+            code="WrongRegion",
+            asked=f"sqs:GetQueueAttributes of {url}",
+        )
+
+
+def _check_queue(url: str, answer: dict[str, Any]) -> None:
+    """The queue that answered must be the one that the URL names."""
+    arn = answer.get("Attributes", {}).get("QueueArn")
+    if region_of_url(url) and arn and place_of_arn(arn) != place_of_url(url):
+        raise AccessError(
+            f"the queue {url} answers as {arn}",
+            hint="correct the URL: https://sqs.REGION.amazonaws.com/ACCOUNT/NAME",
+            kind="not-found",
+            code="WrongQueue",
+            asked=f"sqs:GetQueueAttributes of {url}",
+        )
+
+
 def _reports(
     connection: Connection, names: PipelineNames
 ) -> Iterator[tuple[str, Callable[[], object]]]:
@@ -126,7 +159,8 @@ def _reports(
     for table in ("events", "dedupe", "aggregates"):
         url, name = getattr(names, f"{table}_export"), getattr(names, f"{table}_table")
         if url:
-            yield table, partial(Export.open, url, read, table=name)
+            where = {"region": connection.region, "account": names.account_id}
+            yield table, partial(Export.open, url, read, table=name, **where)
 
 
 def _first_requests(names: PipelineNames) -> Iterator[Request]:

@@ -11,11 +11,11 @@ import pytest
 from moto import mock_aws
 
 from investigate.aws import Connection, connect
+from investigate.capture.dead_letter_queues import url_of
 from investigate.capture.discovery import (
     check_account,
     discover,
     lacking,
-    queue_url,
     with_dead_letters,
 )
 from investigate.errors import AccessError, SettingsError, UsageError
@@ -301,4 +301,4 @@ def test_a_dead_letter_queue_that_was_deleted_is_said():
 
 def test_only_a_queue_has_a_queue_url():
     with pytest.raises(UsageError, match="not the ARN of a queue"):
-        queue_url(connect(), "arn:aws:sns:eu-west-1:123456789012:topic")
+        url_of(connect(), "arn:aws:sns:eu-west-1:123456789012:topic")

@@ -66,6 +66,42 @@ def test_of_an_export_only_the_entities_asked_for_are_kept(full, names, tmp_path
     assert not asked & set(requests(case))
 
 
+def test_of_an_export_an_entity_has_the_rows_that_a_query_of_its_key_finds(full, tmp_path):
+    astray = {"event_id": "astray", "entity_id": "e1"}  # under the key of another entity
+    full.put_item("events", {"PK": "ENTITY#e0", "SK": "TS#2026-03-10T12:00:00Z#EVT#a", **astray})
+    full.put_item("aggregates", {"PK": "ENTITY#e1", "SK": "METRIC#n", "entity_id": "e0"})
+    objects = Objects()
+    urls = {table: export_of(full, objects, table) for table in ("events", "aggregates")}
+    deliver(full, objects)
+    asked = {"entities": ("e0",), "only": ("events", "aggregates")}
+    queried = take(full, tmp_path / "queried", **asked)
+    read = take(full, tmp_path / "read", named(full, **urls), **asked)
+    assert [read.rows["events"], read.rows["aggregates"]] == [4, 1]
+    for table in ("events", "aggregates"):
+        assert rows(read, table) == rows(queried, table)
+
+
+@pytest.mark.parametrize(
+    ("arn", "said"),
+    [
+        ("us-east-1:123456789012", "in region us-east-1, and the capture is of region eu-west-1"),
+        (
+            "eu-west-1:999999999999",
+            "in account 999999999999, and the capture is of account 123456789012",
+        ),
+    ],
+)
+def test_an_export_of_the_same_name_elsewhere_stops_before_anything_is_read(
+    full, tmp_path, arn, said
+):
+    objects = Objects()
+    url = export(objects, tableArn=f"arn:aws:dynamodb:{arn}:table/demo-events")
+    deliver(full, objects)
+    with pytest.raises(SettingsError, match=said):
+        take(full, tmp_path / "case", named(full, events=url))
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_an_entity_is_found_by_an_export_of_events_without_the_table(full, names, tmp_path):
     names = replace(names, events_table=None)
     case = take(full, tmp_path / "case", names, entities=("e1",), only=("events",))

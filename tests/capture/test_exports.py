@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import tracemalloc
 from base64 import b64encode
 from datetime import UTC, datetime
 
@@ -67,7 +68,7 @@ def reseal(objects, key, body):
 def test_an_export_says_of_which_table_and_time_it_is():
     objects = Objects()
     export = Export.open(put_export(objects, item_lines(U1), item_lines(U2)), objects.read)
-    assert (export.table_name, export.table_arn) == ("orders-events", TABLE_ARN)
+    assert export.table_arn == TABLE_ARN
     assert export.export_time == datetime(2026, 3, 13, 1, tzinfo=UTC)
     assert export.item_count == 2
     assert [file.item_count for file in export.files] == [1, 1]
@@ -160,11 +161,38 @@ def test_the_example_of_the_developer_guide_is_understood():
     assert (file.key, file.item_count) == (f"{root}/data/sxrwgoi5ya2uhkvcxltv3ys4hu.json.gz", 8)
 
 
-@pytest.mark.parametrize("table", [None, "orders-events", TABLE_ARN])
-def test_the_table_may_be_named_or_given_by_its_arn(table):
+@pytest.mark.parametrize(
+    "wanted",
+    [{}, {"table": "orders-events"}, {"region": "eu-west-1"}, {"account": "123456789012"}],
+)
+def test_an_export_of_what_is_wanted_is_opened_and_none_wanted_is_any(wanted):
     objects = Objects()
     url = put_export(objects, item_lines(U1))
-    assert Export.open(url, objects.read, table=table).table_name == "orders-events"
+    assert Export.open(url, objects.read, **wanted).table_arn == TABLE_ARN
+
+
+@pytest.mark.parametrize(
+    ("wanted", "both"),
+    [
+        ({"region": "us-east-1"}, "in region eu-west-1, and the capture is of region us-east-1"),
+        (
+            {"account": "999999999999"},
+            "in account 123456789012, and the capture is of account 999999999999",
+        ),
+    ],
+)
+def test_a_table_of_the_same_name_elsewhere_is_another_table(wanted, both):
+    objects = Objects()
+    error = refused(objects, put_export(objects), SettingsError, table="orders-events", **wanted)
+    assert f"'orders-events' {both}" in error.message
+    assert "name an export of that table" in error.hint
+
+
+@pytest.mark.parametrize("arn", ["orders-events", "arn:aws:s3:::orders-events"])
+def test_a_summary_with_the_arn_of_no_table_is_refused(arn):
+    objects = Objects()
+    error = refused(objects, put_export(objects, item_lines(U1), tableArn=arn))
+    assert (error.code, "tableArn" in error.message) == ("UnreadableReport", True)
 
 
 @pytest.mark.parametrize("table", ["orders-dedupe", "orders", "events"])
@@ -403,6 +431,19 @@ def test_the_same_file_gives_the_same_items_twice():
     export = Export.open(put_export(objects, item_lines(U1, U2)), objects.read)
     (file,) = export.files
     assert list(export.items(file)) == list(export.items(file)) == [U1, U2]
+
+
+def test_a_data_file_is_unpacked_line_by_line():
+    objects = Objects()
+    line = json.dumps({"Item": {**U1, "text": {"S": "x" * 1_000}}}).encode() + b"\n"
+    export = Export.open(put_export(objects, gzip.compress(line * 20_000)), objects.read)
+    tracemalloc.start()
+    try:
+        assert sum(1 for _ in export.items(export.files[0])) == 20_000  # 20 MB
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 1_000_000
 
 
 # Contents that contradict the manifest

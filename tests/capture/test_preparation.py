@@ -65,7 +65,8 @@ def sent(connection: Connection) -> set[str]:
 def test_the_names_in_the_configuration_are_each_looked_at_once(world):
     connection = over(world)
     prepared = prepare(connection, world.names, options())
-    assert (prepared.names, prepared.account) == (world.names, "123456789012")
+    assert prepared.names == replace(world.names, account_id="123456789012")
+    assert prepared.account == "123456789012"
     assert prepared.wanted == tuple(TABLES)
     assert connection.meter.snapshot()["requests"] == {
         "sts:GetCallerIdentity": 1,
@@ -114,6 +115,39 @@ def test_a_bucket_whose_region_fits_or_is_not_told_is_taken(world, region):
     headers = {"x-amz-bucket-region": region} if region else {}
     answer(connection, "s3", "ListObjectsV2", {"ResponseMetadata": {"HTTPHeaders": headers}})
     first_look(connection, world.names, ("raw",))
+
+
+HERE = "https://sqs.eu-west-1.amazonaws.com/123456789012/demo-replay"
+
+
+@pytest.mark.parametrize("entry", ["replay_queue_url", "dead_letter_queue_urls"])
+@pytest.mark.parametrize("host", ["sqs.us-east-1.amazonaws.com", "us-east-1.queue.amazonaws.com"])
+def test_the_url_of_a_queue_in_another_region_is_refused_with_both(world, tmp_path, entry, host):
+    url = f"https://{host}/123456789012/demo-replay"
+    value = url if entry == "replay_queue_url" else (url,)
+    with pytest.raises(AccessError) as refused:
+        take(world, tmp_path / "case", replace(world.names, **{entry: value}))
+    assert refused.value.message == f"the queue {url} is in us-east-1, not in eu-west-1"
+    assert refused.value.hint.startswith("--region us-east-1, or region = ")
+    assert (refused.value.kind, refused.value.code) == ("not-found", "WrongRegion")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("arn", ["eu-west-1:999999999999:demo-replay", "eu-west-1:123456789012:x"])
+def test_a_queue_that_answers_as_another_one_is_refused(world, arn):
+    connection = over(world)
+    attributes = {"QueueArn": f"arn:aws:sqs:{arn}"}
+    answer(connection, "sqs", "GetQueueAttributes", {"Attributes": attributes})
+    with pytest.raises(AccessError, match=f"{HERE} answers as arn:aws:sqs:{arn}"):
+        first_look(connection, PipelineNames(replay_queue_url=HERE), ("queue_state",))
+
+
+def test_the_url_of_an_emulator_says_no_region_and_is_taken(world):
+    connection = over(world)
+    attributes = {"QueueArn": "arn:aws:sqs:eu-west-1:000000000000:queue"}
+    answer(connection, "sqs", "GetQueueAttributes", {"Attributes": attributes})
+    for url in ("http://localhost:4566/1/queue", "http://sqs.localhost.localstack.cloud/1/queue"):
+        first_look(connection, PipelineNames(replay_queue_url=url), ("queue_state",))
 
 
 def test_names_of_the_file_win_over_those_of_the_stack(world):
