@@ -12,7 +12,8 @@ from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError
 from moto import mock_aws
 
 from investigate.aws import Connection, connect, connection
-from investigate.aws.failures import access_error, without_secrets
+from investigate.aws.failures import access_error
+from investigate.aws.secrets import redact
 from investigate.errors import AccessError
 
 
@@ -85,7 +86,7 @@ def test_patience_ends_and_the_error_is_that_of_aws(clock):
         patient.account()
     assert clock.slept == [1, 2, 4, 8, 16, 20, 20]
     assert (len(told), raised.value.kind, patient.given_up) == (8, "busy", 1)
-    assert "--resume" in raised.value.hint
+    assert "wait a little, then run the same again" in raised.value.hint
 
 
 @mock_aws
@@ -219,4 +220,4 @@ def test_no_message_holds_a_secret_that_aws_quotes(said, secret):
     ],
 )
 def test_a_message_without_a_secret_stays_as_it_is(text):
-    assert without_secrets(text) == text
+    assert redact(text) == text

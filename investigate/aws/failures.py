@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from investigate.aws.secrets import redact
 from investigate.errors import AccessError, UsageError
 
 # What the code of an AWS error means, by the parts of it that the services agree on.
@@ -78,26 +78,19 @@ _FAILURES = {
 }
 _HINTS = {
     "denied": "allow {asked} for this identity; docs/permissions.md lists all that is needed",
-    "expired": "renew the credentials (for example: aws sso login), then run the same again "
-    "with --resume",
+    "expired": "renew the credentials (for example: aws sso login), then run the same again",
     "credentials": "give credentials: --profile NAME, AWS_PROFILE or aws configure; "
     "aws sts get-caller-identity shows who you are",
     "not-found": "check the name and the region ({region}) in the configuration, "
     "see docs/configuration.md",
     "unreachable": "check the network, the region ({region}) and --endpoint-url",
-    "busy": "AWS is throttling or failing; wait a little, then run the same again with --resume",
+    "busy": "AWS is throttling or failing; wait a little, then run the same again",
     "failed": "run the same again; if it persists, the AWS console shows more",
 }
 _SUBJECTS = (
     "Bucket", "TableName", "QueueUrl", "QueueName", "FunctionName", "EventSourceArn",
     "logGroupName", "StackName",
 )  # fmt: skip
-# What a message of AWS may quote of a request, and nobody should read in a log.
-_SECRETS = re.compile(
-    r"\b(?:AKIA|ASIA)[A-Z2-7]{12,}\b|(?<=X-Amz-Signature=)\w+|(?<=X-Amz-Credential=)[^&\s\"']+"
-    # A colon: the canonical request, which AWS quotes when its signature is wrong.
-    r"|(?i:(?<=X-Amz-Security-Token[=:]))[^&\s\"']+|(?<=Signature=)[0-9a-f]{16,}"
-)
 
 
 def subject_of(parameters: Mapping[str, Any]) -> str:
@@ -138,14 +131,9 @@ def access_error(code: str, asked: str, said: str, region: str) -> AccessError:
     return _of_kind(_kind_of_code(code), code, asked, f"{code}: {said}", region)
 
 
-def without_secrets(text: str) -> str:
-    """Return a text without the access keys, tokens and signatures it may quote."""
-    return _SECRETS.sub("***", text)
-
-
 def _of_kind(kind: str, code: str, asked: str, said: str, region: str) -> AccessError:
     hint = _HINTS[kind].format(asked=asked, region=region)
-    message = without_secrets(f"{asked}: {said}")
+    message = redact(f"{asked}: {said}")
     return AccessError(message, hint=hint, kind=kind, code=code, asked=asked)
 
 

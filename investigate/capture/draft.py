@@ -12,7 +12,7 @@ import os
 import shutil
 import threading
 from collections.abc import Mapping
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -21,11 +21,14 @@ from typing import Any, Self
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from investigate.capture.plan import refuse_another
 from investigate.errors import CaseDamagedError, UsageError
 
 CASE = "case"  # where the case is put together, before it is moved to its place
 PLAN, JOURNAL, LOCK = "plan.json", "journal.jsonl", "lock"
 _NEW_PLAN = "plan.json.new"
+MERGED = "merged-"  # how the folders begin in which files are merged
+_RESUMED = "resumed"
 # Tables that are read in the order of their rows, in steps that depend on nothing but the rows.
 IN_ORDER = frozenset({"raw"})
 _SPOOLED = {"compression": "lz4", "use_dictionary": False}
@@ -56,6 +59,7 @@ class Draft:
         self._parts: dict[str, list[Part]] = {}
         self._number = 0
         self._consumed: Note = {}
+        self._masked: set[str] = set()
         self._lock_file: Any = None
 
     def __enter__(self) -> Self:
@@ -72,10 +76,10 @@ class Draft:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._lock_file.close()
-        if error is None or not self._notes:
-            # Published, or nothing worth keeping was read.
-            shutil.rmtree(self.folder)
+        with closing(self._lock_file):
+            if error is None or not self._notes:
+                # Published, or nothing worth keeping was read.
+                self._remove()
 
     @property
     def case(self) -> Path:
@@ -89,6 +93,14 @@ class Draft:
     def consumed(self) -> Note:
         """Return what earlier runs of the capture have consumed, as far as they could say."""
         return self._consumed
+
+    def masked(self) -> frozenset[str]:
+        """Return the named fields that were met in what is kept."""
+        return frozenset(self._masked)
+
+    def resumed(self) -> list[str]:
+        """Return when later runs of the capture went on with it."""
+        return list((self.note(_RESUMED) or {"times": []})["times"])
 
     def parts(self, table: str) -> list[Part]:
         """Return the files of a table in the order in which they were written."""
@@ -119,6 +131,20 @@ class Draft:
                     os.fsync(journal.fileno())
             self._take(line)
 
+    def _remove(self) -> None:
+        """Remove all of the draft while it is locked, so that none that begins meanwhile is hit."""
+        for path in self.folder.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path)
+            elif path.name != LOCK:
+                path.unlink()
+        if os.name == "nt":  # where an open file cannot be removed
+            self._lock_file.close()
+        (self.folder / LOCK).unlink()
+        self._lock_file.close()
+        with suppress(OSError):  # another capture has begun here
+            self.folder.rmdir()
+
     def _write(self, table: str, rows: pa.Table, order: tuple[str, ...]) -> dict[str, Any]:
         with self._guard:
             self._number += 1
@@ -143,6 +169,7 @@ class Draft:
     def _take(self, line: Mapping[str, Any]) -> None:
         self._notes[line["unit"]] = line["note"]
         self._consumed = line["note"].get("consumed", self._consumed)
+        self._masked.update(line["note"].get("masked", ()))
         for part in line["parts"]:
             kept = Part(
                 self.folder / part["file"],
@@ -180,24 +207,26 @@ class Draft:
 
     def _load(self) -> None:
         begun = json.loads((self.folder / PLAN).read_text(encoding="utf-8"))
-        _refuse_another(begun, self.plan, self._case)
+        refuse_another(begun, self.plan, self.folder)
+        asked_at = self.plan["captured_at"]
         self.plan = begun
         journal = self.folder / JOURNAL
         journal.touch()
         kept = 0
         with journal.open("rb") as lines:
             for line in lines:
-                try:
-                    self._take(json.loads(line))
-                except ValueError:
+                if not line.endswith(b"\n"):
                     break  # being written when the capture was killed
+                self._take(json.loads(line))
                 kept += len(line)
         os.truncate(journal, kept)
         self._keep_only_named()
+        self.write(_RESUMED, {}, {"times": [*self.resumed(), asked_at]})
 
     def _keep_only_named(self) -> None:
-        with suppress(FileNotFoundError):
-            shutil.rmtree(self.folder / CASE)
+        for unfinished in (self.folder / CASE, *self.folder.glob(f"{MERGED}*")):
+            with suppress(FileNotFoundError):
+                shutil.rmtree(unfinished)
         named = {part.path.name: part for parts in self._parts.values() for part in parts}
         for path in self.folder.glob("*.parquet"):
             if path.name not in named:
@@ -219,12 +248,14 @@ class Draft:
 
             try:
                 fcntl.flock(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+            except (BlockingIOError, PermissionError):
                 self._lock_file.close()
                 raise UsageError(
                     f"another process is capturing {self._case} right now",
                     hint="wait for it, or choose another name for the case",
                 ) from None
+            except OSError:
+                return  # some network disks have no such lock either
 
 
 def _is_whole(part: Part) -> bool:
@@ -249,20 +280,6 @@ def begun_at(case: Path) -> str | None:
     """Return the `captured_at` of the unfinished capture of a case; None if there is none."""
     plan = draft_of(case) / PLAN
     return str(json.loads(plan.read_text("utf-8"))["captured_at"]) if plan.is_file() else None
-
-
-def _refuse_another(begun: Mapping[str, Any], asked: Mapping[str, Any], case: Path) -> None:
-    """The time of capture stays that of the first run; all else must be the same."""
-    same = {*begun, *asked} - {"captured_at"}
-    changed = sorted(name for name in same if begun.get(name) != asked.get(name))
-    if changed:
-        name = changed[0]
-        raise UsageError(
-            f"the unfinished capture of {case} was begun with {name} {begun.get(name)!r}, "
-            f"not {asked.get(name)!r}",
-            hint="resume with the same configuration and options, or remove "
-            f"{draft_of(case)} and begin again",
-        )
 
 
 def _plain(keys: pa.Table) -> list[Any]:

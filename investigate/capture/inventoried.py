@@ -42,6 +42,10 @@ class InventoryListing:
         """The time the report can tell about."""
         return between(None, self._report.created - LAG)
 
+    def names_all(self, key: str, dates: Dates) -> bool:
+        """Whether a key that is not among the entries is not there: a report may be behind."""
+        return False
+
     @property
     def notes(self) -> Sequence[str]:
         """Where the list is from."""
@@ -68,6 +72,7 @@ class InventoryListing:
             prefix = self._source.names.raw_prefix
             kept = _of_dates(self._report.entries(file, prefix), dates, prefix)
             self._source.keep_other(_UNIT, kept, _ORDER, {"files": number + 1})
+            self._source.tell("inventory", [_UNIT])
 
 
 def _of_dates(found: pa.Table, dates: Dates, prefix: str) -> pa.Table:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from investigate.aws.secrets import redact
 from investigate.capture.ordered import batches
 from investigate.capture.source import Source
 from investigate.capture.values import storable, to_millis
@@ -89,7 +90,7 @@ def _keep(source: Source, unit: str, fetched: _Fetched, *, done: bool) -> None:
             "at_ms": event["timestamp"],
             "place": fetched.count + place,
             "id": event.get("eventId"),
-            "message": event["message"],
+            "message": redact(event["message"]),  # it is on disk as long as a draft is
         }
         for place, event in enumerate(fetched.events)
     ]
@@ -97,6 +98,7 @@ def _keep(source: Source, unit: str, fetched: _Fetched, *, done: bool) -> None:
     newest = max((row["at_ms"] for row in rows), default=None)
     note = {"since": newest, "count": fetched.count, "done": done, "resumed": fetched.resumed}
     source.keep_other(unit, _table(rows), _ORDER, note)
+    source.tell("log events", map(_unit, dict.fromkeys(source.names.functions.values())))
     fetched.events, fetched.characters = [], 0
 
 

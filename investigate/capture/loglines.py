@@ -40,11 +40,12 @@ class LogReader:
     lines: list[Row] = field(default_factory=list)
     points: list[Row] = field(default_factory=list)
     _streams: dict[str, Stream] = field(default_factory=dict)
+    _attempts: int = 0
 
     @property
     def size(self) -> int:
-        """How many lines and points it holds."""
-        return len(self.lines) + len(self.points)
+        """How many rows it holds."""
+        return len(self.lines) + len(self.points) + self._attempts
 
     @property
     def invocations(self) -> list[Row]:
@@ -59,6 +60,11 @@ class LogReader:
         """Read one event of the log."""
         name = event["logStreamName"]
         stream = self._streams.setdefault(name, Stream(name))
+        known = len(stream.attempts)
+        self._take(stream, event)
+        self._attempts += len(stream.attempts) - known
+
+    def _take(self, stream: Stream, event: Mapping[str, Any]) -> None:
         logged = from_millis(event["timestamp"])
         message = event["message"].rstrip("\r\n")
         record = json_object(message) if message.startswith("{") else None

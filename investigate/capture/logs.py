@@ -130,7 +130,8 @@ def _captured(source: Source, table: str, gathered: Gathered, logs: list[Log]) -
     if captured.rows is None:
         return captured
     since = max([source.options.since, *(log.kept_since for log in logs if log.kept_since)])
-    horizon = between(since, source.options.captured_at - LAG)
+    until = source.options.captured_at - LAG
+    horizon = between(min(since, until), until)
     captured = replace(
         captured, coverage=replace(captured.coverage, horizon=horizon), rows=None, kept=True
     )
@@ -140,7 +141,7 @@ def _captured(source: Source, table: str, gathered: Gathered, logs: list[Log]) -
 def _kept_since(source: Source, group: str) -> datetime | None:
     """Return from when on a log group still has its lines; None if it has all of the window's."""
     days = _retention_days(source, group)
-    kept: datetime = source.options.captured_at - timedelta(days=days or 0)
+    kept: datetime = source.options.read_at - timedelta(days=days or 0)
     return kept if days and kept > source.options.window.start else None
 
 

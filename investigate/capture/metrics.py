@@ -73,7 +73,7 @@ def with_horizon(source: Source, captured: Captured) -> Captured:
     if captured.rows is None:
         return captured
     options, (days, _) = source.options, _kept(source)
-    oldest = max(options.since, options.captured_at - timedelta(days=days))
+    oldest = max(options.since, options.read_at - timedelta(days=days))
     known = replace(captured.coverage, horizon=between(oldest, options.captured_at))
     return replace(captured, coverage=known)
 
@@ -87,7 +87,7 @@ def latest(source: Source, series: Series, lookback: timedelta) -> float | None:
 
 def _kept(source: Source) -> tuple[int, int]:
     """Return the finest points that reach back far enough: days they are kept, seconds each."""
-    age = source.options.captured_at - source.options.since
+    age = source.options.read_at - source.options.since
     return next((kept for kept in KEPT if age <= timedelta(days=kept[0])), KEPT[-1])
 
 

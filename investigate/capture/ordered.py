@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from investigate.capture.draft import Part
+from investigate.capture.draft import MERGED, Part
 from investigate.capture.source import sorted_by
 from investigate.errors import CaseDamagedError
 
@@ -47,7 +47,7 @@ def batches(parts: Sequence[Part], order: Sequence[str], spill: Path) -> Iterato
         rows = pa.concat_tables(pq.ParquetFile(path).read() for path in paths)
         yield from sorted_by(rows, order).to_batches(_BATCH)
         return
-    with TemporaryDirectory(dir=spill, prefix="merged-") as folder:
+    with TemporaryDirectory(dir=spill, prefix=MERGED) as folder:
         level = 0
         while len(paths) > MERGED_AT_ONCE:
             level += 1
@@ -79,7 +79,9 @@ def _merged(paths: Sequence[Path], order: Sequence[str]) -> Iterator[pa.Table]:
         bound = min(run.key(run.rows.num_rows - 1) for run in runs)
         taken = pa.concat_tables(run.take(bound) for run in runs)
         if not taken.num_rows:
-            raise CaseDamagedError(f"rows that were kept are not in the order of {', '.join(order)}")
+            raise CaseDamagedError(
+                f"rows that were kept are not in the order of {', '.join(order)}"
+            )
         yield sorted_by(taken, order)
         runs = [run for run in runs if run.rows.num_rows]
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
-from investigate.capture.secrets import SIGNS, may_hold_secrets, redact
+from investigate.aws.secrets import SIGNS, may_hold_secrets, redact
 from investigate.capture.source import Row
 from investigate.capture.values import MASKED
 from investigate.errors import UsageError
@@ -18,6 +18,7 @@ HIDDEN = "***"
 _RECIPE = "the ids and hashes of events are made of it"
 _ROWS = "rows and objects are found by it"
 _LINES = "log lines are compared by it"
+_COLUMN = "of log lines, invocations and dead letters it is a column of its own"
 # Fields that a case is useless without, and why.
 INDISPENSABLE: Mapping[str, str] = {
     "event_id": "the tables are joined by it",
@@ -41,6 +42,8 @@ INDISPENSABLE: Mapping[str, str] = {
     "request_id": "log lines and invocations are joined by it",
     "start": _LINES, "end": _LINES, "scanned": _LINES, "sent": _LINES, "records": _LINES,
     "msg": "it says what a log line is",
+    "message": _COLUMN, "level": _COLUMN, "log_level": _COLUMN, "timestamp": _COLUMN,
+    "requestId": _COLUMN, "errorType": _COLUMN, "errorMessage": _COLUMN, "functionError": _COLUMN,
     "FunctionName": "metrics are found by it", "QueueName": "metrics are found by it",
     "payload": "it is more than a field: --no-payloads leaves all payloads out",
 }  # fmt: skip

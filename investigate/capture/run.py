@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -12,9 +14,10 @@ from typing import Any
 from investigate.aws import Connection
 from investigate.capture import alarms, functions, logs, queues, raw, spans
 from investigate.capture import tables as dynamodb
-from investigate.capture.draft import Draft, refuse_finished
+from investigate.capture.draft import Draft, begun_at, refuse_finished
 from investigate.capture.memory import lean
 from investigate.capture.partitions import dates_of
+from investigate.capture.plan import VERSION
 from investigate.capture.preparation import Prepared, prepare
 from investigate.capture.privacy import Mask
 from investigate.capture.publishing import publish
@@ -53,6 +56,8 @@ CAPTURES: Mapping[tuple[str, ...], Reader] = {
 }
 # Tables whose rows are kept step by step while they are read.
 STEPWISE = frozenset({"raw", "events", "dedupe", "aggregates"})
+# Asking again for what a queue holds would receive its messages once more, which has an effect.
+SAMPLED = frozenset({"messages", "dead_letters"})
 
 
 def capture(
@@ -69,15 +74,35 @@ def capture(
     What was denied or failed is left out with AWS's own code as the reason. A wrong name, region
     or credential stops with `AccessError` before anything is written; credentials that expire
     meanwhile stop it later. What a stopped or killed capture had read is kept beside the case, and
-    `resume` goes on from there: the same settings and options, and the time of the first run.
+    `resume` goes on from there within a day: the same settings and options, and the time of the
+    first run; the one handed in is when it goes on.
     """
     folder = Path(folder)
     refuse_finished(folder)
+    with _told_how_to_go_on(folder):
+        _capture(folder, settings, connection, options, resume=resume, progress=progress)
+    return open_case(folder)
+
+
+def _capture(
+    folder: Path,
+    settings: Settings,
+    connection: Connection,
+    options: CaptureOptions,
+    *,
+    resume: bool,
+    progress: Progress,
+) -> None:
     prepared = prepare(connection, settings.names, options)
     mask = Mask(options.mask, account=prepared.account if options.mask_account else None)
     plan = _plan(settings, prepared, connection, options)
+    if options.mask_account:
+        plan = _without_account(plan, prepared.account)
     with lean(), Draft(folder, plan, resume=resume) as draft:
         begun = parse_time(draft.plan["captured_at"], "captured_at")
+        if resume:
+            options = replace(options, resumed_at=options.captured_at)
+            mask.seen.update(draft.masked())
         options = replace(options, captured_at=begun)
         source = Source(connection, prepared.names, options, draft, mask=mask, progress=progress)
         connection.meter.start_from(draft.consumed())
@@ -91,11 +116,28 @@ def capture(
             tool={"name": "investigate", "version": version("investigate")},
             pipeline=_description(source, prepared.account, mask),
             scope=_scope(options, known, mask),
-            consumed=connection.meter.snapshot(),
+            consumed=_consumed(connection, draft),
             draft=draft.case,
         ) as writer:
             publish(writer, draft, known, mask.text)
-    return open_case(folder)
+
+
+@contextmanager
+def _told_how_to_go_on(folder: Path) -> Iterator[None]:
+    """Add to what went wrong that the capture can go on, if there is something to go on with."""
+    try:
+        yield
+    except AccessError as error:
+        if begun_at(folder):
+            how = "what was read is kept: the same command with --resume goes on"
+            error.hint = f"{error.hint}; {how}" if error.hint else how
+        raise
+
+
+def _consumed(connection: Connection, draft: Draft) -> dict[str, Any]:
+    """Return what all runs took, and when the later ones went on."""
+    resumed = draft.resumed()
+    return {**connection.meter.snapshot(), **({"resumed": resumed} if resumed else {})}
 
 
 def _plan(
@@ -103,9 +145,10 @@ def _plan(
 ) -> dict[str, Any]:
     """Return what must be the same when the capture goes on."""
     chosen = asdict(options)
-    del chosen["window"], chosen["captured_at"]
+    del chosen["window"], chosen["captured_at"], chosen["resumed_at"]
     names = {name: value for name, value in asdict(prepared.names).items() if name != "region"}
     plan = {
+        VERSION: version("investigate"),
         "captured_at": isoformat(options.captured_at),
         "window": str(options.window),
         "region": connection.region,
@@ -116,6 +159,14 @@ def _plan(
     }
     as_kept: dict[str, Any] = json.loads(json.dumps(plan))  # lists for tuples, as when it is read
     return as_kept
+
+
+def _without_account(plan: dict[str, Any], account: str) -> dict[str, Any]:
+    """Return a plan that tells another account from this one, and does not tell which it is."""
+    shown: dict[str, Any] = storable(plan, account)
+    # So short that tens of millions of accounts have the same.
+    digest = hashlib.sha256(account.encode()).hexdigest()[:4]
+    return {**shown, "account_id": f"hash {digest}"}
 
 
 def _scope(options: CaptureOptions, known: Sequence[Captured], mask: Mask) -> dict[str, Any]:
@@ -141,7 +192,7 @@ def _read_all(source: Source, wanted: Sequence[str]) -> list[Captured]:
     for unit, tables in units.items():
         if source.draft.note(unit) is None:
             found = _read(source, tables, CAPTURES[tables], wanted)
-            if source.connection.given_up == begun:
+            if source.connection.given_up == begun or set(tables) & SAMPLED:
                 _settle(source, unit, found)
             else:
                 unsettled[unit] = found

@@ -37,7 +37,9 @@ Progress = Callable[[str, int], None]  # what is read, and how many of its rows 
 
 
 class Mask(Protocol):
-    """Hides what a case must not hold."""
+    """Hides what a case must not hold; `seen` are the named fields that it met."""
+
+    seen: set[str]
 
     def row(self, table: str, row: Row) -> Row:
         """Return a row of a table as it may be kept."""
@@ -67,6 +69,7 @@ class CaptureOptions:
     entities: tuple[str, ...] = ()  # none: all
     mask: tuple[str, ...] = ()  # names of fields whose values are not kept
     mask_account: bool = False
+    resumed_at: datetime | None = None  # when this run began, if an earlier one began the capture
 
     def __post_init__(self) -> None:
         if self.captured_at <= self.window.start:
@@ -81,6 +84,11 @@ class CaptureOptions:
                 "--force-sampling forces a sample, and none is asked for",
                 hint="add --sample-messages N",
             )
+
+    @property
+    def read_at(self) -> datetime:
+        """The time from which a retention is reckoned: by then AWS has removed what is older."""
+        return self.resumed_at or self.captured_at
 
     @property
     def since(self) -> datetime:
@@ -152,15 +160,23 @@ class Source:
             table: (sorted_by(self._table(table, some), ORDER[table]), ORDER[table])
             for table, some in rows.items()
         }
-        self.draft.write(unit, tables, {**note, "consumed": self.connection.meter.snapshot()})
+        self.draft.write(unit, tables, self._with_totals(note))
         if tables:
             self._progress(", ".join(tables), sum(self.draft.rows(table) for table in tables))
 
     def keep_other(self, unit: str, rows: pa.Table, order: tuple[str, ...], note: Note) -> None:
         """Put rows into the draft that are on the way to a table; by the name of their unit."""
-        consumed = self.connection.meter.snapshot()
         in_order = sorted_by(rows, order)
-        self.draft.write(unit, {unit: (in_order, order)}, {**note, "consumed": consumed})
+        self.draft.write(unit, {unit: (in_order, order)}, self._with_totals(note))
+
+    def tell(self, what: str, units: Iterable[str]) -> None:
+        """Say how much there is of what is on the way to a table."""
+        self._progress(what, sum(map(self.draft.rows, units)))
+
+    def _with_totals(self, note: Note) -> Note:
+        """Return a note with what a later run has to know of this one."""
+        masked = {"masked": sorted(self._mask.seen)} if self._mask and self._mask.seen else {}
+        return {**note, "consumed": self.connection.meter.snapshot(), **masked}
 
     def _table(self, table: str, rows: Rows) -> pa.Table:
         made = rows if isinstance(rows, pa.Table) else stored(table, rows)

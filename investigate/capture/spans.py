@@ -29,7 +29,7 @@ def read(source: Source) -> list[Captured]:
     if unread:
         return [Captured("spans", unread)]
     options = source.options
-    start = max(options.since, options.captured_at - KEPT)
+    start = max(options.since, options.read_at - KEPT)
     found = _summaries(source, start)
     chosen = sorted(found, key=lambda trace: (not found[trace], trace))[:MOST_TRACES]
     rows, notes = _segments(source, chosen)

@@ -184,7 +184,7 @@ def _capture(parser: argparse.ArgumentParser) -> None:
         "--now",
         metavar="T",
         default="",
-        help="the time of the capture, for a pipeline in a sandbox",
+        help="the time of the capture, or of going on with it, for a pipeline in a sandbox",
     )
 
 

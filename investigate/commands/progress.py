@@ -23,7 +23,7 @@ class Progress:
         self._live = sys.stderr.isatty()
         self._guard = threading.Lock()
         self._table = ""
-        self._rows = 0
+        self._rows = self._first = 0
         self._began = self._said = 0.0
         self._waited = -EVERY_IN_LOG
 
@@ -41,6 +41,7 @@ class Progress:
             if table != self._table:
                 self._close()
                 self._table, self._began, self._said = table, now, now
+                self._first = rows  # an earlier run may have read them
             self._rows = rows
             if now - self._said >= (EVERY_ON_TERMINAL if self._live else EVERY_IN_LOG):
                 self._said = now
@@ -62,7 +63,7 @@ class Progress:
 
     def _say(self, *, last: bool) -> None:
         seconds = time.monotonic() - self._began
-        rate = f", {self._rows / seconds:,.0f}/s" if seconds >= 1 else ""
+        rate = f", {(self._rows - self._first) / seconds:,.0f}/s" if seconds >= 1 else ""
         line = f"  {self._table}: {counted(self._rows, 'row')}{rate}"
         if self._live:
             sys.stderr.write(_NEW_LINE + line + _CLEAR + ("\n" if last else ""))

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +32,9 @@ def kept(draft: Draft) -> list[str]:
     ]
 
 
-def interrupted(case: Path, *steps: str) -> Path:
+def interrupted(case: Path, *steps: str, plan: Mapping[str, Any] = PLANNED) -> Path:
     """A draft whose capture broke off after some steps of rows."""
-    draft = Draft(case, PLANNED).__enter__()
+    draft = Draft(case, plan).__enter__()
     for number, keys in enumerate(steps):
         write(draft, "raw", keys, {"after": number})
     draft.__exit__(KeyboardInterrupt, KeyboardInterrupt(), None)
@@ -118,8 +121,116 @@ def test_an_unfinished_capture_is_not_begun_again_by_mistake(tmp_path):
 def test_a_capture_does_not_go_on_with_other_options_and_says_which(tmp_path):
     interrupted(tmp_path / "case", "ab")
     other = {**PLANNED, "region": "us-east-1"}
-    with pytest.raises(UsageError, match="region 'eu-west-1', not 'us-east-1'"):
+    with pytest.raises(UsageError, match="the region 'eu-west-1', not with the region 'us-east-1'"):
         Draft(tmp_path / "case", other, resume=True).__enter__()
+
+
+@pytest.mark.parametrize(
+    ("begun", "asked", "said"),
+    [
+        ({"payloads": True}, {"payloads": False}, "without --no-payloads, not with --no-payloads"),
+        (
+            {"mask_account": True, "account_id": "hash"},
+            {"mask_account": False, "account_id": "123"},
+            "with --mask-account, not without --mask-account",
+        ),
+        ({"only": ["raw", "events"]}, {"only": []}, "with --only 'raw,events', not without --only"),
+        ({"sample_messages": 0}, {"sample_messages": 9}, "not with --sample-messages 9"),
+        ({"events_table": "a"}, {"events_table": "b"}, "with events_table 'a', not with events_"),
+    ],
+)
+def test_what_is_asked_otherwise_is_named_as_it_is_written(tmp_path, begun, asked, said):
+    interrupted(tmp_path / "case", "ab", plan={**PLANNED, **begun})
+    with pytest.raises(UsageError, match=said):
+        Draft(tmp_path / "case", {**PLANNED, **asked}, resume=True).__enter__()
+
+
+def test_another_version_does_not_go_on_and_is_told_which_one_does(tmp_path):
+    interrupted(tmp_path / "case", "ab", plan={**PLANNED, "investigate": "1.0", "z": 1})
+    asked = {**PLANNED, "investigate": "1.1", "a": 2}
+    with pytest.raises(UsageError, match=r"with version '1.0', not with version '1.1'") as raised:
+        Draft(tmp_path / "case", asked, resume=True).__enter__()
+    assert "go on with version 1.0" in raised.value.hint
+
+
+@pytest.mark.parametrize(
+    ("now", "said"),
+    [("2026-03-13T00:00:01Z", "more than 24 hours ago"), ("2026-03-11T23:59:59Z", "is after")],
+)
+def test_a_capture_goes_on_within_a_day_or_not_at_all(tmp_path, now, said):
+    folder = interrupted(tmp_path / "case", "ab")
+    with pytest.raises(UsageError, match=said):
+        Draft(tmp_path / "case", {**PLANNED, "captured_at": now}, resume=True).__enter__()
+    assert folder.exists()
+
+
+def test_it_is_noted_when_a_capture_went_on(tmp_path):
+    interrupted(tmp_path / "case", "ab")
+    for hour in (1, 2):
+        later = {**PLANNED, "captured_at": f"2026-03-12T0{hour}:00:00Z"}
+        draft = Draft(tmp_path / "case", later, resume=True).__enter__()
+        draft.__exit__(KeyboardInterrupt, KeyboardInterrupt(), None)
+    assert draft.resumed() == ["2026-03-12T01:00:00Z", "2026-03-12T02:00:00Z"]
+
+
+def test_a_line_that_lacks_only_its_end_takes_no_later_step_with_it(tmp_path):
+    case = tmp_path / "case"
+    folder = interrupted(case, "ab", "cd")
+    (folder / JOURNAL).write_bytes((folder / JOURNAL).read_bytes()[:-1])
+    draft = Draft(case, PLANNED, resume=True).__enter__()
+    assert kept(draft) == [*"ab"]
+    write(draft, "raw", "ef", {"after": 2})
+    write(draft, "raw", "gh", {"after": 3})
+    draft.__exit__(KeyboardInterrupt, KeyboardInterrupt(), None)
+    with Draft(case, PLANNED, resume=True) as again:
+        assert (kept(again), again.note("raw")) == ([*"abefgh"], {"after": 3})
+
+
+def test_what_a_killed_merge_left_is_gone(tmp_path):
+    folder = interrupted(tmp_path / "case", "ab")
+    (folder / "merged-x").mkdir()
+    (folder / "merged-x" / "1-0.parquet").write_bytes(b"half")
+    with Draft(tmp_path / "case", PLANNED, resume=True):
+        assert not (folder / "merged-x").exists()
+
+
+def test_a_draft_is_locked_until_it_is_gone(tmp_path, monkeypatch):
+    """Else what another capture begins meanwhile would be removed."""
+    case, refused = tmp_path / "case", []
+    unlink = Path.unlink
+
+    def meanwhile(path):
+        with pytest.raises(UsageError) as raised:
+            Draft(case, PLANNED).__enter__()
+        refused.append(str(raised.value))
+        unlink(path)
+
+    with Draft(case, PLANNED) as draft:
+        write(draft, "raw", "ab", {})
+        monkeypatch.setattr(Path, "unlink", meanwhile)
+    assert {said.splitlines()[0] for said in refused} == {
+        f"another process is capturing {case} right now"
+    }
+    assert not draft.folder.exists()
+
+
+def test_where_a_disk_knows_no_locks_it_is_captured_without(tmp_path, monkeypatch):
+    def flock(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with Draft(tmp_path / "case", PLANNED) as draft:
+        write(draft, "raw", "ab", {})
+    assert not draft.folder.exists()
+
+
+def test_the_fields_that_were_met_are_known_to_the_next_run(tmp_path):
+    draft = Draft(tmp_path / "case", PLANNED).__enter__()
+    write(draft, "raw", "a", {"masked": ["email"]})
+    write(draft, "events", "b", {"masked": ["phone"]})
+    draft.__exit__(KeyboardInterrupt, KeyboardInterrupt(), None)
+    with Draft(tmp_path / "case", PLANNED, resume=True) as again:
+        assert again.masked() == {"email", "phone"}
 
 
 def test_without_an_unfinished_capture_there_is_nothing_to_go_on_with(tmp_path):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import investigate
 from investigate import pipeline
 from investigate.capture.privacy import INDISPENSABLE, Mask
-from investigate.capture.secrets import redact
+from investigate.aws.secrets import redact
 from investigate.capture.values import MASKED
 from investigate.errors import UsageError
 

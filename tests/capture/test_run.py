@@ -239,11 +239,13 @@ def test_a_capture_that_is_stopped_goes_on_and_ends_as_if_it_had_not(busy, tmp_p
     with pytest.raises(UsageError, match="begun and not finished") as raised:
         take(busy, tmp_path / "case", name="same")
     assert "--resume" in raised.value.hint
-    with pytest.raises(UsageError, match="was begun with payloads True, not False"):
+    with pytest.raises(UsageError, match="was begun without --no-payloads, not with --no-payloads"):
         take(busy, tmp_path / "case", name="same", payloads=False, resume=True)
     resumed = take(busy, tmp_path / "case", name="same", captured_at=at(21), resume=True)
     assert resumed.files == whole.files
     assert resumed.captured_at == whole.captured_at
+    assert resumed.consumed["resumed"] == ["2026-03-10T21:00:00Z"]
+    assert "resumed" not in whole.consumed
     assert not list(tmp_path.glob(".*"))
     with pytest.raises(UsageError, match="exists already"):
         take(busy, tmp_path / "case", name="same", resume=True)

@@ -269,7 +269,7 @@ def test_ctrl_c_keeps_what_was_read_says_how_to_go_on_and_that_goes_on(capture, 
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     served.hook = None
     assert capture()[0] == 2, "it was begun and not finished"
-    assert "was begun with mask_account True" in capture("--resume")[2]
+    assert "was begun with --mask-account, not without" in capture("--resume")[2]
     code, _, err = capture("--mask-account", "--resume")
     assert code == 0, err
     assert left(tmp_path) == ["case", "whole"]

@@ -62,9 +62,9 @@ def test_a_log_gets_a_line_now_and_then_and_one_at_the_end_of_each_table(clock, 
         said("events", 5)
         said("events", 6)
     assert log.getvalue().splitlines() == [
-        "  raw: 6,000 rows, 1,200/s",
-        "  raw: 11,000 rows, 1,100/s",
-        "  raw: 12,000 rows, 1,091/s",
+        "  raw: 6,000 rows, 1,000/s",
+        "  raw: 11,000 rows, 1,000/s",
+        "  raw: 12,000 rows, 1,000/s",
         "  events: 6 rows",
     ]
     assert EVERY_IN_LOG == 5
@@ -80,8 +80,8 @@ def test_a_terminal_gets_one_line_for_each_table_written_again(clock, screen):
         said("events", 6)
     assert screen.getvalue() == (
         "\r  raw: 500 rows\x1b[K"
-        "\r  raw: 1,000 rows, 1,000/s\x1b[K"
-        "\r  raw: 1,000 rows, 1,000/s\x1b[K\n"
+        "\r  raw: 1,000 rows, 999/s\x1b[K"
+        "\r  raw: 1,000 rows, 999/s\x1b[K\n"
         "\r  events: 6 rows\x1b[K\n"
     )
 
@@ -143,3 +143,11 @@ def test_threads_may_all_tell(log):
             thread.join()
         said("raw", 50)
     assert log.getvalue() == "  raw: 50 rows\n"
+
+
+def test_the_rate_is_that_of_this_run_and_not_of_an_earlier_one(clock, log):
+    with Progress() as said:
+        said("raw", 1_000_000)
+        clock.now += 10
+        said("raw", 1_000_500)
+    assert log.getvalue().splitlines()[-1] == "  raw: 1,000,500 rows, 50/s"

@@ -15,12 +15,13 @@ _TOKEN = rf"{_NO_NUMBER}(?:\\/|[A-Za-z0-9+/=_.%-]){{16,}}"
 
 _SECRETS = (
     re.compile(r"()(?<![A-Za-z0-9])(?:AKIA|ASIA)[A-Z2-7]{16}(?![A-Za-z0-9])"),
+    # A colon: the canonical request, which AWS quotes when its signature is wrong.
     re.compile(
         rf"(X-Amz-(?:Signature|Security-Token|Credential){_IS}){_QUERY_VALUE}", re.IGNORECASE
     ),
-    re.compile(rf"(secret[_-]?access[_-]?key{_IS}){_TOKEN}", re.IGNORECASE),
-    re.compile(rf"((?:session|security)[_-]?token{_IS}){_TOKEN}", re.IGNORECASE),
-    re.compile(r"(\bSignature=)[0-9a-f]{64}", re.IGNORECASE),
+    re.compile(rf"(secret[ _-]?(?:access[ _-]?)?key{_IS}){_TOKEN}", re.IGNORECASE),
+    re.compile(rf"((?:session|security)[ _-]?token{_IS}){_TOKEN}", re.IGNORECASE),
+    re.compile(r"(\bSignature=)[0-9a-f]{16,}", re.IGNORECASE),
 )
 # Whatever the case of the letters; without any of them there is no secret.
 SIGNS = ("akia", "asia", "x-amz-", "secret", "token", "signature=")
