@@ -18,6 +18,8 @@ from investigate.settings import Thresholds
 from investigate.tables import LATER, schema_of
 
 STORES = ("raw", "events", "dedupe", "aggregates")  # the tables that are compared row by row
+ARRIVAL = {"raw": "last_modified", "events": "ingest_time_utc", "dedupe": "first_seen_utc"}
+USUAL_LAG = timedelta(minutes=15)  # what is no older than this is as new as a capture can be
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,16 +75,9 @@ class Evidence:
 
     @property
     def settled_until(self) -> datetime:
-        """Evidence younger than this may have a counterpart that was captured too early.
-
-        A table read from a report of S3 or an export of DynamoDB is as old as that.
-        """
-        compared = (table for table in STORES if self.has(table))
-        return min((self.judged_until(table) for table in compared), default=self._settled)
-
-    @property
-    def _settled(self) -> datetime:
-        return self.case.captured_at - timedelta(seconds=self.case.settle_seconds)
+        """Until when every store tells of everything: what is younger is judged only by those
+        that do. A table read from a report of S3 or an export of DynamoDB is as old as that."""
+        return self.judged_until(*(table for table in STORES if self.has(table)))
 
     def has(self, table: str) -> bool:
         """Whether a table was captured, wholly or in part."""
@@ -108,12 +103,11 @@ class Evidence:
                 f"the coverage of {table} has no horizon of the form start/end: {told!r}"
             ) from error
 
-    def judged_until(self, table: str) -> datetime:
-        """Until when what a table does not tell of did not happen: it settles like other evidence,
-        after the end of what the table can tell about."""
-        _, end = self.horizon(table)
-        told = min(end or self.case.captured_at, self.case.captured_at)
-        return told - timedelta(seconds=self.case.settle_seconds)
+    def judged_until(self, *tables: str) -> datetime:
+        """Until when what none of these tables tells of did not happen: it settles like other
+        evidence, after the end of what each can tell about."""
+        ends = [end for table in tables if (end := self.horizon(table)[1])]
+        return min([*ends, self.case.captured_at]) - timedelta(seconds=self.case.settle_seconds)
 
     def coverage(self, table: str) -> Coverage:
         """What is known of a table's capture."""
@@ -152,12 +146,11 @@ class Evidence:
         known = self.coverage(table)
         return f"{table}: {known.status} ({known.reason or 'no reason recorded'})"
 
-    def settled(self, table: ir.Table, column: str, *, told_by: str = "") -> ir.Table:
-        """Return the rows whose time is old enough to judge, by what the table `told_by` does not
-        tell of them if one is named; a row without a time counts."""
+    def settled(self, table: ir.Table, column: str, *told_by: str) -> ir.Table:
+        """Return the rows whose time is old enough to judge, by what the named tables do not tell
+        of them if any is named; a row without a time counts."""
         moment = table[column]
-        until = self.judged_until(told_by) if told_by else self.settled_until
-        return table.filter(moment.isnull() | (moment <= timestamp(until)))
+        return table.filter(moment.isnull() | (moment <= timestamp(self.judged_until(*told_by))))
 
     def in_scope(self, rows: ir.Table) -> ir.Table:
         """Return the rows inside the scope, by whichever of these columns they have:
@@ -191,12 +184,41 @@ class Evidence:
         """Return in words which of these captured tables lack rows of the time asked about."""
         return [gap for table in tables if (gap := self._gap(table))]
 
+    def blind(self, tables: Sequence[str]) -> list[str]:
+        """Return in words in which of these captured tables a row's absence proves nothing, however
+        old what it is about: rows were left out, or were written after the table's end."""
+        return [gap for table in tables if (gap := self._blindness(table))]
+
+    def unjudged(self, table: str) -> str:
+        """Say in words that a table ends before something of the time asked about; empty if not.
+
+        An aggregate may be made at any time, from events of any age.
+        """
+        _, end = self.horizon(table)
+        if not end or end >= self.case.captured_at - USUAL_LAG:
+            return ""
+        told = end >= self.window.end and table != "aggregates"
+        if told and not (table in ARRIVAL and self._arrived_since(table)):
+            return ""
+        return f"{table}: tells nothing after {isoformat(end)}"
+
     def _gap(self, table: str) -> str:
+        return self._blindness(table) or self.unjudged(table)
+
+    def _blindness(self, table: str) -> str:
         if not self.is_listed(table):
             return self.absence(table)
         start, _ = self.horizon(table)
-        early = start is not None and start > self.window.start
-        return f"{table}: tells nothing before {isoformat(start)}" if start and early else ""
+        if start and start > self.window.start:
+            return f"{table}: tells nothing before {isoformat(start)}"
+        return self.unjudged(table) if table == "aggregates" else ""
+
+    def _arrived_since(self, table: str) -> bool:
+        """Whether a store tells of events asked about that arrived too late for this table."""
+        until = timestamp(self.judged_until(table))
+        stores = [(self[name], column) for name, column in ARRIVAL.items() if self.has(name)]
+        since = (self.in_scope(rows.filter(rows[column] > until)) for rows, column in stores)
+        return any(self.engine.scalar(rows.count()) for rows in since)
 
 
 def _end_of(text: str) -> datetime | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import ibis
 import pyarrow as pa
@@ -129,13 +129,51 @@ def test_before_the_horizon_nothing_is_told_of_the_window(tmp_path):
     assert late.incomplete(("log_lines",)) == []
 
 
+def ending(tmp_path, end: datetime, **tables) -> Evidence:
+    """A case whose index is as of an earlier moment than the other tables."""
+    known = {"events": Coverage("captured", None, f"../{isoformat(end)}")}
+    return evidence_of(tmp_path, events=[event_row(A)], coverage=known, **tables)
+
+
+def test_after_a_horizon_that_ends_in_the_window_nothing_is_told_of_it(tmp_path):
+    early = ending(tmp_path, at(2))
+    assert early.incomplete(("events",)) == ["events: tells nothing after 2026-03-10T02:00:00Z"]
+    assert early.blind(("events",)) == []  # of what is older, absence still proves something
+    early.scope = Scope(Window(START, at(2)))
+    assert early.incomplete(("events",)) == []
+
+
+@pytest.mark.parametrize(("late", "gaps"), [(at(30), 1), (at(23), 0)])
+def test_after_the_window_a_horizon_may_end_unless_events_of_it_came_later(tmp_path, late, gaps):
+    evidence = ending(tmp_path, at(25), raw=[raw_row(B, last_modified=late)])
+    assert len(evidence.incomplete(("events",))) == gaps
+
+
+def test_what_arrived_too_late_for_a_table_counts_only_if_it_is_asked_about(tmp_path):
+    other = Event("other", END + timedelta(hours=2))
+    assert ending(tmp_path, at(25), raw=[raw_row(other)]).incomplete(("events",)) == []
+
+
+def test_a_table_as_new_as_a_capture_can_be_tells_of_the_whole_window(tmp_path):
+    evidence = ending(tmp_path, CAPTURED - timedelta(minutes=15))
+    evidence.scope = Scope(Window(START, CAPTURED))
+    assert evidence.incomplete(("events",)) == []
+
+
+def test_without_the_latest_aggregates_no_absence_among_them_proves_anything(tmp_path):
+    known = {"aggregates": Coverage("captured", None, f"../{isoformat(at(25))}")}
+    evidence = evidence_of(tmp_path, aggregates=[], coverage=known)
+    said = ["aggregates: tells nothing after 2026-03-11T01:00:00Z"]
+    assert (evidence.blind(("aggregates",)), evidence.incomplete(("aggregates",))) == (said, said)
+
+
 def test_what_a_table_does_not_tell_of_settles_after_its_horizon(tmp_path):
     assert with_horizon(tmp_path, "../..").judged_until("log_lines") == CAPTURED - FIVE_MINUTES
     evidence = with_horizon(tmp_path, "../2026-03-10T02:00:00Z")
     assert evidence.judged_until("log_lines") == at(2) - FIVE_MINUTES
     limit = (at(2) - FIVE_MINUTES).replace(tzinfo=None)
     table = dated(key=["at", "after"], event_time_utc=[limit, limit + timedelta(seconds=1)])
-    old = evidence.settled(table, "event_time_utc", told_by="log_lines")
+    old = evidence.settled(table, "event_time_utc", "log_lines")
     assert [row["key"] for row in rows(evidence, old)] == ["at"]
 
 
@@ -261,3 +299,4 @@ def test_nothing_younger_than_the_oldest_store_is_judged(tmp_path):
         rows = {"raw": [raw_row(A)], "events": [event_row(A)], "coverage": coverage}
         evidence = evidence_of(folder, **rows)
         assert evidence.settled_until == told - FIVE_MINUTES
+        assert evidence.judged_until("events") == CAPTURED - FIVE_MINUTES

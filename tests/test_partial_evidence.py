@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -14,13 +15,16 @@ from investigate import pipeline
 from investigate.case import MANIFEST, Case, CaseWriter, Coverage, open_case
 from investigate.evidence import Evidence
 from investigate.findings import run_checks
-from investigate.model import Finding, Outcome
+from investigate.model import Finding, Outcome, isoformat
 from investigate.sandbox.demo import DEMOS, staged, take
 from investigate.sandbox.traffic import LIGHT
 from investigate.sandbox.truth import GroundTruth
-from tests.scoped import rows_of
+from tests.scoped import Row, rows_of
 
 EVERYTHING = Path(__file__).parent.parent / "data" / "cases" / "everything"
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+NOON = datetime(2026, 3, 11, 12, tzinfo=UTC)  # in the middle of the window
+AFTER = datetime(2026, 3, 13, 0, 30, tzinfo=UTC)  # just after it
 
 
 def untrue(finding: Finding, truth: GroundTruth) -> list[str]:
@@ -81,6 +85,45 @@ def unread(case: Path, error: str, folder: Path) -> Path:
     return folder
 
 
+def as_of(case: Path, table: str, moment: datetime, folder: Path) -> Path:
+    """The case, with one table from an export or a report of an earlier moment."""
+    whole = open_case(case)
+    told = {name: rows_of(whole, name) for name in whole.tables}
+    born = first_seen(told)
+    rows = [row for row in told[table] if birth(table, row, born) <= moment]
+    assert 0 < len(rows) < len(told[table])
+    known = Coverage("captured", "from its export", f"../{isoformat(moment)}")
+    with CaseWriter(
+        folder, whole.name, whole.window, whole.captured_at, whole.settle_seconds, whole.tool,
+        whole.pipeline, scope=_scope(whole),
+    ) as writer:  # fmt: skip
+        for name in whole.tables:
+            if name == table:
+                writer.add(name, rows, known)
+            else:
+                writer.add(name, told[name], whole.covered(name))
+    return folder
+
+
+def first_seen(told: dict[str, list[Row]]) -> dict[str, datetime]:
+    """When each event id arrived: a duplicate gives its row a later time than its first."""
+    found: dict[str, datetime] = {}
+    for table, column in (("raw", "last_modified"), ("dedupe", "first_seen_utc")):
+        for row in told[table]:
+            event_id = row.get("key_event_id") or row["event_id"]
+            found[event_id] = min(found.get(event_id, row[column]), row[column])
+    return found
+
+
+def birth(table: str, row: Row, born: dict[str, datetime]) -> datetime:
+    """When a row came to be, as near as the case tells."""
+    if table == "aggregates":
+        return row["computed_at_utc"] or LONG_AGO
+    if table == "raw":
+        return row["last_modified"]
+    return born.get(row["event_id"], row.get("ingest_time_utc") or LONG_AGO)
+
+
 def _scope(case: Case) -> dict[str, object]:
     dates = list(case.event_dates) if case.event_dates else None
     return {"entities": list(case.scope_entities), "event_dates": dates}
@@ -128,3 +171,17 @@ def test_with_the_thin_logs_of_the_default_runtime_nothing_untrue_is_said(tmp_pa
     with staged(DEMOS["everything"].faults, LIGHT, log_format="Text") as (sandbox, truth):
         take(sandbox, tmp_path / "case")
     assert untruths(tmp_path / "case", truth) == []
+
+
+@pytest.mark.parametrize(
+    ("table", "moment"),
+    [
+        *((table, NOON) for table in ("raw", "events", "dedupe", "aggregates")),
+        ("aggregates", AFTER),
+    ],
+)
+def test_a_table_of_an_earlier_moment_proves_nothing_of_later_ones(
+    tmp_path: Path, table: str, moment: datetime
+) -> None:
+    folder = as_of(EVERYTHING, table, moment, tmp_path / "case")
+    assert untruths(folder, GroundTruth.read(EVERYTHING)) == []

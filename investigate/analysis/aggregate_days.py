@@ -77,13 +77,17 @@ def _day_events(evidence: Evidence) -> ir.Table:
     rows = rows.mutate(**{name: rows[name].fill_null(False) for name in flags})
     early = (rows.arrived_utc <= rows.computed_at_utc).fill_null(False)
     late = (rows.arrived_utc > rows.computed_at_utc).fill_null(False)
-    until = timestamp(evidence.settled_until)
+    until = _judged_until(evidence)
     old = (rows.arrived_utc <= until).fill_null(False)
     return rows.mutate(
         expected=early | rows.held,
         arrived_since=late & old & ~rows.held,
         settled=old & (rows.computed_at_utc <= until).fill_null(False),
     )
+
+
+def _judged_until(evidence: Evidence) -> ir.TimestampScalar:
+    return timestamp(evidence.judged_until("raw", "events", "aggregates"))
 
 
 def _newest(evidence: Evidence) -> ir.Table:
@@ -128,7 +132,7 @@ def _days(evidence: Evidence) -> ir.Table:
 
 
 def _version_days(evidence: Evidence) -> ir.Table:
-    until = timestamp(evidence.settled_until)
+    until = _judged_until(evidence)
     rows = versions(evidence)
     rows = _beside(rows, _newest(evidence).select("pk", "sk", newest=True), ("pk", "sk"))
     unknown = rows.agrees_with.isnull()
@@ -151,7 +155,7 @@ def _sent_days(evidence: Evidence) -> ir.Table:
     rows = processing.sent(evidence)
     rows = rows.filter(rows.entity_id.notnull() & rows.day.notnull())
     rows = _beside(rows, processing.waiting(evidence).mutate(waiting=True), ("event_id",))
-    old = (rows.sent_utc <= timestamp(evidence.settled_until)).fill_null(True)
+    old = (rows.sent_utc <= _judged_until(evidence)).fill_null(True)
     sent = rows.group_by(*DAY).agg(sent=old.sum(), sent_waiting=rows.waiting.count())
     return sent.filter(sent.sent > 0)
 

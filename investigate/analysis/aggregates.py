@@ -10,6 +10,7 @@ import ibis.expr.types as ir
 from investigate.analysis.aggregate_days import day_events, days, overwritten
 from investigate.analysis.explanation import version_inputs, versions
 from investigate.analysis.reach import unkept
+from investigate.analysis.stored_events import ends_early
 from investigate.errors import NotEvaluable, UsageError
 from investigate.evidence import Evidence
 
@@ -58,9 +59,9 @@ def document_rows(evidence: Evidence) -> list[dict[str, Any]]:
     if not evidence.has("aggregates") or not (evidence.has("raw") or evidence.has("events")):
         return []
     judged = evidence.in_scope(days(evidence))
-    if not evidence.is_listed("aggregates"):
+    if evidence.blind(("aggregates",)):
         judged = judged.filter(judged.verdict.isin(_PROVEN_IN_PART))
-    if unkept(evidence):
+    if unkept(evidence) or ends_early(evidence):
         judged = judged.filter(judged.verdict.isin(_PROVEN_BY_ROWS))
     listed = {
         (row["entity_id"], row["day"]): {**row, "versions": []}

@@ -23,7 +23,8 @@ def silences(evidence: Evidence) -> ir.Table:
     if nothing does.
     """
     limits = evidence.thresholds
-    gaps = _gaps(evidence, min(evidence.window.end, evidence.settled_until))
+    speakers = ("raw", "events") if evidence.case.event_dates else ("raw",)
+    gaps = _gaps(evidence, min(evidence.window.end, evidence.judged_until(*speakers)))
     rhythms = _rhythms(gaps)
     regular = rhythms.filter(
         (rhythms.events >= limits.gap_minimum_events)

@@ -16,7 +16,7 @@ from investigate.analysis.objects import pointing_rows, raw_objects, readable_ob
 from investigate.analysis.queues import waiting_gap
 from investigate.engine import day_of
 from investigate.errors import NotEvaluable
-from investigate.evidence import Evidence
+from investigate.evidence import STORES, Evidence
 
 # The stations of the flow, in order; the others of the ledger are side branches.
 FLOW = ("known", "readable", "refs", "sent", "processed", "aggregated")
@@ -41,7 +41,7 @@ def flow(evidence: Evidence) -> ir.Table:
     `waiting` (not yet, a message holds them) and `unknown`; and `joined`, which are here though
     not known to have been there: reached = reached before - dropped - waiting - unknown + joined.
     """
-    rows = evidence.in_scope(evidence.settled(ledger(evidence), "arrived_utc"))
+    rows = evidence.in_scope(evidence.settled(ledger(evidence), "arrived_utc", *STORES))
     rows = rows.mutate(known=ibis.literal(True))
     counts = [_station(rows, position) for position in range(len(FLOW))]
     return ibis.union(*counts).order_by("position")
@@ -199,7 +199,7 @@ def _processed(evidence: Evidence) -> _Stage:
 def _aggregated(evidence: Evidence) -> _Stage:
     if not _explainable(evidence):
         return _Stage(None)
-    return _Stage(version_inputs(evidence).select("event_id"), evidence.is_listed("aggregates"))
+    return _Stage(version_inputs(evidence).select("event_id"), not evidence.blind(("aggregates",)))
 
 
 def _explainable(evidence: Evidence) -> bool:

@@ -80,7 +80,7 @@ def _mute_runs(evidence: Evidence, role: str) -> ir.Table:
         runs = runs.filter(runs.status == "ok")
     runs = runs.semi_join(names, runs.function == names.name)
     if evidence.horizon("log_lines")[1]:  # the lines of the latest runs may still be on their way
-        runs = evidence.settled(runs, "ended_utc", told_by="log_lines")
+        runs = evidence.settled(runs, "ended_utc", "log_lines")
     return runs.anti_join(said, "request_id")
 
 

@@ -91,8 +91,8 @@ def processed_gap(evidence: Evidence) -> str:
     silence = lacking[0] if lacking else logs.silence(evidence, "processor")
     if not silence:
         return ""
-    if not evidence.is_listed("aggregates"):
-        return f"{silence}; {evidence.absence('aggregates')}"
+    if unseen := evidence.blind(("aggregates",)):
+        return f"{silence}; {unseen[0]}"
     if not _explainable(evidence):
         return f"{silence}; aggregates cannot be explained without raw or events"
     versions = evidence.in_scope(evidence["aggregates"].select("pk", "sk", "entity_id", "day"))
@@ -130,7 +130,7 @@ def unaccounted(evidence: Evidence) -> ir.Table:
 
 
 def _build_unaccounted(evidence: Evidence) -> ir.Table:
-    rows = evidence.settled(sent(evidence), "sent_utc", told_by="log_lines")
+    rows = evidence.settled(sent(evidence), "sent_utc", "log_lines")
     for known in (processed(evidence), waiting(evidence), dead_lettered(evidence)):
         rows = rows.anti_join(known, "event_id")
     return rows
@@ -192,8 +192,8 @@ def _knows_all_failures(evidence: Evidence) -> bool:
 def _failed_by_their_objects(evidence: Evidence, missing: ir.Table, records: int) -> ir.Table:
     size = _count(evidence, missing)
     unknown = f"{swallowed(records)}, but which of {size:,} events they were is unknown: "
-    if not evidence.is_listed("raw"):
-        raise NotEvaluable(unknown + evidence.absence("raw"))
+    if lacking := evidence.incomplete(("raw",)):
+        raise NotEvaluable(unknown + lacking[0])
     broken = evidence.engine.materialise(unloadable(evidence, missing, hidden=NOT_THEN))
     whole = evidence.in_scope(missing.anti_join(broken, "event_id"))
     hidden = unlooked(evidence, whole, hidden=NOT_THEN)

@@ -28,7 +28,7 @@ def with_prospects(evidence: Evidence, rows: ir.Table) -> ir.Table:
             prospect=ibis.literal(UNKNOWN), why=ibis.literal(evidence.absence("raw"))
         )
     joined = _with_objects(evidence, rows)
-    old = joined.ingest_time_utc <= timestamp(evidence.settled_until)
+    old = joined.ingest_time_utc <= timestamp(evidence.judged_until("raw"))
     absent = joined.object_key.isnull()
     fails = joined.problem.notnull() & (~absent | old.fill_null(True))
     good = ~absent & joined.problem.isnull() & joined.usable & ~joined.unlooked

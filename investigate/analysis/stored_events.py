@@ -31,7 +31,7 @@ def unknown_events(evidence: Evidence) -> str:
     """Say in words why a day may have events that neither store tells of; empty if it has none: of
     an object that could not be read, a row tells as well."""
     if not evidence.has(RAW):
-        return ""
+        return ends_early(evidence)
     hidden = ""
     if unseen(evidence):
         objects = unseen_objects(evidence)
@@ -41,7 +41,12 @@ def unknown_events(evidence: Evidence) -> str:
         count = evidence.engine.scalar(objects.count())
         what = counted(count, "object")
         hidden = f"raw: {what} that could not be fetched, of which no row tells" if count else ""
-    return joined(hidden, unkept(evidence))
+    return joined(hidden, unkept(evidence), ends_early(evidence))
+
+
+def ends_early(evidence: Evidence) -> str:
+    """Say in words which store ends before events of the time asked about; empty if none does."""
+    return joined(*(evidence.unjudged(store) for store in (RAW, EVENTS) if evidence.has(store)))
 
 
 def unknown_inputs(evidence: Evidence) -> str:

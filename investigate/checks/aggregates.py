@@ -160,7 +160,8 @@ def overwritten_versions(evidence: Evidence) -> Partly:
 def unexplained(evidence: Evidence) -> Partly:
     """Is there a version whose inputs hash no set of known events reproduces?"""
     rows = versions(evidence)
-    rows = evidence.settled(rows.filter(rows.agrees_with.isnull()), "computed_at_utc")
+    rows = rows.filter(rows.agrees_with.isnull())
+    rows = evidence.settled(rows, "computed_at_utc", "raw", "events")
     lacking = [*evidence.incomplete(("raw", "events")), unknown_inputs(evidence)]
     lacking = [gap for gap in lacking if gap]
     if lacking and _size(evidence, evidence.in_scope(rows)):

@@ -45,7 +45,7 @@ def orphan(evidence: Evidence) -> Partly:
     died behind the gate)?"""
     if unkept(evidence):
         raise NotEvaluable("dedupe: rows were looked up by the ids of rows; an orphan has none")
-    gate = evidence.settled(evidence["dedupe"], "first_seen_utc")
+    gate = evidence.settled(evidence["dedupe"], "first_seen_utc", "raw", "events")
     stored = raw_objects(evidence).select(stored_id="rid")
     known = evidence["events"].select(stored_id="event_id")
     lost = gate.anti_join(stored, [("event_id", "stored_id")])
@@ -74,7 +74,7 @@ def orphan(evidence: Evidence) -> Partly:
 )
 def missing(evidence: Evidence) -> Partly:
     """Is there an accepted event, younger than the dedupe lifetime, without a dedupe row?"""
-    accepted = evidence.settled(_accepted(evidence), "ingest_time_utc")
+    accepted = evidence.settled(_accepted(evidence), "ingest_time_utc", "dedupe")
     gate = evidence["dedupe"].select(gate_id="event_id")
     open_ids = accepted.anti_join(gate, [("key", "gate_id")])
     oldest = evidence.case.captured_at - timedelta(days=evidence.thresholds.dedupe_lifetime_days)
@@ -158,7 +158,7 @@ def collision_risk(evidence: Evidence) -> Partly:
 )
 def expired_block(evidence: Evidence) -> ir.Table:
     """Did an expired but undeleted dedupe row refuse an event?"""
-    events = evidence.settled(evidence["events"], "ingest_time_utc")
+    events = evidence.settled(evidence["events"], "ingest_time_utc", "events", "dedupe")
     refused = events.filter(events.status == pipeline.DUPLICATE)
     gate = evidence["dedupe"].select("ttl_epoch", "first_seen_utc", gate_id="event_id")
     rows = refused.join(gate, [("event_id", "gate_id")])

@@ -42,7 +42,7 @@ def missing_row(evidence: Evidence) -> Partly:
     """Is there a readable raw object that no EventsTable row knows?"""
     if reason := unkept(evidence):
         raise NotEvaluable(reason)
-    objects = evidence.settled(readable_objects(evidence), "last_modified")
+    objects = evidence.settled(readable_objects(evidence), "last_modified", "events")
     events = evidence["events"]
     unknown = objects.anti_join(events.select(row_id="event_id"), [("rid", "row_id")])
     unknown = unknown.anti_join(events.select(row_key="s3_key"), [("s3_key", "row_key")])
@@ -64,7 +64,7 @@ def missing_row(evidence: Evidence) -> Partly:
 )
 def dangling_key(evidence: Evidence) -> Partly:
     """Does a row point at a key that does not exist, while the raw object exists under another?"""
-    rows = evidence.settled(pointing_rows(evidence), "ingest_time_utc")
+    rows = evidence.settled(pointing_rows(evidence), "ingest_time_utc", "raw")
     objects = raw_objects(evidence)
     lost = rows.anti_join(objects.select(object_key="s3_key"), [("s3_key", "object_key")])
     there = objects.group_by(object_id="rid").agg(existing_key=objects.s3_key.min())
@@ -89,7 +89,7 @@ def dangling_key(evidence: Evidence) -> Partly:
 def payload_conflict(evidence: Evidence) -> Partly:
     """Do row and raw object of one event id carry different payload hashes (an idempotency key
     reused for other data)?"""
-    rows = evidence.settled(evidence["events"], "ingest_time_utc")
+    rows = evidence.settled(evidence["events"], "ingest_time_utc", "events", "raw")
     stored = readable_objects(evidence).select(
         "rid", stored_key="s3_key", hash_in_object="payload_sha"
     )
@@ -120,7 +120,7 @@ def reused_id(evidence: Evidence) -> Partly:
     events = evidence["events"]
     events = events.filter(~blank(events.event_id))
     standing = events.sk.count().over(ibis.window(group_by=events.event_id))
-    rows = evidence.settled(events.mutate(rows_of_id=standing), "ingest_time_utc")
+    rows = evidence.settled(events.mutate(rows_of_id=standing), "ingest_time_utc", "events")
     found = rows.filter(rows.rows_of_id > 1)
     shown_rows = _rows(found, "pk", "rows_of_id", "status", "payload_sha", key=found.event_id)
     return Partly(shown_rows, ambiguous_ids(evidence))
@@ -139,7 +139,7 @@ def reused_id(evidence: Evidence) -> Partly:
 )
 def unreplayable(evidence: Evidence) -> ir.Table:
     """Does a row lack event_id, s3_bucket or s3_key?"""
-    rows = evidence.settled(evidence["events"], "ingest_time_utc")
+    rows = evidence.settled(evidence["events"], "ingest_time_utc", "events")
     found = rows.filter(blank(rows.event_id) | ~has_refs(rows))
     key = found.event_id.nullif("").fill_null(found.sk)
     return _rows(found, "pk", "status", "s3_bucket", "s3_key", key=key)
@@ -159,7 +159,7 @@ def unreplayable(evidence: Evidence) -> ir.Table:
 )
 def key_mismatch(evidence: Evidence) -> ir.Table:
     """Do PK, SK and the index keys agree with the row's own attributes?"""
-    rows = evidence.settled(evidence["events"], "ingest_time_utc")
+    rows = evidence.settled(evidence["events"], "ingest_time_utc", "events")
     rows = rows.mutate(day=day_of(rows.event_time_utc))
     rows = rows.mutate(
         expected_pk=filled(pipeline.PK_LAYOUT, rows),
@@ -186,7 +186,7 @@ def key_mismatch(evidence: Evidence) -> ir.Table:
 )
 def unknown_status(evidence: Evidence) -> ir.Table:
     """Is the status anything but ACCEPTED or DUPLICATE?"""
-    rows = evidence.settled(evidence["events"], "ingest_time_utc")
+    rows = evidence.settled(evidence["events"], "ingest_time_utc", "events")
     found = rows.filter(~rows.status.isin(pipeline.STATUSES).fill_null(False))
     return _rows(found, "pk", "event_id", "status", key=found.sk)
 
@@ -206,7 +206,7 @@ def unknown_status(evidence: Evidence) -> ir.Table:
 def duplicate(evidence: Evidence) -> Partly:
     """Which events were refused as duplicates of the same payload, and what made them (client
     retry, timeout, upstream replay)?"""
-    rows = evidence.settled(duplicates(evidence), "ingest_time_utc")
+    rows = evidence.settled(duplicates(evidence), "ingest_time_utc", "events", "raw")
     found = _rows(
         rows, "made_by", "gap_seconds", "arrived_utc", "source", "event_type", key=rows.event_id
     )
@@ -228,7 +228,7 @@ def duplicate(evidence: Evidence) -> Partly:
 def semantic_duplicate(evidence: Evidence) -> ir.Table:
     """Did the same entity, type and payload arrive again within seconds under another id (a
     double charge)?"""
-    found = evidence.settled(semantic_duplicates(evidence), "ingest_time_utc")
+    found = evidence.settled(semantic_duplicates(evidence), "ingest_time_utc", "events")
     return _rows(
         found, "earlier_event_id", "earlier_utc", "source", "event_type", "payload_sha",
         key=found.event_id,

@@ -44,7 +44,7 @@ def missing(evidence: Evidence) -> Partly:
     """Is there an event the index knows (EventsTable row with S3 references) whose raw object
     exists under no key?"""
     rows, reason = pointing_nowhere(evidence)
-    rows = evidence.settled(rows, "ingest_time_utc")
+    rows = evidence.settled(rows, "ingest_time_utc", "raw")
     rows = rows.filter(~older_than_lifecycle(evidence, rows))
     refuse_if_unnamed(evidence, rows, "no object")
     return Partly(_references(rows), reason)
@@ -66,6 +66,7 @@ def missing(evidence: Evidence) -> Partly:
 def expired(evidence: Evidence) -> Partly:
     """Did the bucket's lifecycle rule take the raw object of a row that is still there?"""
     rows, reason = pointing_nowhere(evidence)
+    rows = evidence.settled(rows, "ingest_time_utc", "raw")
     rows = rows.filter(older_than_lifecycle(evidence, rows))
     refuse_if_unnamed(evidence, rows, "no object")
     return Partly(_references(rows), reason)
@@ -86,7 +87,7 @@ def expired(evidence: Evidence) -> Partly:
 )
 def corrupt(evidence: Evidence) -> Partly:
     """Is there a raw object that is not a JSON object with the required fields?"""
-    objects = evidence.settled(raw_objects(evidence), "last_modified")
+    objects = evidence.settled(raw_objects(evidence), "last_modified", "raw")
     broken = objects.filter(is_corrupt(objects))
     dated = broken.key_event_date.re_search(r"^\d{4}-\d{2}-\d{2}$").fill_null(False)
     rows = broken.select(
@@ -112,7 +113,7 @@ def corrupt(evidence: Evidence) -> Partly:
 )
 def payload_mismatch(evidence: Evidence) -> Partly:
     """Does the payload still have the hash that was recorded at ingest?"""
-    objects = evidence.settled(readable_objects(evidence), "last_modified")
+    objects = evidence.settled(readable_objects(evidence), "last_modified", "raw")
     changed = objects.filter(differ(objects.payload_sha, objects.payload_sha_actual))
     return Partly(
         shown(changed, recorded="payload_sha", actual="payload_sha_actual"), overlooked(evidence)
@@ -134,7 +135,7 @@ def payload_mismatch(evidence: Evidence) -> Partly:
 def id_mismatch(evidence: Evidence) -> Partly:
     """Do the event id recomputed from the body (both recipes), the id in the body and the id in
     the key agree?"""
-    objects = evidence.settled(readable_objects(evidence), "last_modified")
+    objects = evidence.settled(readable_objects(evidence), "last_modified", "raw")
     in_key, in_body, recipe = objects.key_event_id, objects.event_id, objects.event_id_actual
     at_odds = objects.filter(
         differ(in_key, in_body) | differ(in_body, recipe) | differ(in_key, recipe)
@@ -161,7 +162,7 @@ def overwritten(evidence: Evidence) -> Partly:
     """Was an object written again after its ingest time (or has more than one version)?"""
     objects = with_first_ingest(evidence)
     versions = objects.s3_key.count().over(ibis.window(group_by=objects.s3_key))
-    objects = evidence.settled(objects.mutate(versions=versions), "last_modified")
+    objects = evidence.settled(objects.mutate(versions=versions), "last_modified", "raw")
     allowed = ibis.interval(seconds=evidence.thresholds.overwrite_seconds)
     again = (objects.last_modified > objects.first_ingest_utc + allowed).fill_null(False)
     rows = objects.filter(again | (objects.versions > 1))
@@ -198,7 +199,7 @@ def duplicate_objects(evidence: Evidence) -> Partly:
         event_time_utc=objects.event_time_utc.min(),
         entity_id=objects.entity_id.min(),
     )
-    found = evidence.settled(events.filter(events.distinct_keys > 1), "first_modified")
+    found = evidence.settled(events.filter(events.distinct_keys > 1), "first_modified", "raw")
     elsewhere = out_of_reach(evidence, lambda: events.mutate(event_id="key"))
     return Partly(found, joined(unnamed(evidence), elsewhere, unkept(evidence)))
 
@@ -217,7 +218,7 @@ def duplicate_objects(evidence: Evidence) -> Partly:
 )
 def misplaced(evidence: Evidence) -> Partly:
     """Does the key's partition (source, type, dates, hour) agree with the body?"""
-    objects = evidence.settled(raw_objects(evidence), "last_modified")
+    objects = evidence.settled(raw_objects(evidence), "last_modified", "raw")
     elsewhere = (
         differ(objects.key_source, objects.source)
         | differ(objects.key_event_type, objects.event_type)

@@ -13,7 +13,7 @@ from investigate.checks.registry import Partly, check
 from investigate.engine import differ, seconds_between
 from investigate.errors import NotEvaluable
 from investigate.evidence import Evidence
-from investigate.model import Severity
+from investigate.model import Severity, joined
 
 
 @check(
@@ -34,7 +34,8 @@ def gap(evidence: Evidence) -> Partly:
         raise NotEvaluable("raw: the rhythm of a source is that of all its entities")
     rows = silences(evidence)
     key = ibis.literal(" ").join([rows.source, rows.event_type, rows.start, rows.end])
-    return Partly(rows.mutate(key=key), unseen(evidence))
+    index = evidence.unjudged("events") if evidence.case.event_dates else ""
+    return Partly(rows.mutate(key=key), joined(unseen(evidence), index))
 
 
 @check(
@@ -53,7 +54,7 @@ def late(evidence: Evidence) -> Partly:
     objects = readable_objects(evidence)
     times = shown(objects, ingest_time_utc="ingest_time_utc")
     first = times.ingest_time_utc.min().over(ibis.window(group_by=times.key))
-    times = evidence.settled(times.mutate(first_ingest_utc=first), "ingest_time_utc")
+    times = evidence.settled(times.mutate(first_ingest_utc=first), "ingest_time_utc", "raw")
     lag = seconds_between(times.event_time_utc, times.first_ingest_utc)
     rows = times.mutate(lag_seconds=lag)
     found = rows.filter(rows.lag_seconds > evidence.thresholds.late_seconds)
@@ -75,7 +76,7 @@ def late(evidence: Evidence) -> Partly:
 )
 def clock_skew(evidence: Evidence) -> Partly:
     """Is the event's time after its ingest time (the stored lag is clamped to 0)?"""
-    objects = evidence.settled(readable_objects(evidence), "ingest_time_utc")
+    objects = evidence.settled(readable_objects(evidence), "ingest_time_utc", "raw")
     allowed = ibis.interval(seconds=evidence.thresholds.clock_skew_seconds)
     ahead = objects.filter(objects.event_time_utc > objects.ingest_time_utc + allowed)
     return Partly(shown(ahead, ingested="ingest_time_utc"), overlooked(evidence))

@@ -134,7 +134,7 @@ def offending_rows(check: Check, evidence: Evidence) -> Partly:
     tables = tuple(dict.fromkeys((*check.needs, *check.whole)))
     evidence.require(tables)
     evidence.require_one(check.either)
-    lacking = evidence.incomplete(check.whole)
+    lacking = evidence.blind(check.whole)
     if lacking:
         raise NotEvaluable("absence proves nothing in " + "; ".join(lacking))
     answer = check.ask(evidence)

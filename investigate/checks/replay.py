@@ -58,7 +58,7 @@ def _would_stop(evidence: Evidence) -> ir.Table:
 
 
 def _did_stop(evidence: Evidence) -> ir.Table:
-    done = evidence.settled(replays.outcomes(evidence), "logged_utc")
+    done = evidence.settled(replays.outcomes(evidence), "logged_utc", "events")
     short = done.filter(done.scanned < done.rows_there)
     return short.select(
         "entity_id", "scanned", "start", "end", "logged_utc",
@@ -129,7 +129,7 @@ def _boundaries_of_replays(evidence: Evidence) -> ir.Table:
 def would_fail(evidence: Evidence) -> Partly:
     """Would a planned message point at a raw object that does not exist or cannot be read?"""
     plan = replays.planned(evidence)
-    sends = evidence.settled(plan.filter(plan.decision == "send"), "ingest_time_utc")
+    sends = evidence.settled(plan.filter(plan.decision == "send"), "ingest_time_utc", "raw")
     hopeless = unloadable(evidence, sends)
     rows = hopeless.select(
         "entity_id", "event_time", "s3_key", "why", key=hopeless.event_id.fill_null(hopeless.sk)
@@ -155,7 +155,7 @@ def would_fail(evidence: Evidence) -> Partly:
 )
 def nothing_sent(evidence: Evidence) -> Partly:
     """Did a replay scan rows and send none, or find none, and why?"""
-    done = evidence.settled(replays.outcomes(evidence), "logged_utc")
+    done = evidence.settled(replays.outcomes(evidence), "logged_utc", "events")
     none = done.filter(done.sent == 0)
     why = ibis.cases(
         (none.scanned > 0, "no row has refs"),
