@@ -215,9 +215,13 @@ class Draft:
         kept = 0
         with journal.open("rb") as lines:
             for line in lines:
+                try:
+                    step = json.loads(line)
+                except ValueError:
+                    break
                 if not line.endswith(b"\n"):
                     break  # being written when the capture was killed
-                self._take(json.loads(line))
+                self._take(step)
                 kept += len(line)
         os.truncate(journal, kept)
         self._keep_only_named()

@@ -205,6 +205,22 @@ def test_a_message_that_is_no_unicode_is_kept_as_its_escape(source, monkeypatch)
     assert read(source) == {"a": ["\\ud800 \\ud83d", "ä"]}
 
 
+def test_a_secret_of_aws_does_not_wait_in_the_draft(source, monkeypatch):
+    secret = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
+    over_log(source, Log((0, "a", f"aws_secret_access_key={secret}"), (1, "a", "b")), monkeypatch)
+    log_events.fetch(source, FUNCTION, GROUP)
+    assert read(source) == {"a": ["aws_secret_access_key=***", "b"]}
+
+
+def test_it_is_said_how_many_events_of_all_functions_there_are(source, monkeypatch):
+    told = []
+    monkeypatch.setattr(source, "_progress", lambda what, rows: told.append((what, rows)))
+    over_log(source, Log(*((at, "a", str(at)) for at in range(8))), monkeypatch)
+    log_events.fetch(source, FUNCTION, GROUP)
+    log_events.fetch(source, "demo-processor", GROUP)
+    assert told == [("log events", rows) for rows in (6, 8, 14, 16)]
+
+
 def test_a_log_in_one_small_step_or_many_gives_the_same_rows(world, tmp_path, monkeypatch):
     fill(world)
     tables = ("invocations", "log_lines", "metric_points")

@@ -199,3 +199,12 @@ def test_a_process_that_ended_is_told_from_one_that_was_killed(words, status):
 
 def test_what_looks_like_json_and_is_none_is_passed_over():
     assert read("{not json", "{" * 50_000).lines == []
+
+
+def test_a_reader_counts_every_row_it_holds():
+    """Invocations that print nothing count, too: a step is to end when memory is full of them."""
+    start, end = "START RequestId: r{0} Version: 1", "END RequestId: r{0}"
+    quiet = [line.format(number) for number in range(5) for line in (start, end)]
+    assert read(*quiet).size == 5
+    both = read(*quiet, "[INFO]\t\tr4\tx", streams=[*"aaaabbbbcc", "c"])
+    assert both.size == len(both.invocations) + len(both.lines) == 6

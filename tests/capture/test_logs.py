@@ -105,6 +105,15 @@ def test_lines_that_retention_has_taken_leave_a_horizon(world):
     assert coverage(whole) == ("captured", None)
 
 
+def test_a_capture_that_goes_on_later_claims_no_line_that_expired_meanwhile(world):
+    world.clients.logs.put_retention_policy(logGroupName=GROUP, retentionInDays=1)
+    later = read(source_of(world, captured_at=at(24), resumed_at=at(40)))["invocations"]
+    assert later.coverage.status == "partial"
+    assert later.coverage.horizon == "2026-03-10T16:00:00Z/2026-03-10T23:50:00Z"
+    latest = read(source_of(world, captured_at=at(24), resumed_at=at(48)))["invocations"]
+    assert latest.coverage.horizon == "2026-03-10T23:50:00Z/2026-03-10T23:50:00Z", "nothing"
+
+
 def test_an_unknown_retention_keeps_no_line_from_being_read_and_is_said(world):
     world.ingest(EVENT)
     source = source_of(world)

@@ -93,6 +93,13 @@ def test_the_horizon_says_from_when_on_there_can_be_points(world, days, start):
     assert captured.coverage.horizon == f"{start}/{isoformat(captured_at)}"
 
 
+def test_a_capture_that_goes_on_later_claims_no_points_that_expired_meanwhile(world):
+    captured_at = START + timedelta(days=455)
+    source = source_of(world, captured_at=captured_at, resumed_at=captured_at + timedelta(hours=9))
+    captured = metrics.with_horizon(source, Captured("metric_points", Coverage("captured"), []))
+    assert captured.coverage.horizon == f"2026-03-10T09:00:00Z/{isoformat(captured_at)}"
+
+
 def test_more_series_than_one_request_may_ask_for_are_asked_for_in_several(world, monkeypatch):
     monkeypatch.setattr(metrics, "SERIES_AT_ONCE", 20)
     put(world, "NumberOfMessagesSent", 3.0, at(1))

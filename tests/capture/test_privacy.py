@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 import investigate
 from investigate import pipeline
-from investigate.capture.privacy import INDISPENSABLE, Mask
 from investigate.aws.secrets import redact
+from investigate.capture.privacy import INDISPENSABLE, Mask
 from investigate.capture.values import MASKED
 from investigate.errors import UsageError
 
@@ -240,6 +240,14 @@ def test_no_account_is_masked_unless_it_is_given():
     assert Mask({"email"}).text(f"arn:aws:sqs::{ACCOUNT}:q") == f"arn:aws:sqs::{ACCOUNT}:q"
 
 
+@pytest.mark.parametrize(
+    "name", ["message", "errorMessage", "errorType", "level", "timestamp", "requestId"]
+)
+def test_a_field_that_stands_in_a_column_of_its_own_too_is_refused(name):
+    with pytest.raises(UsageError, match=rf"{name} \(of log lines.* it is a column of its own"):
+        Mask({"email", name})
+
+
 # Secrets
 
 
@@ -253,6 +261,13 @@ def test_no_account_is_masked_unless_it_is_given():
         (f"aws_session_token={TOKEN} next", "aws_session_token=*** next"),
         (f"aws_secret_access_key='{SECRET}', x=1", "aws_secret_access_key='***', x=1"),
         (f'{{"SecretAccessKey": "{SECRET}", "a": 1}}', '{"SecretAccessKey": "***", "a": 1}'),
+        (f"aws_secret_key={SECRET}", "aws_secret_key=***"),
+        (f"secretKey: {SECRET}", "secretKey: ***"),
+        (f"Secret Access Key: {SECRET}\n", "Secret Access Key: ***\n"),
+        (f"SessionToken: {TOKEN}", "SessionToken: ***"),
+        (f"Session Token = {TOKEN}", "Session Token = ***"),
+        (f"x-amz-security-token:{TOKEN}\nhost", "x-amz-security-token:***\nhost"),
+        (f"Signature={'0123abcd' * 4}", "Signature=***"),
         (f'{{"secretAccessKey":"{SECRET}"}}', '{"secretAccessKey":"***"}'),
         (f'{{"SessionToken":"{TOKEN}"}}', '{"SessionToken":"***"}'),
         (f"<SessionToken>{TOKEN}</SessionToken>", "<SessionToken>***</SessionToken>"),
@@ -304,6 +319,8 @@ def test_a_secret_within_json_within_json_is_redacted_and_the_json_stays_whole(n
         "MAKIAIOSFODNN7EXAMPLE AKIAIOSFODNN7EXAMPLES AKIA",
         "nextToken=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
         "signature=short",
+        "a secret key: none",
+        '{"secret_key": null, "secretKey": 12345678901234567890}',
         "X-Amz-Date=20260310T120000Z&X-Amz-Expires=3600",
         "payload_sha " + "0123abcd" * 8,
     ],

@@ -233,8 +233,9 @@ def test_a_capture_that_is_stopped_goes_on_and_ends_as_if_it_had_not(busy, tmp_p
     refuse(connection, "s3", "GetBucketVersioning", code)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(preparation, "first_look", lambda *_: None)
-        with pytest.raises(AccessError, match=code):
+        with pytest.raises(AccessError, match=code) as stopped:
             take(busy, tmp_path / "case", connection=connection, name="same")
+    assert "the same command with --resume goes on" in stopped.value.hint
     assert not (tmp_path / "case").exists()
     with pytest.raises(UsageError, match="begun and not finished") as raised:
         take(busy, tmp_path / "case", name="same")
@@ -249,6 +250,64 @@ def test_a_capture_that_is_stopped_goes_on_and_ends_as_if_it_had_not(busy, tmp_p
     assert not list(tmp_path.glob(".*"))
     with pytest.raises(UsageError, match="exists already"):
         take(busy, tmp_path / "case", name="same", resume=True)
+
+
+def killed(*_):
+    raise KeyboardInterrupt
+
+
+def take_until(tables, world, folder, **options):
+    """A capture that is killed when it comes to some tables."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(CAPTURES, tables, killed)
+        with pytest.raises(KeyboardInterrupt):
+            take(world, folder, **options)
+
+
+def test_retention_is_reckoned_from_when_the_lines_are_read(busy, tmp_path):
+    for role in ("ingest", "replay", "processor"):
+        group = f"/aws/lambda/demo-{role}"
+        busy.clients.logs.put_retention_policy(logGroupName=group, retentionInDays=1)
+    take_until(("aggregates",), busy, tmp_path / "case")
+    case = take(busy, tmp_path / "case", captured_at=at(30), resume=True)
+    assert case.coverage["invocations"].status == "partial"
+    horizon = "2026-03-10T06:00:00Z/2026-03-10T19:50:00Z"
+    assert case.coverage["invocations"].horizon == horizon
+    assert case.captured_at == at(20)
+
+
+def test_a_field_that_an_earlier_run_masked_was_met(busy, tmp_path):
+    chosen = {"mask": ("n", "nowhere")}
+    take_until(("spans",), busy, tmp_path / "case", **chosen)
+    case = take(busy, tmp_path / "case", resume=True, **chosen)
+    assert case.masked == {"n": True, "nowhere": False}
+
+
+def test_messages_are_not_received_again_although_something_was_not_answered(busy, tmp_path):
+    first = connect(region="eu-west-1", sampling=True, objects="botocore")
+    refuse(first, "cloudwatch", "GetMetricData", "Throttling")
+    take_until(("spans",), busy, tmp_path / "case", connection=first, sample_messages=100)
+    assert first.given_up
+    second = connect(region="eu-west-1", sampling=True, objects="botocore")
+    made = requests_of(second, "sqs")
+    case = take(busy, tmp_path / "case", connection=second, sample_messages=100, resume=True)
+    assert case.rows["messages"] == 3
+    assert "ReceiveMessage" not in made
+    assert case.coverage["queue_state"].status == "captured", "this was asked again"
+
+
+def test_a_masked_account_does_not_stand_in_the_plan_and_another_is_told_apart(busy, tmp_path):
+    take_until(("spans",), busy, tmp_path / "case", mask_account=True)
+    assert "123456789012" not in (tmp_path / ".case.partial" / "plan.json").read_text()
+    busy_names = Settings(replace(busy.names, account_id=None))
+    other = connect(region="eu-west-1", objects="botocore")
+    other.account = lambda: "999999999999"
+    with pytest.raises(UsageError, match="with credentials of the account"):
+        take(
+            busy, tmp_path / "case", connection=other, settings=busy_names, mask_account=True,
+            resume=True,
+        )  # fmt: skip
+    assert take(busy, tmp_path / "case", mask_account=True, resume=True).tables
 
 
 def test_there_is_nothing_to_resume_where_nothing_was_begun(busy, tmp_path):
@@ -302,6 +361,7 @@ def test_credentials_that_do_not_work_stop_before_anything_is_written(world, tmp
     with pytest.raises(AccessError) as raised:
         take(world, tmp_path / "case", connection=connection)
     assert raised.value.kind == kind
+    assert "--resume" not in raised.value.hint, "there is nothing to go on with"
     assert list(tmp_path.iterdir()) == []
 
 

@@ -238,3 +238,12 @@ def test_subsegments_of_subsegments_have_the_one_above_as_their_parent():
 def test_without_payloads_what_a_function_wrote_into_its_trace_is_left_out():
     assert "c-1" in str(list(spans.span_rows("t", DOCUMENT)))
     assert "c-1" not in str(list(spans.span_rows("t", DOCUMENT, payloads=False)))
+
+
+def test_a_capture_that_goes_on_later_claims_no_traces_that_expired_meanwhile(traced):
+    captured_at = START + timedelta(days=30)
+    source = source_of(traced, captured_at=captured_at, resumed_at=captured_at + timedelta(hours=9))
+    asked = questions(source, "GetTraceSummaries")
+    start = START + timedelta(hours=9)
+    assert str(read(source).coverage.horizon).startswith("2026-03-10T09:00:00Z/")
+    assert asked[0]["StartTime"] == start
