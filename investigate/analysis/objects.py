@@ -31,6 +31,27 @@ def _with_ids(evidence: Evidence) -> ir.Table:
     return raw.mutate(rid=raw_id(raw), readable=raw.readable.fill_null(False))
 
 
+def with_deleted_versions(evidence: Evidence, rows: ir.Table) -> ir.Table:
+    """Return offending rows, by event id, with what a bucket that keeps versions still has of
+    their deleted object: `deleted_versions`, the `version_id` of the newest and `deleted_utc`, the
+    time of its delete marker. Where nothing was deleted the rows have no such columns."""
+    raw = evidence["raw"]
+    deleted = raw.filter((raw.error == "deleted").fill_null(False))
+    if not evidence.fact("deleted", lambda known: known.engine.scalar(deleted.count())):
+        return rows
+    deleted = deleted.mutate(rid=raw_id(deleted), marker=blank(deleted.etag))
+    newest = ibis.row_number().over(
+        group_by=["rid", "marker"], order_by=[ibis.desc("last_modified"), ibis.desc("version_id")]
+    )
+    ranked = deleted.mutate(place=newest)
+    versions = ranked.group_by(deleted_id=ranked.rid).agg(
+        deleted_versions=(~ranked.marker & ranked.version_id.notnull()).sum(),
+        version_id=ranked.version_id.max(where=~ranked.marker & (ranked.place == 0)),
+        deleted_utc=ranked.last_modified.max(where=ranked.marker),
+    )
+    return rows.left_join(versions, rows.key == versions.deleted_id).drop("deleted_id")
+
+
 def readable_objects(evidence: Evidence) -> ir.Table:
     """Return the raw objects whose body could be read, with `rid`."""
     objects = raw_objects(evidence)

@@ -16,6 +16,7 @@ from investigate.analysis.objects import (
     shown,
     unknown_first_ingest,
     unnamed,
+    with_deleted_versions,
     with_first_ingest,
 )
 from investigate.analysis.reach import out_of_reach, unkept
@@ -32,10 +33,12 @@ from investigate.model import Severity, joined
     needs=("events",),
     whole=("raw",),
     found="{count} event{s} {have} an EventsTable row but no raw object under any key.",
-    advice="The payload is gone: no replay brings it back. Look for a failed ingest request "
-    "at the first arrival of one of them (`raw/ingest-failures`; ingest writes the dedupe row "
-    "before the object, so a crash between the two leaves this), else for who deleted the object "
-    "(CloudTrail), and get the events again from the producer or from a bucket copy.",
+    advice="A row with `deleted_versions` can be restored: the bucket keeps versions. Save the one "
+    "of its `version_id` (`aws s3api get-object --version-id`), then delete the delete marker of "
+    "the key. Any other payload is gone: no replay brings it back. Look for a failed ingest "
+    "request at the first arrival of one of them (`raw/ingest-failures`; ingest writes the dedupe "
+    "row before the object, so a crash between the two leaves this), else for who deleted the "
+    "object (CloudTrail), and get the events again from the producer or from a bucket copy.",
     avoid="Do not simply have them sent again: while an id has its dedupe row, ingest answers "
     "DUPLICATE and stores nothing. Do not delete the EventsTable rows; they are the only record "
     "of what was lost.",
@@ -47,7 +50,7 @@ def missing(evidence: Evidence) -> Partly:
     rows = evidence.settled(rows, "ingest_time_utc", "raw")
     rows = rows.filter(~older_than_lifecycle(evidence, rows))
     refuse_if_unnamed(evidence, rows, "no object")
-    return Partly(_references(rows), reason)
+    return Partly(with_deleted_versions(evidence, _references(rows)), reason)
 
 
 @check(

@@ -150,6 +150,34 @@ def test_what_was_deleted_is_no_object_and_its_event_has_none(tmp_path, error):
     assert found("raw/missing", evidence) == [B.id]
 
 
+def deleted_version(event: Event, hours: float, version: str, **changes: object) -> dict:
+    return unreadable_row(event, "deleted", last_modified=at(hours), version_id=version, **changes)
+
+
+def test_what_the_bucket_keeps_of_a_deleted_object_is_told_beside_its_missing_event(tmp_path):
+    """B has two versions and a delete marker, C has nothing at all."""
+    raw = [
+        raw_row(A),
+        deleted_version(B, 7, "old"),
+        deleted_version(B, 8, "new"),
+        deleted_version(B, 9, "zz-marker", etag=None, size=0),
+    ]
+    evidence = evidence_of(tmp_path, raw=raw, events=[event_row(e) for e in (A, B, C)])
+    told = {
+        row["key"]: (row["deleted_versions"], row["version_id"], row["deleted_utc"])
+        for row in rows("raw/missing", evidence)
+    }
+    when = at(9).replace(tzinfo=None)
+    assert told == {B.id: (2, "new", when), C.id: (None, None, None)}
+    assert "can be restored" in finding_of("raw/missing", evidence).advice
+
+
+def test_where_nothing_was_deleted_no_version_is_looked_for(tmp_path):
+    evidence = evidence_of(tmp_path, raw=[raw_row(A)], events=[event_row(A), event_row(B)])
+    (row,) = rows("raw/missing", evidence)
+    assert "deleted_versions" not in row
+
+
 def test_a_corrupt_object_is_found_even_if_another_could_not_be_fetched(tmp_path):
     evidence = evidence_of(tmp_path, raw=[unreadable_row(A), unreadable_row(B, "denied")])
     finding = finding_of("raw/corrupt", evidence)
