@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from investigate.aws import Connection
+from investigate.capture.draft import Draft
 from investigate.capture.sampling import redrive_of
-from investigate.capture.source import Source, gap
+from investigate.capture.source import CaptureOptions, Source, gap
 from investigate.case import Coverage
 from investigate.errors import AccessError, UsageError
+from investigate.model import Window
+from investigate.settings import PipelineNames
 
 # https://sqs.eu-west-1.amazonaws.com/..., and as it was written before.
 _REGION = re.compile(
@@ -87,6 +92,29 @@ def targets(source: Source) -> Targets:
             known.add(place_of_arn(arn))
             found.queues.append(arn)
     return found
+
+
+def named_with_all(connection: Connection, names: PipelineNames) -> PipelineNames:
+    """Return the names with every queue that the pipeline's own settings send failures to.
+
+    A queue whose URL may not be asked for has the one it has on AWS; one that is gone is left out.
+    """
+    day = datetime(1970, 1, 2, tzinfo=UTC)
+    options = CaptureOptions(Window(day - timedelta(days=1), day), day)
+    # Settings alone are asked for: nothing is kept in the draft, which is never begun.
+    found = targets(Source(connection, names, options, Draft(Path("settings"), {})))
+    urls = [*found.urls, *(_url_if_any(connection, arn) for arn in found.queues)]
+    return replace(names, dead_letter_queue_urls=tuple(url for url in urls if url))
+
+
+def _url_if_any(connection: Connection, arn: str) -> str | None:
+    account, name = place_of_arn(arn)
+    try:
+        return url_of(connection, arn)
+    except AccessError as error:
+        gap(error)  # raises what keeps everything from being asked
+        on_aws = f"https://sqs.{connection.region}.amazonaws.com/{account}/{name}"
+        return None if error.kind == "not-found" else on_aws
 
 
 def opened(source: Source, found: Targets) -> Iterator[DeadLetterQueue | Coverage]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -10,7 +9,6 @@ from itertools import pairwise
 from typing import Any
 
 from investigate.aws import Connection
-from investigate.capture.dead_letter_queues import place_of_arn, place_of_url, url_of
 from investigate.errors import AccessError, SettingsError
 from investigate.settings import FUNCTION_ROLES, LOGICAL_NAMES, PipelineNames
 
@@ -103,28 +101,6 @@ def discover(connection: Connection, stack: str, names: PipelineNames) -> Pipeli
 def lacking(names: PipelineNames) -> list[str]:
     """Return what is not known of a pipeline, each as a reason; few have dead-letter queues."""
     return [names.lacks(_ENTRIES[entry]) for entry in _unknown(names)]
-
-
-def with_dead_letters(connection: Connection, names: PipelineNames) -> PipelineNames:
-    """Return the names with the queue that the replay queue's redrive policy names.
-
-    One or two small requests; raises `AccessError`. Without a policy the names stay as they are.
-    """
-    if not names.replay_queue_url:
-        return names
-    answer = connection.call(
-        "sqs",
-        "GetQueueAttributes",
-        QueueUrl=names.replay_queue_url,
-        AttributeNames=["RedrivePolicy"],
-    )
-    policy = json.loads(answer.get("Attributes", {}).get("RedrivePolicy") or "{}")
-    arn = policy.get("deadLetterTargetArn")
-    known = {place_of_url(url) for url in names.dead_letter_queue_urls}
-    if not arn or place_of_arn(arn) in known:
-        return names
-    urls = (*names.dead_letter_queue_urls, url_of(connection, arn))
-    return replace(names, dead_letter_queue_urls=urls)
 
 
 def _resources(connection: Connection, stack: str) -> Iterator[Resource]:

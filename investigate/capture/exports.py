@@ -75,7 +75,7 @@ class Export:
         account (None: of any) or of a kind that is no full picture, and `AccessError` if it cannot
         be read or contradicts itself.
         """
-        place = _summary(url)
+        place = summary_of(url)
         summary = parse_object(place, _checked(read, place))
         _refuse_kind(place, summary)
         _refuse_another(place, summary, (table, region, account))
@@ -109,7 +109,8 @@ class Export:
         return (_item(place, line) for line in _lines(place, body))
 
 
-def _summary(url: str) -> Place:
+def summary_of(url: str) -> Place:
+    """Return where the summary of an export lies; raise `SettingsError`."""
     place = Place.parse(url, example=EXAMPLE)
     if place.key.endswith("/" + _SUMMARY) or place.key == _SUMMARY:
         return place

@@ -55,7 +55,7 @@ class Inventory:
         Raises `SettingsError` if the URL is wrong, or the report one of another bucket than
         `bucket`, and `AccessError` if it cannot be read or contradicts itself.
         """
-        place = _manifest(url)
+        place = manifest_of(url)
         body = fetch(read, place, missing="is not there, or is still being written")
         stated = fetch(
             read,
@@ -95,7 +95,8 @@ class Inventory:
             raise unreadable(place, error) from error
 
 
-def _manifest(url: str) -> Place:
+def manifest_of(url: str) -> Place:
+    """Return where the manifest of a report lies; raise `SettingsError`."""
     place = Place.parse(url, example=EXAMPLE)
     if not place.key.endswith("manifest.json"):
         raise SettingsError(

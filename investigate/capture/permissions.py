@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from investigate.aws import SIDE_EFFECTS, action_of
+from investigate.capture.dead_letter_queues import place_of_url
 from investigate.settings import PipelineNames
 
 Statement = dict[str, Any]
@@ -192,7 +193,7 @@ def _tables(scope: Scope) -> Iterator[str]:
 def _queues(scope: Scope) -> Iterator[str]:
     for url in (scope.names.replay_queue_url, *scope.names.dead_letter_queue_urls):
         if url:
-            account, name = url.rsplit("/", 2)[-2:]
+            account, name = place_of_url(url)
             owner = account if account.isdecimal() else scope.account
             yield f"arn:{scope.partition}:sqs:{scope.region}:{owner}:{name}"
 

@@ -89,11 +89,12 @@ def take(source: Source, url: str, attributes: Mapping[str, str]) -> Sample:
     wanted = source.options.sample_messages if counts["visible"] else 0
     if most:  # not even a look for messages that the queue did not count
         wanted = min(wanted, sample.waiting)
+    forced = refusal(attributes, force=False) is not None
     empty = 0
     while len(sample.messages) < wanted and empty < sample.patience and not sample.stopped:
         before = len(sample.messages)
         # One at a time where a receive can do harm: then it can do it to one message only.
-        at_once = 1 if most else min(MESSAGES_AT_ONCE, wanted - before)
+        at_once = 1 if forced else min(MESSAGES_AT_ONCE, wanted - before)
         for message in _receive(sample, source, url, at_once):
             _take_one(sample, message, most)
         empty = empty + 1 if len(sample.messages) == before else 0

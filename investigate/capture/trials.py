@@ -10,9 +10,13 @@ from typing import Any, Literal
 
 from investigate import pipeline
 from investigate.aws import Connection
+from investigate.capture.dead_letter_queues import place_of_url
+from investigate.capture.exports import summary_of
 from investigate.capture.functions import log_group
+from investigate.capture.inventory import manifest_of
 from investigate.capture.permissions import NEEDS, Need
 from investigate.capture.values import to_millis
+from investigate.capture.verified import Place
 from investigate.errors import AccessError
 from investigate.settings import PipelineNames
 
@@ -43,10 +47,12 @@ class Subject:
 
     @property
     def tables(self) -> dict[str, str]:
-        """The names of the DynamoDB tables by the tables of a case."""
+        """The names of the DynamoDB tables by the tables of a case, but for those with an export,
+        which are not asked themselves."""
         named = {
             name: getattr(self.names, f"{name}_table")
             for name in ("events", "dedupe", "aggregates")
+            if not getattr(self.names, f"{name}_export")
         }
         return {name: value for name, value in named.items() if value}
 
@@ -100,7 +106,10 @@ def _trials(subject: Subject, need: Need) -> Iterator[Trial]:
 
 def _tried(subject: Subject, need: Need, parameters: Parameters) -> tuple[Status, str]:
     try:
-        subject.connection.call(need.service, need.operation, **parameters)
+        if need.operation == "GetObject":
+            subject.connection.read_object(**parameters)
+        else:
+            subject.connection.call(need.service, need.operation, **parameters)
     except AccessError as error:
         return _judged(subject, need, parameters, error)
     return "granted", ""
@@ -112,10 +121,12 @@ def _judged(
     """What an error says of the permission: some can only be given to who may ask."""
     if error.kind in _STOPPING:
         raise error
+    # A report has a name, which may be wrong; another object is made up.
+    made_up = need.kind != "object" or parameters["Key"].endswith(_NOBODY)
     if error.kind == "denied":
-        hidden = need.kind == "object" and not _may_list(subject)
+        hidden = need.kind == "object" and made_up and not _may_list(subject)
         return "denied", _HIDDEN if hidden else ""
-    if error.code in _ABSENT.get(need.action, ()):
+    if made_up and error.code in _ABSENT.get(need.action, ()):
         return "granted", _NOTES.get(need.action, "")
     if error.kind == "not-found" or "does not exist" in error.message:
         return "not found", error.code
@@ -161,13 +172,27 @@ def _list_keys(subject: Subject) -> Iterator[tuple[str, Parameters]]:
 
 
 def _object(subject: Subject) -> Iterator[tuple[str, Parameters]]:
+    yield from _raw_object(subject)
+    for place in _reports(subject.names):
+        yield str(place), {"Bucket": place.bucket, "Key": place.key}
+
+
+def _reports(names: PipelineNames) -> Iterator[Place]:
+    if names.raw_inventory and names.raw_bucket:
+        yield manifest_of(names.raw_inventory)
+    for export in (names.events_export, names.dedupe_export, names.aggregates_export):
+        if export:
+            yield summary_of(export)
+
+
+def _raw_object(subject: Subject) -> Iterator[tuple[str, Parameters]]:
     for name, bucket in _bucket(subject):
         prefix = subject.names.raw_prefix
         yield f"{name}/{prefix}*", {**bucket, "Key": f"{prefix}{_NOBODY}"}
 
 
 def _version(subject: Subject) -> Iterator[tuple[str, Parameters]]:
-    for name, asked in _object(subject):
+    for name, asked in _raw_object(subject):
         yield name, {**asked, "VersionId": "null"}
 
 
@@ -196,16 +221,13 @@ def _items(subject: Subject) -> Iterator[tuple[str, Parameters]]:
 
 def _attributes(subject: Subject) -> Iterator[tuple[str, Parameters]]:
     for url in subject.queues:
-        yield _name(url), {"QueueUrl": url, "AttributeNames": ["QueueArn"]}
+        yield place_of_url(url)[1], {"QueueUrl": url, "AttributeNames": ["QueueArn"]}
 
 
 def _url(subject: Subject) -> Iterator[tuple[str, Parameters]]:
     for url in subject.queues:
-        yield _name(url), {"QueueName": _name(url)}
-
-
-def _name(url: str) -> str:
-    return url.rsplit("/", 1)[-1]
+        name = place_of_url(url)[1]
+        yield name, {"QueueName": name}
 
 
 def _function(subject: Subject) -> Iterator[tuple[str, Parameters]]:

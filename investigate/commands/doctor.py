@@ -10,7 +10,8 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from investigate.aws import Connection, connect
-from investigate.capture.discovery import check_account, discover, lacking, with_dead_letters
+from investigate.capture.dead_letter_queues import named_with_all
+from investigate.capture.discovery import check_account, discover, lacking
 from investigate.capture.permissions import Need, Scope, document, policy, statements
 from investigate.capture.trials import Subject, Trial, needed_but_lacking, try_all
 from investigate.commands import environment
@@ -19,6 +20,7 @@ from investigate.errors import AccessError
 from investigate.report.text import labelled, table
 from investigate.settings import PipelineNames, load_settings
 
+_TABLES = ("events", "dedupe", "aggregates")
 SKEW_WARNING, SKEW_REFUSED = 60, 300  # seconds
 _SKEW_UNKNOWN = "cannot be compared: the answer of AWS has no date"
 
@@ -50,6 +52,7 @@ def _policy(options: argparse.Namespace, names: PipelineNames | None) -> dict[st
     account = check_account(connection, names)
     if names.stack:
         names = discover(connection, names.stack, names)
+    names = named_with_all(connection, names)
     groups = Subject(connection, names, datetime.now(UTC)).log_groups
     scope = Scope(names, account, connection.region, groups)
     return policy(scope, sampling=options.sampling)
@@ -117,11 +120,12 @@ def _found(connection: Connection, names: PipelineNames, console: Console) -> Pi
     check_account(connection, names)
     if names.stack:
         names = discover(connection, names.stack, names)
-    names = _with_redrive(connection, names)
+    names = named_with_all(connection, names)
     known = [
         ("raw bucket", names.raw_bucket),
-        *((f"{one} table", getattr(names, f"{one}_table")) for one in ("events", "dedupe")),
-        ("aggregates table", names.aggregates_table),
+        *((f"{one} table", getattr(names, f"{one}_table")) for one in _TABLES),
+        ("raw inventory", names.raw_inventory),
+        *((f"{one} export", getattr(names, f"{one}_export")) for one in _TABLES),
         ("replay queue", names.replay_queue_url),
         *(("dead-letter queue", url) for url in names.dead_letter_queue_urls),
         *((f"{role} function", name) for role, name in names.functions.items()),
@@ -130,15 +134,6 @@ def _found(connection: Connection, names: PipelineNames, console: Console) -> Pi
     lines = [table([("PIPELINE", "NAME"), *rows]), *lacking(names)]
     console.out("\n" + "\n".join(lines))
     return names
-
-
-def _with_redrive(connection: Connection, names: PipelineNames) -> PipelineNames:
-    try:
-        return with_dead_letters(connection, names)
-    except AccessError as error:
-        if error.kind in ("expired", "credentials", "unreachable"):
-            raise
-        return names  # the trials say what is denied, or that there is no such queue
 
 
 def _permissions(trials: Sequence[Trial], scope: Scope) -> str:

@@ -16,7 +16,6 @@ from investigate.capture.discovery import (
     check_account,
     discover,
     lacking,
-    with_dead_letters,
 )
 from investigate.errors import AccessError, SettingsError, UsageError
 from investigate.settings import PipelineNames
@@ -264,39 +263,6 @@ def test_credentials_of_another_account_are_refused():
     assert refused.value.message == (
         f"these credentials belong to account 123456789012, the configuration is about {other}"
     )
-
-
-def queues(**policy: str) -> str:
-    """Create a queue with a redrive policy to another; return its URL."""
-    sqs = boto3.client("sqs")
-    dead = sqs.create_queue(QueueName="dead")["QueueUrl"]
-    arn = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]
-    redrive = {"deadLetterTargetArn": arn["QueueArn"], "maxReceiveCount": "3"}
-    attributes = {"RedrivePolicy": json.dumps(redrive), **policy}
-    return str(sqs.create_queue(QueueName="replay", Attributes=attributes)["QueueUrl"])
-
-
-@mock_aws
-def test_the_queue_of_the_redrive_policy_becomes_known_once():
-    names = PipelineNames(replay_queue_url=queues())
-    once = with_dead_letters(connect(), names)
-    assert once.dead_letter_queue_urls == (f"{URL}dead",)
-    assert with_dead_letters(connect(), once) == once
-
-
-@mock_aws
-def test_without_a_redrive_policy_or_a_queue_the_names_stay_as_they_are():
-    url = boto3.client("sqs").create_queue(QueueName="replay")["QueueUrl"]
-    for names in (PipelineNames(replay_queue_url=url), PipelineNames()):
-        assert with_dead_letters(connect(), names) == names
-
-
-@mock_aws
-def test_a_dead_letter_queue_that_was_deleted_is_said():
-    names = PipelineNames(replay_queue_url=queues())
-    boto3.client("sqs").delete_queue(QueueUrl=f"{URL}dead")
-    with pytest.raises(AccessError, match="sqs:GetQueueUrl"):
-        with_dead_letters(connect(), names)
 
 
 def test_only_a_queue_has_a_queue_url():

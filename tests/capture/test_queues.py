@@ -7,9 +7,11 @@ from datetime import timedelta
 import pytest
 
 from investigate import pipeline
+from investigate.aws import connect
 from investigate.capture import dead_letter_queues, queues, sampling
 from investigate.errors import AccessError
 from investigate.sandbox.world import SandboxOptions, emulator
+from investigate.settings import PipelineNames
 from tests.builders import START, Event
 from tests.capture.helpers import coverage, refuse, rows_of, source_of
 
@@ -271,8 +273,10 @@ def test_what_was_received_before_a_receive_failed_is_kept(world):
         "after-call.sqs.ReceiveMessage",
         lambda **_: refuse(source.connection, "sqs", "ReceiveMessage", "RequestThrottled"),
     )
+    received = calls_of(source, "ReceiveMessage")
     captured = messages(source)
     assert len(rows_of(captured)) == 10
+    assert len(received) == 2  # and none after the one that failed
     status, reason = coverage(captured)
     assert (status, str(reason).startswith("10 of about 15; RequestThrottled: sqs:Re")) == (
         "partial",
@@ -403,8 +407,10 @@ def test_a_forced_sample_of_a_fifo_queue_says_that_it_held_groups_up(world):
     world.clients.sqs.send_message(QueueUrl=url, MessageBody=BODY, MessageGroupId="g")
     source = source_of(world, sample_messages=10, force_sampling=True)
     source.names = replace(source.names, replay_queue_url=url)
+    received = calls_of(source, "ReceiveMessage")
     captured = messages(source)
     assert [row["group_id"] for row in rows_of(captured)] == ["g"]
+    assert {json.loads(one["body"])["MaxNumberOfMessages"] for one in received} == {1}
     forced = "forced: later messages of a received one's group waited up to 30 s"
     assert coverage(captured) == ("captured", f"1 of about 1; {forced}")
 
@@ -456,6 +462,36 @@ def test_a_queue_of_the_same_name_in_another_region_is_not_taken_for_it():
         found = dead_letter_queues.Targets(queues=[elsewhere])
         (known,) = dead_letter_queues.opened(source_of(world), found)
     assert (known.status, "not in this region (eu-west-1)" in known.reason) == ("failed", True)
+
+
+def named_by(names, connection=None):
+    connection = connection or connect(region="eu-west-1", objects="botocore")
+    return dead_letter_queues.named_with_all(connection, names).dead_letter_queue_urls
+
+
+def test_every_queue_that_takes_failures_becomes_known_once():
+    with guarded(3) as world:
+        (dead,) = world.names.dead_letter_queue_urls
+        failed = world.clients.sqs.create_queue(QueueName="failed")["QueueUrl"]
+        on_failure(world, FAILED)
+        unnamed = replace(world.names, dead_letter_queue_urls=())
+        assert named_by(unnamed) == named_by(world.names) == (dead, failed)
+
+
+def test_without_failures_to_go_anywhere_the_names_stay_as_they_are(world):
+    assert named_by(world.names) == ()
+    assert named_by(PipelineNames()) == ()
+
+
+def test_a_queue_that_is_gone_is_left_out_and_one_that_may_not_be_asked_for_is_not():
+    with guarded(3) as world:
+        (dead,) = world.names.dead_letter_queue_urls
+        unnamed = replace(world.names, dead_letter_queue_urls=())
+        connection = connect(region="eu-west-1", objects="botocore")
+        refuse(connection, "sqs", "GetQueueUrl", "AccessDenied")
+        assert named_by(unnamed, connection) == (dead,)
+        world.clients.sqs.delete_queue(QueueUrl=dead)
+        assert named_by(unnamed) == ()
 
 
 def test_queues_that_take_failures_of_functions_are_dead_letter_queues_too(world):

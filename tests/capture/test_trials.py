@@ -14,7 +14,9 @@ from investigate.errors import AccessError
 from investigate.sandbox.serve import serve
 from investigate.settings import PipelineNames
 from tests.builders import END
+from tests.capture.delivered import BUCKET, Objects
 from tests.capture.helpers import refuse
+from tests.capture.whole import deliver, export_of, inventory_of
 
 
 def subject(world: Any, names: PipelineNames | None = None, **options: Any) -> Subject:
@@ -59,6 +61,47 @@ def test_each_configured_resource_is_tried_for_itself(world):
         "demo-events", "demo-dedupe", "demo-aggregates",
     ]  # fmt: skip
     assert of(trials, "s3:GetObject").resource == "demo-raw/raw/*"
+
+
+def reported(world: Any) -> PipelineNames:
+    """The names of a pipeline with an inventory, and an export of its events."""
+    objects = Objects()
+    inventory, export = inventory_of(world, objects), export_of(world, objects, "events")
+    deliver(world, objects)
+    return replace(world.names, raw_inventory=inventory, events_export=export)
+
+
+def objects_of(trials: list[Trial]) -> dict[str, str]:
+    return {one.resource: one.status for one in trials if one.need.action == "s3:GetObject"}
+
+
+def test_each_named_report_is_tried_and_its_table_is_not(world):
+    names = reported(world)
+    trials = try_all(subject(world, names))
+    assert objects_of(trials) == {
+        "demo-raw/raw/*": "granted",
+        names.raw_inventory: "granted",
+        f"{names.events_export}/manifest-summary.json": "granted",
+    }
+    for operation in ("Scan", "Query", "BatchGetItem", "DescribeTable"):
+        tried = {one.resource for one in trials if one.need.operation == operation}
+        assert tried <= {"demo-dedupe", "demo-aggregates"}
+
+
+def test_a_report_that_is_denied_or_not_there_is_said_by_its_name(world):
+    names = reported(world)
+    asked = subject(world, replace(names, raw_inventory=f"s3://{BUCKET}/none/manifest.json"))
+    refuse(
+        asked.connection, "s3", "GetObject", "AccessDenied",
+        lambda request: "manifest-summary" in request["url_path"],
+    )  # fmt: skip
+    trials = try_all(asked)
+    assert objects_of(trials) == {
+        "demo-raw/raw/*": "granted",
+        f"s3://{BUCKET}/none/manifest.json": "not found",
+        f"{names.events_export}/manifest-summary.json": "denied",
+    }
+    assert [need.action for need in needed_but_lacking(trials)] == ["s3:GetObject"]
 
 
 def test_every_denied_action_is_said_to_be_and_lacks_if_every_capture_needs_it(world):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -91,6 +90,17 @@ def test_the_queue_of_the_redrive_policy_is_tried_too(ask):
     assert "demo-dead-letters" in ask()[1]
 
 
+def test_a_report_is_tried_too_and_its_table_is_not(ask, connection):
+    refuse(connection, "dynamodb", "Scan", only=lambda asked: b"demo-events" in asked["body"])
+    export = "s3://demo-raw/AWSDynamoDB/1-a"
+    code, text = ask(WHOLE.replace("dedupe_table", f'events_export = "{export}"\ndedupe_table'))
+    assert code == 2
+    assert text.endswith(
+        f"not found: {export}/manifest-summary.json; correct the configuration or the region\n"
+    )
+    assert "dynamodb:Scan is denied" not in text
+
+
 def test_a_denied_action_is_named_with_the_statement_to_add(ask, connection):
     refuse(connection, "dynamodb", "Scan")
     code, text = ask()
@@ -155,9 +165,9 @@ def test_the_policy_is_printed_alone(ask, world):
         world.names, "123456789012", "eu-west-1",
         tuple(f"/aws/lambda/demo-{role}" for role in ("ingest", "replay", "processor")),
     )  # fmt: skip
-    named = replace(scope, names=replace(world.names, dead_letter_queue_urls=()))
-    assert (code, json.loads(text)) == (0, policy(named))
-    assert json.loads(ask(policy=True, sampling=True)[1]) == policy(named, sampling=True)
+    assert len(world.names.dead_letter_queue_urls) == 1  # which the redrive policy names
+    assert (code, json.loads(text)) == (0, policy(scope))
+    assert json.loads(ask(policy=True, sampling=True)[1]) == policy(scope, sampling=True)
 
 
 def test_the_policy_without_a_configuration_is_for_any_pipeline(ask):
