@@ -172,13 +172,15 @@ class Connection:
             except AccessError as error:
                 if error.kind not in _PASSING:
                     raise
-                # An endpoint that never answered is a wrong address sooner than a lost network.
-                hopeful = self._answered or error.kind != "unreachable"
+                # An endpoint that never answered is a wrong address sooner than a lost network;
+                # one for which patience has ended is waited for no longer.
+                new = error.kind != "unreachable" and not self.given_up
+                hopeful = self._answered or new
                 until = until or time.monotonic() + self.patience
                 if not hopeful or time.monotonic() >= until:
                     with self._lock:
                         self.given_up += 1
-                    self._answered = False  # the next one waits no longer for a lost network
+                    self._answered = False
                     raise
                 self.on_wait(error)
             else:

@@ -28,8 +28,11 @@ def are_whole(source: Source) -> bool:
     """Return whether these are all ids: the events were captured, and not only in part."""
     if not source.options.entities:
         return True
-    found = source.draft.note("tables events") or {"tables": []}
-    return all(one["coverage"]["status"] == "captured" for one in found["tables"])
+    found = source.draft.note("tables events")
+    # Without a note they are not settled: AWS did not answer, or not for all of them.
+    return found is not None and all(
+        one["coverage"]["status"] == "captured" for one in found["tables"]
+    )
 
 
 def may_be_of(entry: Listed, names: PipelineNames, ids: Collection[str]) -> bool:

@@ -9,7 +9,7 @@ from typing import Protocol
 from investigate.aws import Listed
 from investigate.capture import versions
 from investigate.capture.inventoried import InventoryListing
-from investigate.capture.partitions import Dates, listed, places
+from investigate.capture.partitions import Dates, covers, listed, places
 from investigate.capture.source import Source, between
 from investigate.errors import AccessError
 
@@ -28,6 +28,9 @@ class Listing(Protocol):
     @property
     def proves_emptiness(self) -> bool:
         """Whether an empty list means that there are no objects."""
+
+    def names_all(self, key: str, dates: Dates) -> bool:
+        """Whether a key that is not among the entries of these dates is not there."""
 
     def entries(self, dates: Dates, after: str) -> Iterator[Listed]:
         """Yield the objects of these event dates with a key after one."""
@@ -55,6 +58,10 @@ class BucketListing:
     def horizon(self) -> str:
         """Everything before the capture."""
         return between(None, self._source.options.captured_at)
+
+    def names_all(self, key: str, dates: Dates) -> bool:
+        """Whether a key that is not among the entries of these dates is not there."""
+        return covers(key, self._source.names.raw_prefix, dates)
 
     def entries(self, dates: Dates, after: str) -> Iterator[Listed]:
         """Yield the objects of these event dates with a key after one."""

@@ -19,6 +19,7 @@ AHEAD = 8  # prefixes that are listed at the same time
 # The levels of a raw key above its event date; what is named otherwise is listed wholly.
 _LEVELS = ("source=", "event_type=", "event_date=")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_DATED = re.compile(rf"source=[^/]*/event_type=[^/]*/event_date=({_DAY.pattern})/")
 
 Dates = tuple[str, str]
 Level = Callable[[str], tuple[list[str], list[Listed]]]
@@ -89,6 +90,12 @@ def _is_outside(place: Place, name: str, dates: Dates | None) -> bool:
         return False
     day = last.removeprefix(name)
     return bool(_DAY.fullmatch(day)) and not dates[0] <= day <= dates[1]
+
+
+def covers(key: str, prefix: str, dates: Dates) -> bool:
+    """Return whether a list of these event dates names a key below the prefix, if it is there."""
+    dated = _DATED.match(key.removeprefix(prefix))
+    return key.startswith(prefix) and (dated is None or dates[0] <= dated[1] <= dates[1])
 
 
 def _last(prefix: str) -> str:

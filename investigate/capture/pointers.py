@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from investigate import pipeline
 from investigate.capture.source import Source
+from investigate.capture.values import MASKED
 
 if TYPE_CHECKING:
     from investigate.engine import Engine
@@ -35,16 +36,24 @@ def unlisted(source: Source) -> list[str]:
     start, end = (ibis.timestamp(t.replace(tzinfo=None)) for t in (window.start, window.end))
     asked = events.filter((events.event_time_utc >= start) & (events.event_time_utc < end))
     ids = asked.select("event_id").distinct()
-    of_them = events.filter(events.s3_bucket == source.names.raw_bucket)
+    names = {"s3_bucket": source.names.raw_bucket, "s3_key": source.names.raw_prefix}
+    kept = source.as_kept("events", names)  # the rows are masked already
+    of_them = events.filter(events.s3_bucket == kept["s3_bucket"])
     keys = of_them.semi_join(ids, "event_id").select("s3_key")
     if source.draft.parts("dedupe"):
         gate = _kept(engine, source, "dedupe").semi_join(ids, "event_id")
-        keys = keys.union(_keys_by_gate(gate, source.names.raw_prefix))
+        keys = keys.union(_keys_by_gate(gate, str(kept["s3_key"])))
     if source.draft.parts("raw"):
         keys = keys.anti_join(_kept(engine, source, "raw").select("s3_key"), "s3_key")
     keys = keys.filter(keys.s3_key.notnull() & (keys.s3_key != "")).distinct()
     found = engine.rows(keys.order_by("s3_key").limit(MOST + 1))
-    return [str(row["s3_key"]) for row in found]
+    return sorted(_unmasked(source, str(row["s3_key"])) for row in found)
+
+
+def _unmasked(source: Source, key: str) -> str:
+    """Return a key as S3 knows it."""
+    account = source.options.mask_account and source.names.account_id
+    return key.replace(MASKED, account) if account else key
 
 
 def _kept(engine: Engine, source: Source, table: str) -> Any:

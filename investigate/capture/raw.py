@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import closing
 from dataclasses import dataclass, field, replace
-from time import perf_counter
-from typing import Self
+from typing import Any
 
 from investigate import pipeline
 from investigate.aws import Body, Listed
 from investigate.capture import known_ids, listings, pointers
 from investigate.capture.body import read_body
 from investigate.capture.partitions import dates_of
+from investigate.capture.readers import Patience, Readers
 from investigate.capture.source import Captured, Row, Source
 from investigate.case import Coverage
 from investigate.errors import AccessError
@@ -25,61 +26,15 @@ LARGEST_BODY = 32 * 1024 * 1024
 # nothing but the listing, so that a capture that was killed ends with the same files.
 STEP_OBJECTS, STEP_BYTES = 5_000, 32 * 1024 * 1024
 _FIRST, _AT_ONCE = 8, 50  # objects that one thread reads before it hands them over
-FEWEST, MOST = 16, 96  # threads
-_RATE = 3_000  # objects a second, which is about what one process can take
+_ASKED_AT_ONCE = 500  # objects in a step of those whose size no list has told
+_NOTHING: Mapping[str, Any] = {"after": "", "objects": 0, "unread": {}}
+_POINTED_AT = "raw/pointed-at"
+_NOT_THERE = ("NoSuchKey", "404")
 _OF_KEY = tuple(f"key_{part}" for part in pipeline.RawKey._fields)
-
-
-class Patience:
-    """How often an endpoint may not answer before the remaining objects are not asked for."""
-
-    def __init__(self, left: int = 32) -> None:
-        self._left = left
-
-    def spend(self, error: AccessError) -> None:
-        """Take note of an unread object; raise its error if all others will fail too."""
-        if error.kind in ("unreachable", "busy"):
-            self._left -= 1
-        if error.kind in ("expired", "credentials") or self._left < 0:
-            raise error
 
 
 # What is missing where an object is denied.
 _WORDS = {"denied": "denied (s3:GetObject, s3:GetObjectVersion of a version, kms:Decrypt of a key)"}
-
-
-class Readers:
-    """Threads that read objects: as many as the time asks for that the first objects took.
-
-    Near by few threads are fastest; far away most of them wait for an answer. What is read does not
-    depend on it.
-    """
-
-    def __init__(self, read: Callable[[Sequence[Listed]], list[Row]]) -> None:
-        self._read = read
-        self._pool: ThreadPoolExecutor | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._pool:
-            self._pool.shutdown(cancel_futures=True)
-
-    def submit(self, some: Sequence[Listed]) -> Future[list[Row]]:
-        """Return what will be the rows of some objects."""
-        if self._pool:
-            return self._pool.submit(self._read, some)
-        begun = perf_counter()
-        first: Future[list[Row]] = Future()
-        first.set_result(self._read(some))
-        self._pool = ThreadPoolExecutor(threads_for((perf_counter() - begun) / len(some)))
-        return first
-
-
-def threads_for(seconds: float) -> int:
-    """Return how many threads read objects of which each takes so many seconds."""
-    return min(max(round(seconds * _RATE), FEWEST), MOST)
 
 
 @dataclass
@@ -88,6 +43,21 @@ class Tally:
 
     objects: int = 0
     unread: Counter[str] = field(default_factory=Counter)
+
+    @classmethod
+    def of(cls, note: Mapping[str, Any]) -> Tally:
+        """Return what a note of the draft says."""
+        return cls(note["objects"], Counter(note["unread"]))
+
+    @property
+    def note(self) -> dict[str, Any]:
+        """The same for the draft."""
+        return {"objects": self.objects, "unread": dict(self.unread)}
+
+    def add(self, other: Tally) -> None:
+        """Count what another has counted."""
+        self.objects += other.objects
+        self.unread.update(other.unread)
 
     def take(self, rows: Iterable[Row]) -> None:
         """Count more rows."""
@@ -119,23 +89,29 @@ def read(source: Source) -> list[Captured]:
     if not source.names.raw_bucket:
         return [Captured("raw", source.lacks("raw bucket"))]
     dates, listing = dates_of(source.options.window), listings.opened(source)
-    begun = source.draft.note("raw") or {"after": "", "objects": 0, "unread": {}}
-    tally = Tally(begun["objects"], Counter(begun["unread"]))
-    entries = (one for one in listing.entries(dates, begun["after"]) if not _is_folder(one))
-    ids = known_ids.of(source)
-    if ids is not None:
-        entries = (one for one in entries if known_ids.may_be_of(one, source.names, ids))
-    _keep(source, entries, tally)
+    tally = Tally.of(source.draft.note("raw") or _NOTHING)
+    ids, patience = known_ids.of(source), Patience()
+
+    def is_of(entry: Listed) -> bool:
+        return ids is None or known_ids.may_be_of(entry, source.names, ids)
+
+    def is_listed(entry: Listed) -> bool:
+        return listing.names_all(entry.key, dates) and is_of(entry)
+
+    begun = (source.draft.note("raw") or _NOTHING)["after"]
+    entries = (one for one in listing.entries(dates, begun) if not _is_folder(one) and is_of(one))
+    _keep(source, entries, tally, patience)
     # What is found by name afterwards does not tell how much the list leaves out.
     unproven = not tally.objects and not listing.proves_emptiness
-    notes = [f"event dates {dates[0]} to {dates[1]} only", *listing.notes]
-    notes += _keep_pointed_at(source, tally)
+    asked = _keep_pointed_at(source, patience, is_listed)
+    tally.add(Tally.of(asked))
+    notes = [f"event dates {dates[0]} to {dates[1]} only", *listing.notes, *_words_of(asked)]
     if ids is not None:
         notes.insert(1, f"only the objects of {known_ids.words(ids, source.options.entities)}")
     if unproven:
         notes.append("it lists none under the prefix, for which it may not have been made")
     coverage = tally.coverage(notes, partly=ids is not None)
-    if unproven or not known_ids.are_whole(source):
+    if unproven or asked["asked"] > pointers.MOST or not known_ids.are_whole(source):
         coverage = replace(coverage, status="partial", listed=False)
     return [Captured("raw", replace(coverage, horizon=listing.horizon), kept=True)]
 
@@ -145,10 +121,9 @@ def _is_folder(entry: Listed) -> bool:
     return entry.key.endswith("/") and not entry.size
 
 
-def _keep(source: Source, entries: Iterator[Listed], tally: Tally) -> None:
-    """Read the objects and keep them step by step, one step ahead of the one that is kept."""
+def _keep(source: Source, entries: Iterable[Listed], tally: Tally, patience: Patience) -> None:
+    """Read the objects and keep them step by step."""
     objects = source.connection.objects(str(source.names.raw_bucket))
-    patience = Patience()
 
     def read_some(some: Sequence[Listed]) -> list[Row]:
         wanted = [entry for entry in some if _is_wanted(entry)]
@@ -158,63 +133,102 @@ def _keep(source: Source, entries: Iterator[Listed], tally: Tally) -> None:
             for entry in some
         ]
 
-    with Readers(read_some) as readers:
-        waiting: list[tuple[str, list[Future[list[Row]]]]] = []
-        for step in _steps(entries):
-            waiting.append((step[-1].key, [readers.submit(some) for some in _shares(step)]))
-            if len(waiting) > 1:
-                _keep_step(source, tally, *waiting.pop(0))
-        for one in waiting:
-            _keep_step(source, tally, *one)
+    with closing(_read_in_steps(read_some, _steps(entries, STEP_OBJECTS))) as steps:
+        for last, found in steps:
+            rows = [row for row in found if known_ids.is_kept(row, source.options.entities)]
+            tally.take(rows)
+            # A key may have been listed without the slash that it has.
+            after = max([last, *(str(row["s3_key"]) for row in rows)])
+            source.keep("raw", {"raw": rows}, {"after": after, **tally.note})
 
 
-def _keep_pointed_at(source: Source, tally: Tally) -> Iterator[str]:
-    """Read the objects that rows point at and no list has named; yield what came of it in words."""
-    done = source.draft.note("raw/pointed-at")
+def _keep_pointed_at(
+    source: Source, patience: Patience, is_listed: Callable[[Listed], bool]
+) -> Mapping[str, Any]:
+    """Read the objects that rows point at and no list has named; return what came of it."""
+    objects = source.connection.objects(str(source.names.raw_bucket))
+
+    def read_some(some: Sequence[Listed]) -> list[Row]:
+        return [
+            _row(source, entry, body, patience)
+            for entry, body in zip(some, objects.read_all(some, LARGEST_BODY), strict=True)
+            if not _is_absent(body, is_listed(entry))
+        ]
+
+    keys, done = _to_ask_for(source)
+    tally = Tally.of(done)
+    entries = [Listed(key, 0, None, None) for key in keys]
+    with closing(_read_in_steps(read_some, _steps(entries, _ASKED_AT_ONCE))) as steps:
+        for last, rows in steps:
+            tally.take(rows)
+            done = {**done, "after": last, **tally.note}
+            source.keep(_POINTED_AT, {"raw": rows}, done)
+    if not keys:
+        source.keep(_POINTED_AT, {}, done)
+    return done
+
+
+def _to_ask_for(source: Source) -> tuple[Sequence[str], Mapping[str, Any]]:
+    """Return the keys that are not asked for yet, and what is known of those that were."""
+    done = source.draft.note(_POINTED_AT)
     if done is None:
         keys = pointers.unlisted(source)
-        rows = list(_existing(source, keys[: pointers.MOST]))
-        tally.take(rows)
-        done = {"asked": len(keys), "found": len(rows)}
-        source.keep("raw/pointed-at", {"raw": rows}, done)
-    if done["asked"] > pointers.MOST:
-        yield f"more than {pointers.MOST:,} keys that rows point at are listed nowhere"
-    elif done["asked"]:
+        first = keys[: pointers.MOST]
+        return first, {**_NOTHING, "asked": len(keys), "until": first[-1] if first else ""}
+    if done["after"] == done["until"]:
+        return [], done
+    # Those that were found are in the table now, and not among them any more.
+    left = pointers.unlisted(source)
+    return [key for key in left if done["after"] < key <= done["until"]], done
+
+
+def _is_absent(body: Body | AccessError, is_listed: bool) -> bool:
+    """Whether an object that was asked for by name is not there; what else fails says nothing."""
+    if not isinstance(body, AccessError):
+        return False
+    # Without the right to list, S3 denies what is not there; a whole list has said it already.
+    return body.code in _NOT_THERE or (body.kind == "denied" and is_listed)
+
+
+def _words_of(asked: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what came of asking for objects by name."""
+    if asked["asked"] > pointers.MOST:
+        most = f"{pointers.MOST:,}"
+        yield f"more than {most} keys that rows point at are listed nowhere: {most} were asked for"
+    elif asked["asked"]:
+        unknown = sum(asked["unread"].get(word, 0) for word in pipeline.ACCESS_ERRORS)
+        there = asked["objects"] - unknown
         yield (
-            f"of {counted(done['asked'], 'key')} that rows point at and no list names, "
-            f"asked for by name, {done['found']} {'is' if done['found'] == 1 else 'are'} there"
+            f"of {counted(asked['asked'], 'key')} that rows point at and no list names, "
+            f"asked for by name, {there} {'is' if there == 1 else 'are'} there"
+            + (f", and of {unknown} it is not known" if unknown else "")
         )
 
 
-def _existing(source: Source, keys: Sequence[str]) -> Iterator[Row]:
-    objects = source.connection.objects(str(source.names.raw_bucket))
-    entries = [Listed(key, 0, None, None) for key in keys]
-    for entry, body in zip(entries, objects.read_all(entries), strict=True):
-        # Without the right to list, a 403 would say nothing; the list has said it already.
-        if isinstance(body, Body):
-            yield _row(source, entry, body, Patience())
+def _read_in_steps(
+    read_some: Callable[[Sequence[Listed]], list[Row]], steps: Iterable[list[Listed]]
+) -> Generator[tuple[str, list[Row]], None, None]:
+    """Yield the last key and the rows of each step, while the next one is read already."""
+    with Readers(read_some) as readers:
+        waiting: list[tuple[str, list[Future[list[Row]]]]] = []
+        for step in steps:
+            waiting.append((step[-1].key, [readers.submit(some) for some in _shares(step)]))
+            if len(waiting) > 1:
+                yield _come(*waiting.pop(0))
+        for one in waiting:
+            yield _come(*one)
 
 
-def _keep_step(
-    source: Source, tally: Tally, last: str, reading: Sequence[Future[list[Row]]]
-) -> None:
-    rows = [
-        row
-        for future in reading
-        for row in future.result()
-        if known_ids.is_kept(row, source.options.entities)
-    ]
-    tally.take(rows)
-    note = {"after": last, "objects": tally.objects, "unread": dict(tally.unread)}
-    source.keep("raw", {"raw": rows}, note)
+def _come(last: str, reading: Iterable[Future[list[Row]]]) -> tuple[str, list[Row]]:
+    return last, [row for future in reading for row in future.result()]
 
 
-def _steps(entries: Iterable[Listed]) -> Iterator[list[Listed]]:
+def _steps(entries: Iterable[Listed], most: int) -> Iterator[list[Listed]]:
     """Yield the objects in steps; all versions of one key are in the same step."""
     step: list[Listed] = []
     size = 0
     for entry in entries:
-        full = len(step) >= STEP_OBJECTS or size >= STEP_BYTES
+        full = len(step) >= most or size >= STEP_BYTES
         if full and entry.key != step[-1].key:
             yield step
             step, size = [], 0
@@ -235,7 +249,7 @@ def _described(source: Source, entry: Listed) -> Row:
     key = pipeline.parse_raw_key(entry.key, source.names.raw_prefix)
     row: Row = {
         "s3_key": entry.key,
-        "size": entry.size,
+        "size": None if entry.last_modified is None and not entry.size else entry.size,
         "last_modified": entry.last_modified,
         "etag": entry.etag,
     }
@@ -251,14 +265,14 @@ def _is_wanted(entry: Listed) -> bool:
 
 
 def _row(source: Source, entry: Listed, body: Body | AccessError | None, patience: Patience) -> Row:
-    row = _described(source, entry)
-    row["readable"] = False
+    row = {**_described(source, entry), "readable": False}
     if body is None:
         row["error"] = "deleted" if entry.deleted else f"failed ({entry.size} bytes)"
     elif isinstance(body, AccessError):
         patience.spend(body)
         row["error"] = _unread(body)
     else:
+        row = _described(source, entry._replace(key=body.key))
         # Written again since it was listed? Then the row describes what was read.
         row["size"] = len(body.data)
         row["etag"] = body.etag

@@ -169,6 +169,10 @@ class Source:
         in_order = sorted_by(rows, order)
         self.draft.write(unit, {unit: (in_order, order)}, self._with_totals(note))
 
+    def as_kept(self, table: str, row: Row) -> Row:
+        """Return a row as the draft holds it."""
+        return self._mask.row(table, row) if self._mask else row
+
     def tell(self, what: str, units: Iterable[str]) -> None:
         """Say how much there is of what is on the way to a table."""
         self._progress(what, sum(map(self.draft.rows, units)))

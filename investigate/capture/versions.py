@@ -15,10 +15,11 @@ from investigate.capture.partitions import Place, is_before
 def listed(
     connection: Connection, bucket: str, found: Iterable[Place], after: str
 ) -> Iterator[Listed]:
-    """Yield every version in the order of the keys; those of a deleted key are `deleted`.
+    """Yield every version in the order of the keys; those of a deleted key are `deleted`, and
+    so is every delete marker.
 
     A key is deleted if its newest entry is a delete marker (Amazon S3 user guide, "Working with
-    delete markers"); the marker itself, which says when, is yielded as well.
+    delete markers"); a marker says when.
     """
     for place in found:
         if not is_before(place, after):
@@ -31,9 +32,8 @@ def with_deletions(entries: Iterable[Listed]) -> Iterator[Listed]:
         together = list(of_key)
         gone = any(entry.deleted and entry.newest for entry in together)
         for entry in together:
-            # An older marker is history: the object was written again since.
-            if gone or not entry.deleted:
-                yield entry._replace(deleted=gone)
+            # An older marker is history: it says when, and the object was written again since.
+            yield entry._replace(deleted=gone or entry.deleted)
 
 
 def level(connection: Connection, bucket: str, prefix: str) -> tuple[list[str], list[Listed]]:

@@ -133,3 +133,12 @@ def test_an_object_whose_key_names_no_event_is_kept_if_its_body_may_be_the_entit
     case = take(full, tmp_path / "case", entities=("e0",))
     moved = {row["s3_key"] for row in rows(case, "raw") if row["key_event_id"] is None}
     assert moved == {"raw/moved/own.json", "raw/moved/broken.json"}
+
+
+def test_the_ids_are_not_whole_before_their_table_is_settled(world):
+    source = source_of(world, entities=("e0",))
+    assert not known_ids.are_whole(source)
+    told = {"table": "events", "coverage": {"status": "captured"}, "kept": True}
+    source.keep("tables events", {}, {"tables": [told]})
+    assert known_ids.are_whole(source)
+    assert known_ids.are_whole(source_of(world))  # no entity: every object is wanted

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from investigate.aws import Listed
-from investigate.capture.partitions import Place, dates_of, is_before, listed, places
+from investigate.capture.partitions import Place, covers, dates_of, is_before, listed, places
 from investigate.model import Window
 
 DATES = ("2026-03-09", "2026-03-11")
@@ -120,3 +120,21 @@ def test_after_a_key_come_the_keys_after_it_and_what_is_before_is_not_listed_aga
 )
 def test_a_place_is_behind_if_all_its_keys_are(place, after, before):
     assert is_before(place, after) is before
+
+
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [
+        ("raw/source=a/event_type=b/event_date=2026-03-10/x.json", True),
+        ("raw/source=a/event_type=b/event_date=2026-03-09/x.json", True),
+        ("raw/source=a/event_type=b/event_date=2026-03-08/x.json", False),
+        ("raw/source=a/event_type=b/event_date=2026-03-12/x.json", False),
+        ("raw/source=a/event_type=b/event_date=someday/x.json", True),
+        ("raw/source=a/elsewhere/event_date=2026-01-01/x.json", True),
+        ("raw/x.json", True),
+        ("other/source=a/event_type=b/event_date=2026-03-10/x.json", False),
+    ],
+)
+def test_a_list_of_dates_covers_them_and_what_is_named_otherwise(key, expected):
+    assert covers(key, "raw/", DATES) is expected
+    assert (key in keys_of(Bucket(key))) is expected

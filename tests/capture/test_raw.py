@@ -5,7 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from investigate.capture import listings, raw, tables
+from investigate.aws import Body, Listed
+from investigate.capture import listings, raw, readers, tables
 from investigate.errors import AccessError
 from tests.builders import Event, at
 from tests.capture.helpers import coverage, loaded, refuse, rows_of, source_of
@@ -134,7 +135,7 @@ def test_credentials_that_stop_working_end_the_reading_of_the_table(world, code)
 
 
 def test_a_silent_endpoint_is_asked_only_so_often():
-    patience = raw.Patience(2)
+    patience = readers.Patience(2)
     silent = AccessError("s3:GetObject: timed out", kind="unreachable", code="ReadTimeoutError")
     patience.spend(silent)
     patience.spend(AccessError("s3:GetObject: no", kind="denied", code="AccessDenied"))
@@ -244,3 +245,138 @@ def test_an_event_that_the_gate_knows_from_another_day_is_asked_for_there(world)
     tables.read_events(source)
     tables.read_dedupe(source)
     assert [row["s3_key"] for row in rows_of(read(source))] == [before]
+
+
+def pointing(world, *keys, bucket="demo-raw"):
+    """Rows of the index that point at these keys."""
+    for number, key in enumerate(keys):
+        row = {"PK": f"p{number}", "SK": "s", "event_id": f"{number}", "s3_bucket": bucket}
+        world.put_item("events", {**row, "s3_key": key, "event_time": "2026-03-10T06:00:00Z"})
+
+
+FAR = tuple(EVENTS[n].s3_key.replace("2026-03-10", "2026-01-01") for n in range(3))
+
+
+def refusing(world, code, **options):
+    """A source whose index is read, and whose objects are not."""
+    source = source_of(world, **options)
+    tables.read_events(source)
+    refuse(source.connection, "s3", "GetObject", code)
+    return source
+
+
+@pytest.mark.parametrize("code", ["InternalError", "InvalidObjectState", "AccessDenied", "Strange"])
+def test_what_could_not_be_asked_for_is_not_called_missing(world, code):
+    pointing(world, *FAR[:2])
+    captured = read(refusing(world, code))
+    rows = by_key(captured)
+    assert set(rows) == set(FAR[:2])
+    assert {(row["readable"], row["size"]) for row in rows.values()} == {(False, None)}
+    assert captured.coverage.status == "partial"
+    assert captured.coverage.listed
+    said = "asked for by name, 0 are there, and of 2 it is not known"
+    assert said in captured.coverage.reason
+
+
+@pytest.mark.parametrize("code", ["ExpiredToken", "InvalidAccessKeyId"])
+def test_credentials_that_stop_working_at_the_names_are_no_absence(world, code):
+    pointing(world, *FAR)
+    source = refusing(world, code)
+    with pytest.raises(AccessError):
+        raw.read(source)
+    assert source.draft.note("raw/pointed-at") is None
+
+
+def test_one_patience_is_for_all_that_is_asked_for_by_name(world, monkeypatch):
+    pointing(world, *FAR)
+    monkeypatch.setattr(raw, "Patience", lambda: readers.Patience(2))
+    source = refusing(world, "SlowDown")
+    with pytest.raises(AccessError, match="SlowDown"):
+        raw.read(source)
+    assert source.draft.note("raw/pointed-at") is None
+
+
+def test_a_key_that_the_whole_list_has_not_is_absent_although_it_is_denied(world):
+    # Without the right to list, S3 denies what is not there.
+    pointing(world, EVENTS[0].s3_key, FAR[0])
+    rows = by_key(read(refusing(world, "AccessDenied")))
+    assert {key: row["error"] for key, row in rows.items()} == {FAR[0]: "denied (AccessDenied)"}
+
+
+def test_a_report_proves_nothing_of_what_is_denied(world, monkeypatch):
+    pointing(world, EVENTS[0].s3_key)
+    monkeypatch.setattr(listings.BucketListing, "names_all", lambda *_: False)
+    assert set(by_key(read(refusing(world, "AccessDenied")))) == {EVENTS[0].s3_key}
+
+
+def test_of_too_many_keys_the_rest_is_not_called_missing(world, monkeypatch):
+    monkeypatch.setattr(raw.pointers, "MOST", 2)
+    pointing(world, *FAR)
+    source = source_of(world)
+    tables.read_events(source)
+    captured = read(source)
+    assert (captured.coverage.status, captured.coverage.listed) == ("partial", False)
+    said = "more than 2 keys that rows point at are listed nowhere: 2 were asked for"
+    assert said in captured.coverage.reason
+
+
+def test_what_is_asked_for_by_name_is_read_in_steps_and_gone_on_with(world, monkeypatch):
+    monkeypatch.setattr(raw, "_ASKED_AT_ONCE", 1)
+    pointing(world, *FAR)
+    for key in FAR:
+        world.put_object(key, b"{")
+    source = source_of(world)
+    tables.read_events(source)
+    whole = source.keep
+
+    def killed(unit, rows, note):
+        if unit == "raw/pointed-at" and note["objects"] == 3:
+            raise KeyboardInterrupt
+        whole(unit, rows, note)
+
+    monkeypatch.setattr(source, "keep", killed)
+    with pytest.raises(KeyboardInterrupt):
+        raw.read(source)
+    monkeypatch.setattr(source, "keep", whole)
+    captured = read(source)
+    assert [row["s3_key"] for row in rows_of(captured)] == sorted(FAR)
+    said = "of 3 keys that rows point at and no list names, asked for by name, 3 are there"
+    assert said in captured.coverage.reason
+
+
+def test_a_capture_that_goes_on_counts_what_was_found_by_name_before(world):
+    store(world, EVENTS[0])
+    pointing(world, *FAR[:2])
+    source = refusing(world, "AccessDenied")
+    once, again = (read(source).coverage.reason for _ in range(2))
+    assert again == once
+    assert "of 3 objects could not be read: 3 denied" in once
+
+
+def test_no_more_than_one_object_may_have_is_loaded_of_what_no_list_names(world, monkeypatch):
+    monkeypatch.setattr(raw, "LARGEST_BODY", 10)
+    pointing(world, FAR[0])
+    world.put_object(FAR[0], b"{" * 11)
+    source = source_of(world)
+    tables.read_events(source)
+    (row,) = rows_of(read(source))
+    assert (row["error"], row["payload"], row["size"]) == ("failed (11 bytes)", None, None)
+
+
+def test_an_object_is_kept_under_the_key_that_it_has(world, monkeypatch):
+    store(world, EVENTS[0])
+    source = source_of(world)
+    slashed = Listed("raw/x.json/", 2, at(0), "e")
+
+    class Found:
+        def __init__(self, *_): ...
+
+        def read_all(self, entries, largest=None):
+            return [Body(b"{}", at(0), "e", slashed.key) for _ in entries]
+
+    lost = slashed._replace(key="raw/x.json")
+    monkeypatch.setattr(listings.BucketListing, "entries", lambda *_: iter([lost]))
+    monkeypatch.setattr(source.connection, "objects", Found)
+    (row,) = rows_of(read(source))
+    assert row["s3_key"] == slashed.key
+    assert source.draft.note("raw")["after"] == slashed.key

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
 import pytest
 
+from investigate.analysis import objects as analysed
 from investigate.aws import Connection, Listed
 from investigate.capture import raw as raw_objects
 from investigate.capture.partitions import Place, dates_of, places
 from investigate.capture.versions import level, listed, with_deletions
+from investigate.evidence import Evidence
 from investigate.model import Window
 from tests.builders import END, START
 from tests.capture.helpers import refuse
@@ -32,10 +35,10 @@ def told(entries: Iterable[Listed]) -> list[str]:
         ([entry("a", "2", newest=True), entry("a", "1")], ["a/2", "a/1"]),
         # Deleted: its versions and the marker that says when.
         ([entry("a", "m", newest=True, marker=True), entry("a", "1")], ["a/m-", "a/1-"]),
-        # Written again since: the marker is history.
+        # Written again since: the marker is history, and only it is deleted.
         (
             [entry("a", "3", newest=True), entry("a", "m", marker=True), entry("a", "1")],
-            ["a/3", "a/1"],
+            ["a/3", "a/m-", "a/1"],
         ),
         # Deleted twice.
         (
@@ -92,9 +95,9 @@ def test_a_listing_of_many_pages_is_that_of_one(kept, monkeypatch, size):
     # Of one key, a page holds its versions before its markers.
     assert sorted(small, key=by_version) == sorted(whole, key=by_version)
     assert [one.key for one in small] == [one.key for one in whole]
-    assert len(whole) == 9 + 4 - 1  # less the marker that is history
+    assert len(whole) == 9 + 4
     assert [one.key for one in whole] == sorted(one.key for one in whole)
-    assert sum(one.deleted for one in whole) == 2
+    assert sum(one.deleted for one in whole) == 3  # and the marker that is history
 
 
 @pytest.mark.parametrize("size", [2, 1000])
@@ -132,8 +135,8 @@ def test_a_capture_tells_every_version_and_who_is_gone(kept, tmp_path):
     again, gone, anew = sorted(key for key in versions if "event_date=2026-03-10" in key)[:3]
     assert len(versions[again]) == 2
     assert versions[gone] == ["deleted", "deleted"]
-    assert "deleted" not in versions[anew]
-    assert len(versions[anew]) == 2
+    assert len(versions[anew]) == 3
+    assert versions[anew].count("deleted") == 1
     assert all(row["version_id"] for row in rows(case, "raw"))
     assert requests(case)["s3:ListObjectsV2"] == 1  # the first look
 
@@ -155,3 +158,13 @@ def test_without_the_right_to_ask_for_versions_the_objects_are_listed_and_it_is_
     assert {row["version_id"] for row in rows(case, "raw")} == {None}
     asked = f"AccessDenied: s3:GetBucketVersioning of {BUCKET}"
     assert f"earlier versions were not looked for: {asked}" in case.coverage["raw"].reason
+
+
+def test_an_object_that_was_deleted_and_written_again_is_there_for_the_checks(kept, tmp_path):
+    case = take(kept, tmp_path / "case")
+    evidence = Evidence(case)
+    gone = Counter(row["s3_key"] for row in rows(case, "raw") if row["error"] == "deleted")
+    (anew,) = (key for key, count in gone.items() if count == 1)
+    objects = evidence.engine.rows(analysed.raw_objects(evidence))
+    assert [row["s3_key"] for row in objects].count(anew) == 2
+    assert analysed.unseen(evidence) == ""
