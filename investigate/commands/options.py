@@ -9,28 +9,13 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any, NoReturn
 
+from investigate.commands.capture_options import add_aws, add_capture, add_window
 from investigate.errors import UsageError
 from investigate.model import STEPS, Severity, Step
 from investigate.pipeline import DEFAULT_REPLAY_LIMIT
 
 # Known here too, because nothing heavy is loaded to read a command line; a test compares them.
 STEPS_WITH_CHECKS = tuple(step.value for step in STEPS)
-TABLES = (
-    "raw",
-    "events",
-    "dedupe",
-    "messages",
-    "dead_letters",
-    "aggregates",
-    "invocations",
-    "log_lines",
-    "metric_points",
-    "queue_state",
-    "functions",
-    "mappings",
-    "alarms",
-    "spans",
-)
 
 
 class Parser(argparse.ArgumentParser):
@@ -89,17 +74,10 @@ def _case(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("case", metavar="CASE", help="the folder that holds case.json")
 
 
-def _window(parser: argparse.ArgumentParser, *, required: bool = False) -> None:
-    first = "first event time asked about, as 2026-03-10T00:00:00Z"
-    parser.add_argument("--start", metavar="T", required=required, default="", help=first)
-    last = "first event time not asked about any more"
-    parser.add_argument("--end", metavar="T", required=required, default="", help=last)
-
-
 def _question(parser: argparse.ArgumentParser) -> None:
     _case(parser)
     parser.add_argument("--entity", metavar="ID", default="", help="only this entity")
-    _window(parser)
+    add_window(parser)
 
 
 def _verdict(parser: argparse.ArgumentParser) -> None:
@@ -159,92 +137,9 @@ def _report(parser: argparse.ArgumentParser) -> None:
     _verdict(parser)
 
 
-def _capture(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("case", metavar="CASE", help="the folder to write; it must not exist yet")
-    parser.add_argument("--config", metavar="FILE", required=True, help="the pipeline, in TOML")
-    _window(parser)
-    parser.add_argument(
-        "--entity",
-        metavar="ID",
-        action="append",
-        default=[],
-        help="only this entity, by queries instead of scans; repeatable",
-    )
-    parser.add_argument(
-        "--only", metavar="TABLE,…", default="", help=f"these tables only: {_listed(TABLES)}"
-    )
-    _aws(parser)
-    _cost(parser)
-    _sample(parser)
-    _privacy(parser)
-    parser.add_argument(
-        "--resume", action="store_true", help="go on with a capture that was stopped or killed"
-    )
-    parser.add_argument(
-        "--now",
-        metavar="T",
-        default="",
-        help="the time of the capture, or of going on with it, for a pipeline in a sandbox",
-    )
-
-
-def _aws(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--endpoint-url", metavar="URL", help="instead of AWS's own endpoints")
-    parser.add_argument("--region", metavar="R", help="default: the configuration's")
-    parser.add_argument("--profile", metavar="P", help="of the AWS credentials")
-
-
-def _cost(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--estimate",
-        action="store_true",
-        help="print what it would take: requests, read units, price; capture nothing",
-    )
-    parser.add_argument(
-        "--max-requests", metavar="N", type=_limit, help="do not begin what would take more"
-    )
-    parser.add_argument(
-        "--max-read-units", metavar="N", type=_limit, help="the same, of DynamoDB's read units"
-    )
-
-
-def _sample(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--sample-messages",
-        metavar="N",
-        type=int,
-        default=0,
-        help="also receive up to N messages of each queue, which hides them for a moment and "
-        "raises their receive count",
-    )
-    parser.add_argument(
-        "--force-sampling",
-        action="store_true",
-        help="also where that can move messages to a dead-letter queue, or hold others up",
-    )
-
-
-def _privacy(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--no-payloads", action="store_true", help="keep hashes, not contents")
-    parser.add_argument(
-        "--mask",
-        metavar="FIELD",
-        action="append",
-        default=[],
-        help="keep no value of a field of this name; repeatable",
-    )
-    parser.add_argument("--mask-account", action="store_true", help="keep no account id")
-
-
-def _limit(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number")
-    return int(text)
-
-
 def _doctor(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", metavar="FILE", help="the pipeline, in TOML")
-    _aws(parser)
+    add_aws(parser)
     parser.add_argument(
         "--policy", action="store_true", help="print the IAM policy a capture needs, and no more"
     )
@@ -256,7 +151,7 @@ def _doctor(parser: argparse.ArgumentParser) -> None:
 def _replay_plan(parser: argparse.ArgumentParser) -> None:
     _case(parser)
     parser.add_argument("--entity", metavar="ID", required=True, help="whose events")
-    _window(parser, required=True)
+    add_window(parser, required=True)
     parser.add_argument(
         "--limit", metavar="N", type=int, default=DEFAULT_REPLAY_LIMIT, help="default: %(default)s"
     )
@@ -342,7 +237,7 @@ def _checks(parser: argparse.ArgumentParser) -> None:
 
 
 COMMANDS: Mapping[str, Command] = {
-    "capture": Command("read a pipeline and write a case; nothing of it changes", _capture),
+    "capture": Command("read a pipeline and write a case; nothing of it changes", add_capture),
     "doctor": Command("say what is installed, who is asking, and which permissions lack", _doctor),
     "check": Command("run the checks on a case and print the findings", _check),
     "report": Command("execute the notebooks on a case and write the report", _report),

@@ -7,8 +7,10 @@ import signal
 
 import pytest
 
+from investigate import tables
 from investigate.capture.draft import draft_of
 from investigate.case import open_case
+from investigate.commands import capture_options
 from investigate.commands.options import COMMANDS, parse
 from investigate.sandbox.serve import serve
 from investigate.sandbox.weather import CALM, Weather
@@ -307,6 +309,10 @@ def test_every_option_has_a_default_that_captures_everything(tmp_path):
     assert (options.max_requests, options.max_read_units) == (None, None)
     flags = ("estimate", "resume", "no_payloads", "mask_account")
     assert [name for name in flags if getattr(options, name)] == []
+
+
+def test_the_tables_that_the_command_line_knows_are_those_there_are():
+    assert tuple(tables.TABLES) == capture_options.TABLES
 
 
 def test_doctor_is_a_command_with_the_same_connection(tmp_path):
