@@ -10,8 +10,9 @@ from investigate.aws import Connection
 from investigate.capture.source import CaptureOptions
 from investigate.settings import PipelineNames
 
-# How a figure relates to what the capture will really take.
-Bound = Literal["exact", "about", "at least", "at most", "unknown"]
+# How a figure relates to what the capture will really take. None is exact: a pipeline goes on
+# meanwhile, and its own settings and rows name queues and objects that only the capture asks for.
+Bound = Literal["about", "at least", "at most", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,7 @@ class Cost:
     table: str
     operation: str  # service:Operation
     basis: str  # how it was reckoned
-    bound: Bound = "exact"
+    bound: Bound = "about"
     requests: int = 0
     read_units: float = 0.0
     bytes: int = 0

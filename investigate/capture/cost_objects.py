@@ -56,7 +56,7 @@ class _Listing:
 def _listing(plan: Plan, bucket: str) -> Iterator[Cost]:
     found = _listed(plan, bucket)
     first, last = dates_of(plan.options.window)
-    bound: Bound = "exact" if found.whole else "at least"
+    bound: Bound = "about" if found.whole else "at least"
     stopped = "" if found.whole else f"; stopped after {MOST_LISTS} requests"
     yield Cost(
         "raw", found.operation,
@@ -67,6 +67,7 @@ def _listing(plan: Plan, bucket: str) -> Iterator[Cost]:
     words = f"one for each of the {counted(found.objects, 'object')} of these dates"
     if plan.options.entities:
         bound, words = "at most", f"{words} that belongs to an event of the entities"
+    words += "; more for keys that rows point at and no list names"
     yield Cost(
         "raw", "s3:GetObject", words, bound,
         requests=found.objects,

@@ -14,31 +14,36 @@ from investigate.errors import AccessError
 from investigate.model import counted
 
 LOG_PAGE_BYTES = 1_000_000
+_UNNAMED = "without those that only settings name"
 _POINTS_AT_ONCE = 100_800
-_FUNCTION_REQUESTS = 3  # its configuration, its concurrency, its settings for asynchronous calls
+# The first look and its configuration, its concurrency, its settings for asynchronous calls.
+_FUNCTION_REQUESTS = 4
+_QUEUE_REQUESTS = 2  # the first look, and all its attributes
 
 
 def queue_state(plan: Plan) -> Iterator[Cost]:
     """Yield what the table `queue_state` takes."""
-    number = len(plan.queues)
+    number = len(plan.queues) * _QUEUE_REQUESTS
     if number:
         price = prices.SQS_REQUESTS.for_(number)
-        words = f"one for each of {counted(number, 'queue')}"
+        words = f"{_QUEUE_REQUESTS} for each of {counted(len(plan.queues), 'queue')}, {_UNNAMED}"
         yield Cost("queue_state", "sqs:GetQueueAttributes", words, requests=number, price_usd=price)
 
 
 def messages(plan: Plan) -> Iterator[Cost]:
     """Yield what a sample of messages takes."""
-    if plan.options.sample_messages and plan.queues:
-        # Each queue may also answer a few times without a message before that is believed.
-        number = (
-            ceil(plan.options.sample_messages / sampling.MESSAGES_AT_ONCE) + sampling.EMPTY_RECEIVES
-        ) * len(plan.queues)
-        words = f"{counted(plan.options.sample_messages, 'message')} of each queue, 10 a request"
-        price = prices.SQS_REQUESTS.for_(number)
-        yield Cost(
-            "messages", "sqs:ReceiveMessage", words, "at most", requests=number, price_usd=price
-        )
+    wanted = plan.options.sample_messages
+    if not wanted or not plan.queues:
+        return
+    at_once = 1 if plan.options.force_sampling else sampling.MESSAGES_AT_ONCE
+    # Each queue may also answer a few times without a message before that is believed.
+    number = (ceil(wanted / at_once) + sampling.EMPTY_RECEIVES) * len(plan.queues)
+    words = f"{counted(wanted, 'message')} of each queue if it has as many, {at_once} a request"
+    yield Cost(
+        "messages", "sqs:ReceiveMessage", f"{words}, {_UNNAMED}",
+        requests=number,
+        price_usd=prices.SQS_REQUESTS.for_(number),
+    )  # fmt: skip
 
 
 def functions(plan: Plan) -> Iterator[Cost]:
@@ -110,7 +115,7 @@ def metric_points(plan: Plan) -> Iterator[Cost]:
     number = series + len(plan.queues)  # the age of the oldest message is asked for on its own
     yield Cost(
         "metric_points", "cloudwatch:GetMetricData",
-        f"{number} metrics, at most {points:,} points; the price is one of metrics", "about",
+        f"{number} metrics, at most {points:,} points; the price is one of metrics, {_UNNAMED}",
         requests=ceil(points / _POINTS_AT_ONCE) + len(plan.queues),
         price_usd=prices.METRICS.for_(number),
     )  # fmt: skip

@@ -67,11 +67,6 @@ class Inventory:
         _refuse(report, bucket)
         return report
 
-    @property
-    def versions(self) -> bool:
-        """Whether it tells of every version and deletion, not only of the current objects."""
-        return "version_id" in self.columns
-
     def entries(self, file: InventoryFile, prefix: str) -> pa.Table:
         """Return what a data file lists under a prefix, with the columns of ENTRIES.
 

@@ -9,7 +9,7 @@ from investigate.capture.cost import Bound, Cost
 from investigate.report.text import labelled, table
 
 _SIGNS: dict[Bound, str] = {
-    "exact": "", "about": "about ", "at least": "at least ", "at most": "at most ", "unknown": "",
+    "about": "about ", "at least": "at least ", "at most": "at most ", "unknown": "",
 }  # fmt: skip
 _HEADING = ("TABLE", "OPERATION", "REQUESTS", "READ UNITS", "BYTES", "USD")
 
@@ -51,7 +51,7 @@ def _total(costs: Sequence[Cost]) -> tuple[str, ...]:
 
 
 def _sign_of_all(costs: Sequence[Cost]) -> str:
-    bounds = {cost.bound for cost in costs} - {"exact"}
+    bounds = {cost.bound for cost in costs}
     if bounds <= {"unknown", "at least"}:
         return _SIGNS["at least"] if bounds else ""
     return _SIGNS["at most"] if bounds == {"at most"} else _SIGNS["about"]

@@ -22,6 +22,7 @@ from tests.builders import END, START
 from tests.capture import delivered
 from tests.capture.delivered import BUCKET, Objects
 from tests.capture.helpers import refuse
+from tests.capture.whole import requests, take
 
 MB = 1024 * 1024
 
@@ -70,7 +71,7 @@ def test_objects_are_counted_and_every_one_is_a_request(world):
     ingest(world, 7)
     costs = reckoned(world)
     listing, reading = costs["raw ListObjectsV2"], costs["raw GetObject"]
-    assert (reading.requests, reading.bound) == (7, "exact")
+    assert (reading.requests, reading.bound) == (7, "about")
     assert reading.bytes == sum(
         entry["Size"]
         for entry in boto3.client("s3").list_objects_v2(Bucket=world.names.raw_bucket)["Contents"]
@@ -108,7 +109,7 @@ def test_earlier_versions_are_counted_where_a_bucket_keeps_them(world):
         s3.put_object(Bucket=world.names.raw_bucket, Key=key, Body=body)
     costs = reckoned(world)
     assert costs["raw GetObject"].requests == 2
-    assert costs["raw ListObjectVersions"].bound == "exact"
+    assert costs["raw ListObjectVersions"].bound == "about"
 
 
 def test_a_listing_that_would_take_too_many_requests_stops_and_says_at_least(world, monkeypatch):
@@ -160,12 +161,30 @@ def test_logs_metrics_queues_and_functions_are_reckoned(world):
     ingest(world, 1)
     costs = reckoned(world, sample_messages=25)
     assert costs["log_lines FilterLogEvents"].bound == "at most"
-    assert costs["queue_state GetQueueAttributes"].requests == 1
-    assert costs["messages ReceiveMessage"].requests == 8
-    assert costs["functions GetFunctionConfiguration"].requests == 9
+    assert costs["queue_state GetQueueAttributes"].requests == 2
+    sample = costs["messages ReceiveMessage"]
+    assert (sample.requests, sample.bound) == (8, "about")
+    assert costs["functions GetFunctionConfiguration"].requests == 12
     assert costs["mappings ListEventSourceMappings"].requests == 2
     metrics = costs["metric_points GetMetricData"]
     assert metrics.price_usd == pytest.approx(int(metrics.basis.split()[0]) / 100_000)
+
+
+def test_a_forced_sample_takes_a_request_for_each_message(world):
+    cost = reckoned(world, sample_messages=25, force_sampling=True)["messages ReceiveMessage"]
+    assert (cost.requests, cost.bound) == (30, "about")
+    assert "1 a request" in cost.basis
+
+
+def test_queues_and_functions_are_reckoned_as_a_capture_asks_for_them(world, tmp_path):
+    costs = reckoned(world)
+    case = take(world, tmp_path / "case")
+    asked = requests(case)
+    operations = ("Configuration", "Concurrency")
+    settings = asked["lambda:ListFunctionEventInvokeConfigs"]
+    of_functions = sum(asked[f"lambda:GetFunction{one}"] for one in operations) + settings
+    assert costs["functions GetFunctionConfiguration"].requests == of_functions
+    assert costs["queue_state GetQueueAttributes"].requests == asked["sqs:GetQueueAttributes"]
 
 
 def test_messages_are_reckoned_only_if_they_are_sampled(world):
@@ -186,7 +205,7 @@ def test_what_is_denied_is_unknown_and_the_rest_is_reckoned(world):
     costs = estimate(connection, world.names, options(only=("events", "queue_state")))
     assert [(cost.table, cost.bound) for cost in costs] == [
         ("events", "unknown"),
-        ("queue_state", "exact"),
+        ("queue_state", "about"),
     ]
     assert costs[0].basis == "AccessDeniedException: dynamodb:DescribeTable of demo-events"
 
@@ -233,7 +252,7 @@ def test_an_export_takes_no_read_units_and_a_request_for_each_of_its_files(world
     names = PipelineNames(dedupe_export=url)
     cost = reckoned(world, names, only=("dedupe",))["dedupe GetObject"]
     # The two files, and the two manifests, each with its checksum.
-    assert (cost.requests, cost.read_units, cost.bound) == (6, 0, "exact")
+    assert (cost.requests, cost.read_units, cost.bound) == (6, 0, "about")
     assert "an export of 3 rows" in cost.basis
 
 
@@ -254,7 +273,7 @@ def test_an_inventory_is_read_in_place_of_a_listing(world):
     names = PipelineNames(raw_bucket="orders-raw", raw_inventory=url)
     connection = connect(region=world.options.region, objects="botocore")
     files, reading = estimate(connection, names, options(only=("raw",)))
-    assert (files.operation, files.bound) == ("s3:GetObject", "exact")
+    assert (files.operation, files.bound) == ("s3:GetObject", "about")
     assert files.requests == 3  # the file, the manifest and its checksum
     assert (reading.bound, reading.requests) == ("unknown", 0)
     assert connection.meter.snapshot()["requests"] == {"s3:GetObject": 2}
