@@ -185,7 +185,7 @@ def test_a_capture_is_not_resumed_with_other_options(campaign: Campaign, laptop:
     ending = campaign.ending(laptop, resume=True, options=replace(OPTIONS, payloads=False))
     assert ending.how == "UsageError"
     assert ending.said.splitlines()[0] == (
-        f"the unfinished capture of {laptop} was begun with payloads True, not False"
+        "the unfinished capture was begun without --no-payloads, not with --no-payloads"
     )
     assert len(ending.said.splitlines()) == 2
     campaign.take(laptop, resume=True)  # with those it was begun with it still goes on
