@@ -192,7 +192,8 @@ def _read_all(source: Source, wanted: Sequence[str]) -> list[Captured]:
     for unit, tables in units.items():
         if source.draft.note(unit) is None:
             found = _read(source, tables, CAPTURES[tables], wanted)
-            if source.connection.given_up == begun or set(tables) & SAMPLED:
+            received = set(tables) & SAMPLED and any(one.rows for one in found)
+            if received or source.connection.given_up == begun:
                 _settle(source, unit, found)
             else:
                 unsettled[unit] = found
