@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import cycle
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from investigate.aws import READ_ONLY, action_of
 from investigate.capture.draft import JOURNAL, draft_of
-from investigate.case import Case, open_case
+from investigate.case import MANIFEST, Case, open_case
 from investigate.errors import CaseError
 from investigate.evidence import Evidence
 from investigate.findings import run_checks
@@ -29,8 +32,12 @@ from tests.capture.campaigns import (
     differences,
     moments,
 )
+from tests.capture.delivered import Objects
+from tests.capture.whole import deliver, export_of, rows
 
 KILLS = 50
+TORN = 4  # of so many cuts of a journal, one is also made within a line
+TABLED = ("events", "dedupe", "aggregates")
 FAULTS = (
     "raw-corrupt", "crash-dedupe-lost", "processor-error", "limit-truncation", "window-edge",
 )  # fmt: skip
@@ -60,6 +67,35 @@ def quiet(campaign: Campaign, tmp_path_factory: pytest.TempPathFactory) -> Quiet
     campaign.served.become(CALM)
     case = campaign.take(tmp_path_factory.mktemp("quiet") / "case")
     return Quiet(case, Counter(campaign.served.requests))
+
+
+@pytest.fixture(scope="module")
+def kinds(campaign: Campaign) -> Mapping[str, dict[str, Any]]:
+    """Every way in which a capture reads step by step: what is asked of it."""
+    objects, names = Objects(), campaign.sandbox.names
+    urls = {f"{table}_export": export_of(campaign.sandbox, objects, table) for table in TABLED}
+    deliver(campaign.sandbox, objects)
+    return {
+        "plain": {},
+        "masked": {"options": replace(OPTIONS, mask=("remark",))},
+        "of an entity": {"options": replace(OPTIONS, entities=("room-1",))},
+        "exported": {"names": replace(names, **urls)},
+    }
+
+
+@pytest.fixture(scope="module")
+def undisturbed(
+    campaign: Campaign,
+    kinds: Mapping[str, dict[str, Any]],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Mapping[str, Quiet]:
+    """The case of each kind of capture that nothing disturbed."""
+    found = {}
+    for kind, asked in kinds.items():
+        campaign.served.become(CALM)
+        case = campaign.take(tmp_path_factory.mktemp("undisturbed") / "case", **asked)
+        found[kind] = Quiet(case, Counter(campaign.served.requests))
+    return found
 
 
 def fates(campaign: Campaign) -> Counter[str | None]:
@@ -107,32 +143,49 @@ def test_an_answer_that_lacks_its_end_is_never_taken_for_evidence(
 # A closed laptop
 
 
-def test_50_of_50_captures_that_were_killed_and_resumed_are_the_same_bytes(
+def test_a_capture_in_one_step_and_one_in_many_hold_the_same_rows(
     campaign: Campaign, quiet: Quiet, tmp_path: Path
 ) -> None:
+    case = campaign.take(tmp_path / "case", steps=False)
+    assert case.rows == quiet.case.rows
+    differ = differences(case.folder, quiet.case.folder)
+    # A step is a file of the raw objects; every other table is put in order once more.
+    assert [name for name in differ if not name.startswith("raw/")] == [MANIFEST]
+    assert rows(case, "raw") == rows(quiet.case, "raw")
+
+
+def test_50_of_50_captures_that_were_killed_and_resumed_are_the_same_bytes(
+    campaign: Campaign,
+    kinds: Mapping[str, dict[str, Any]],
+    undisturbed: Mapping[str, Quiet],
+    tmp_path: Path,
+) -> None:
     wrong, resumed = [], 0
-    for number, (at, after) in enumerate(moments(KILLS, quiet.requests.total(), seed=50)):
+    for number, (kind, (share, after)) in enumerate(zip(cycle(kinds), moments(KILLS, seed=50))):
+        asked, expected = kinds[kind], undisturbed[kind]
+        at = 1 + int(share * expected.requests.total())
         folder = tmp_path / str(number) / "case"
         folder.parent.mkdir()
-        kill(campaign, folder, at, after)
+        kill(campaign, folder, at, after, asked)
         if number % 5 == 0:  # and once more while it goes on
-            kill(campaign, folder, 1 + at % 40, after)
+            kill(campaign, folder, 1 + at % 40, after, asked)
         begun = draft_of(folder).exists()  # not if it was killed at its first look
         campaign.served.become(CALM)
-        campaign.take(folder, resume=begun)
+        campaign.take(folder, resume=begun, **asked)
         resumed += begun
-        wrong += [(number, at, after, name) for name in differences(folder, quiet.case.folder)]
+        found = differences(folder, expected.case.folder)
+        wrong += [(number, kind, at, after, name) for name in found]
         assert [path.name for path in folder.parent.iterdir()] == ["case"]
     assert wrong == [], f"{len({number for number, *_ in wrong})} of {KILLS} differ"
     assert resumed > 0.8 * KILLS, f"only {resumed} of {KILLS} had begun"
 
 
-def kill(campaign: Campaign, folder: Path, at: int, after: float) -> None:
+def kill(campaign: Campaign, folder: Path, at: int, after: float, asked: Mapping[str, Any]) -> None:
     """Kill a capture that is begun or goes on; if it was faster than `after`, without waiting."""
-    ending = campaign.killed(folder, at, after, resume=draft_of(folder).exists())
+    ending = campaign.killed(folder, at, after, resume=draft_of(folder).exists(), **asked)
     if ending == Ending("finished"):
         shutil.rmtree(folder)
-        ending = campaign.killed(folder, at)
+        ending = campaign.killed(folder, at, **asked)
     assert ending == Ending("killed"), ending
     unfinished(folder)
 
@@ -146,22 +199,45 @@ def unfinished(folder: Path) -> None:
 
 
 def test_wherever_its_journal_ends_a_capture_goes_on_to_the_same_bytes(
-    campaign: Campaign, quiet: Quiet, tmp_path: Path
+    campaign: Campaign,
+    kinds: Mapping[str, dict[str, Any]],
+    undisturbed: Mapping[str, Quiet],
+    tmp_path: Path,
 ) -> None:
-    left = tmp_path / "left" / "case"
-    assert campaign.ending(left, dies_before_it_publishes=True) == Ending("killed")
-    journal = (draft_of(left) / JOURNAL).read_bytes()
-    ends = [0, *(match.end() for match in re.finditer(rb"\n", journal))]
-    torn = [end + 9 for end in ends[:-1:12]]  # in the middle of a line that was being written
-    wrong = []
-    for end in [*ends, *torn]:
-        folder = tmp_path / str(end) / "case"
-        shutil.copytree(draft_of(left), draft_of(folder))
-        (draft_of(folder) / JOURNAL).write_bytes(journal[:end])
-        campaign.take(folder, resume=True)
-        wrong += [(end, name) for name in differences(folder, quiet.case.folder)]
-    assert len(ends) > 15
-    assert wrong == [], f"{len({end for end, _ in wrong})} of {len(ends) + len(torn)} differ"
+    wrong, units = [], set()
+    for kind in ("masked", "of an entity", "exported"):
+        asked, expected = kinds[kind], undisturbed[kind].case.folder
+        left = tmp_path / kind / "left" / "case"
+        ending = campaign.ending(left, dies_before_it_publishes=True, **asked)
+        assert ending == Ending("killed")
+        journal = (draft_of(left) / JOURNAL).read_bytes()
+        ends = [] if units else [0, len(journal)]
+        within = {unit: end for unit, end in second_steps(journal) if unit not in units}
+        units |= within.keys()
+        torn = [end + 9 for end in sorted(within.values())[::TORN]]  # while a line was written
+        for end in [*ends, *within.values(), *torn]:
+            folder = tmp_path / kind / str(end) / "case"
+            shutil.copytree(draft_of(left), draft_of(folder))
+            (draft_of(folder) / JOURNAL).write_bytes(journal[:end])
+            campaign.take(folder, resume=True, **asked)
+            wrong += [(kind, end, name) for name in differences(folder, expected)]
+    functions = campaign.sandbox.names.functions.values()
+    assert units >= {
+        "raw", "events/0", "events/room-1", "dedupe", *(f"{table}/export" for table in TABLED),
+        *(f"log of {name}" for name in functions),
+        *(f"streams of {name}" for name in functions),
+    }, "every way to read goes on from its middle"  # fmt: skip
+    assert wrong == []
+
+
+def second_steps(journal: bytes) -> Iterator[tuple[str, int]]:
+    """Yield each unit of work that took several steps, and where its second ends in the journal."""
+    ends: dict[str, list[int]] = {}
+    for match in re.finditer(rb".*\n", journal):
+        ends.setdefault(json.loads(match[0])["unit"], []).append(match.end())
+    for unit, found in ends.items():
+        if len(found) > 2:
+            yield unit, found[1]
 
 
 @pytest.fixture
