@@ -324,7 +324,9 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
     if not folder.exists():
         raise CaseError(
             f"there is no case {folder}{_cases_beside(folder)}",
-            hint=_similar(folder) or f"investigate capture {folder} --config pipeline.toml",
+            hint=_unfinished(folder)
+            or _similar(folder)
+            or f"investigate capture {folder} --config pipeline.toml",
         )
     if not path.is_file():
         raise CaseError(
@@ -434,6 +436,12 @@ def _column_problems(table: str, path: Path, name: str) -> list[str]:
         raise
     except (pa.ArrowInvalid, OSError) as error:
         return [f"{name} is not a Parquet file ({error})"]
+
+
+def _unfinished(folder: Path) -> str:
+    """Say how a capture of this case goes on that was begun; empty if none was."""
+    begun = folder.with_name(f".{folder.name}.partial").is_dir()
+    return "its capture is not finished: investigate capture … --resume goes on" if begun else ""
 
 
 def _similar(folder: Path) -> str:

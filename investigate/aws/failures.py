@@ -87,6 +87,7 @@ _HINTS = {
     "busy": "AWS is throttling or failing; wait a little, then run the same again",
     "failed": "run the same again; if it persists, the AWS console shows more",
 }
+_LONGEST = 300  # characters of what a server says that are told
 _SUBJECTS = (
     "Bucket", "TableName", "QueueUrl", "QueueName", "FunctionName", "EventSourceArn",
     "logGroupName", "StackName",
@@ -111,7 +112,7 @@ def told(asked: str, region: str, parameters: Mapping[str, Any]) -> Iterator[Non
     except ClientError as error:
         said = error.response.get("Error", {})
         code = str(said.get("Code", "unknown"))
-        raise access_error(code, where, str(said.get("Message", "")), region) from error
+        raise access_error(code, where, _first_line(said.get("Message")), region) from error
     except BotoCoreError as error:
         code = type(error).__name__
         raise _of_kind(_kind_of_failure(error), code, where, str(error), region) from error
@@ -124,6 +125,12 @@ def told(asked: str, region: str, parameters: Mapping[str, Any]) -> Iterator[Non
             raise
         hint = "write it as --endpoint-url http://127.0.0.1:5000"
         raise UsageError(str(error), hint=hint) from error
+
+
+def _first_line(message: object) -> str:
+    """Return what a server says, without the page it may have sent instead."""
+    lines = [line for line in str(message or "").splitlines() if line.strip()]
+    return lines[0][:_LONGEST] if lines else ""
 
 
 def access_error(code: str, asked: str, said: str, region: str) -> AccessError:

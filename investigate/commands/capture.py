@@ -62,6 +62,9 @@ def run(options: argparse.Namespace, console: Console) -> int:
             folder, settings, connection, wanted, resume=options.resume, progress=progress
         )
     console.out(_told(case))
+    if wanted.entities and not case.rows.get("events"):
+        named = ", ".join(wanted.entities)
+        console.say(f"no row of the index is of {named}: is it spelt right? The case is empty")
     for name, met in case.masked.items():
         if not met:
             console.say(f"--mask {name}: there was no field of that name; is it spelt right?")
@@ -94,11 +97,21 @@ def _options(options: argparse.Namespace, settings: Settings) -> CaptureOptions:
         sample_messages=options.sample_messages,
         force_sampling=options.force_sampling,
         payloads=not options.no_payloads,
-        only=tuple(name.strip() for name in options.only.split(",") if name.strip()),
+        only=_tables(options.only),
         entities=tuple(options.entity),
         mask=tuple(options.mask),
         mask_account=options.mask_account,
     )
+
+
+def _tables(named: str | None) -> tuple[str, ...]:
+    """Return the tables of a list with commas; none is named: all. An empty list is a mistake."""
+    if named is None:
+        return ()
+    tables = tuple(name.strip() for name in named.split(",") if name.strip())
+    if not tables:
+        raise UsageError("--only names no table", hint="leave it out to capture all tables")
+    return tables
 
 
 def _estimate(

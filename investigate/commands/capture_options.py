@@ -43,9 +43,7 @@ def add_capture(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="only this entity, by queries instead of scans; repeatable",
     )
-    parser.add_argument(
-        "--only", metavar="TABLE,…", default="", help=f"these tables only: {', '.join(TABLES)}"
-    )
+    parser.add_argument("--only", metavar="TABLE,…", help=f"these tables only: {', '.join(TABLES)}")
     add_aws(parser)
     _cost(parser)
     _sample(parser)

@@ -10,6 +10,7 @@ import pytest
 from investigate import tables
 from investigate.capture.draft import draft_of
 from investigate.case import open_case
+from investigate.cli import main
 from investigate.commands import capture_options
 from investigate.commands.options import COMMANDS, parse
 from investigate.sandbox.serve import serve
@@ -334,3 +335,18 @@ def test_doctor_answers_over_the_same_endpoint(ask, capture, served, tmp_path):
     )
     assert code == 0, out
     assert "123456789012" in out
+
+
+def test_an_empty_list_of_tables_is_a_mistake_and_not_all_tables(tmp_path, capsys):
+    config = tmp_path / "pipeline.toml"
+    config.write_text(
+        '[window]\nstart = "2026-03-10T00:00:00Z"\nend = "2026-03-11T00:00:00Z"\n', "utf-8"
+    )
+    assert main(["capture", str(tmp_path / "case"), "--config", str(config), "--only", ""]) == 2
+    assert "--only names no table" in capsys.readouterr().err
+
+
+def test_an_unfinished_capture_is_named_where_its_case_is_asked_for(tmp_path, capsys):
+    (tmp_path / ".case.partial").mkdir()
+    assert main(["check", str(tmp_path / "case")]) == 2
+    assert "--resume goes on" in capsys.readouterr().err
