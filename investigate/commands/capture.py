@@ -21,7 +21,7 @@ from investigate.commands.costs import told
 from investigate.commands.progress import Progress
 from investigate.errors import UsageError
 from investigate.model import Window, counted, isoformat, parse_time
-from investigate.report.text import labelled, table
+from investigate.report.text import labelled, printable, table
 from investigate.settings import Settings, load_settings
 
 # For so long a request that AWS throttles, or that does not get through, is tried again after the
@@ -158,7 +158,8 @@ def _told(case: Case) -> str:
             table([("TABLE", "CAPTURED", "ROWS", "WHY NOT, OR NOT ALL"), *rows]),
             "",
             labelled("took", took, indent=0),
-            labelled("case", case.folder, indent=0),
-            labelled("next", f"investigate check {case.folder}", indent=0),
+            # What people copy stands on one line, however long.
+            f"{'case':<10} {printable(str(case.folder))}",
+            f"{'next':<10} investigate check {printable(str(case.folder))}",
         ]
     )

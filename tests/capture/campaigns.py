@@ -6,6 +6,7 @@ import json
 import multiprocessing as mp
 import os
 import signal
+import sys
 import threading
 import time
 import traceback
@@ -136,12 +137,12 @@ def _run(job: Job, telling: Pipe) -> None:
             resume=job.resume,
         )
     except InvestigationError as error:
-        telling.send(Ending(type(error).__name__, str(error)))
-    except BaseException:
-        telling.send(Ending("bug", traceback.format_exc()))
-        raise
+        ending = Ending(type(error).__name__, str(error))
     else:
-        telling.send(Ending("finished"))
+        ending = Ending("finished")
+    finally:
+        bug = sys.exc_info()[1]
+        telling.send(ending if bug is None else Ending("bug", traceback.format_exc()))
 
 
 def _take_small_steps() -> None:

@@ -305,7 +305,7 @@ def test_credentials_that_expire_are_renewed_and_it_goes_on(capture, served, tmp
 
 def test_every_option_has_a_default_that_captures_everything(tmp_path):
     options = parse(["capture", "new", "--config", "x.toml"])
-    assert (options.entity, options.only, options.mask) == ([], "", [])
+    assert (options.entity, options.only, options.mask) == ([], None, [])
     assert (options.sample_messages, options.force_sampling) == (0, False)
     assert (options.max_requests, options.max_read_units) == (None, None)
     flags = ("estimate", "resume", "no_payloads", "mask_account")
