@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from investigate import pipeline
-from investigate.case import CaseWriter, Coverage
+from investigate.case import Coverage
+from investigate.case_writer import CaseWriter
 from investigate.model import Window
 
 START = datetime(2026, 3, 1, tzinfo=UTC)

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from investigate import pipeline
-from investigate.case import CaseWriter, Coverage, open_case
+from investigate.case import Coverage, open_case
+from investigate.case_writer import CaseWriter
 from investigate.checks.registry import answer, book
 from investigate.evidence import Evidence, Scope
 from investigate.model import Finding, Window

@@ -11,7 +11,8 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from investigate import pipeline
-from investigate.case import Case, CaseWriter, Coverage, open_case
+from investigate.case import Case, Coverage, open_case
+from investigate.case_writer import CaseWriter
 from investigate.model import Window
 from investigate.tables import TABLES
 

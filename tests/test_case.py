@@ -16,12 +16,12 @@ import pytest
 from investigate.case import (
     SCHEMA,
     Case,
-    CaseWriter,
     Coverage,
     open_case,
     read_manifest,
     verify_case,
 )
+from investigate.case_writer import CaseWriter
 from investigate.errors import CaseDamagedError, CaseError, CaseVersionError, UsageError
 from investigate.model import Window
 from investigate.tables import TABLES

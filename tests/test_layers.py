@@ -19,6 +19,7 @@ LAYERS = [
     {"model", "pipeline"},
     {"settings", "tables"},
     {"case", "engine", "aws", "display", "parameters"},
+    {"case_writer"},
     {"evidence", "capture"},
     {"analysis", "figures"},
     {"checks"},

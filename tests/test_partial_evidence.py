@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from investigate import pipeline
-from investigate.case import MANIFEST, Case, CaseWriter, Coverage, open_case
+from investigate.case import MANIFEST, Case, Coverage, open_case
+from investigate.case_writer import CaseWriter
 from investigate.evidence import Evidence
 from investigate.findings import run_checks
 from investigate.model import Finding, Outcome, isoformat

@@ -8,7 +8,7 @@ from dataclasses import replace
 from investigate.capture.draft import IN_ORDER, Draft
 from investigate.capture.ordered import batches, in_order
 from investigate.capture.source import Captured
-from investigate.case import CaseWriter
+from investigate.case_writer import CaseWriter
 from investigate.tables import ORDER
 
 

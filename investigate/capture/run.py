@@ -30,7 +30,8 @@ from investigate.capture.source import (
     silent,
 )
 from investigate.capture.values import storable
-from investigate.case import Case, CaseWriter, Coverage, open_case
+from investigate.case import Case, Coverage, open_case
+from investigate.case_writer import CaseWriter
 from investigate.errors import AccessError
 from investigate.model import isoformat, parse_time
 from investigate.settings import Settings

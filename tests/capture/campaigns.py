@@ -28,7 +28,8 @@ from investigate.capture import (
     raw,
     tables,
 )
-from investigate.case import MANIFEST, Case, CaseWriter, open_case
+from investigate.case import MANIFEST, Case, open_case
+from investigate.case_writer import CaseWriter
 from investigate.errors import InvestigationError
 from investigate.sandbox.cloud import CREDENTIAL
 from investigate.sandbox.demo import staged

@@ -13,7 +13,8 @@ from investigate.capture import publishing
 from investigate.capture.draft import Draft
 from investigate.capture.publishing import publish
 from investigate.capture.source import Captured
-from investigate.case import Case, CaseWriter, Coverage, open_case
+from investigate.case import Case, Coverage, open_case
+from investigate.case_writer import CaseWriter
 from investigate.model import Window
 from investigate.tables import ORDER, as_table
 from tests.builders import END, START, at
