@@ -33,12 +33,13 @@ from investigate.model import Severity, joined
     needs=("events",),
     whole=("raw",),
     found="{count} event{s} {have} an EventsTable row but no raw object under any key.",
-    advice="A row with `deleted_versions` can be restored: the bucket keeps versions. Save the one "
-    "of its `version_id` (`aws s3api get-object --version-id`), then delete the delete marker of "
-    "the key. Any other payload is gone: no replay brings it back. Look for a failed ingest "
-    "request at the first arrival of one of them (`raw/ingest-failures`; ingest writes the dedupe "
-    "row before the object, so a crash between the two leaves this), else for who deleted the "
-    "object (CloudTrail), and get the events again from the producer or from a bucket copy.",
+    advice="No replay brings the payload back. Only if the rows of this finding have "
+    "`deleted_versions` does the bucket keep versions: save that `version_id` first "
+    "(`aws s3api get-object --version-id`), then the object can be restored from it. Look for a "
+    "failed ingest request at the first arrival of one of them (`raw/ingest-failures`; ingest "
+    "writes the dedupe row before the object, so a crash between the two leaves this), else for "
+    "who deleted the object (CloudTrail), and get the events again from the producer or from a "
+    "bucket copy.",
     avoid="Do not simply have them sent again: while an id has its dedupe row, ingest answers "
     "DUPLICATE and stores nothing. Do not delete the EventsTable rows; they are the only record "
     "of what was lost.",
