@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,6 +19,8 @@ from investigate.tables import LATER, schema_of
 
 STORES = ("raw", "events", "dedupe", "aggregates")  # the tables that are compared row by row
 ARRIVAL = {"raw": "last_modified", "events": "ingest_time_utc", "dedupe": "first_seen_utc"}
+# What these say holds for a case, and not for the part of it that is about one event.
+OF_THE_WHOLE = ("silence of", "unseen_objects", "unnamed_objects", "any_elsewhere", "deleted")
 USUAL_LAG = timedelta(minutes=15)  # what is no older than this is as new as a capture can be
 
 
@@ -43,6 +45,7 @@ class Evidence:
     engine: Engine = field(default_factory=Engine)
     thresholds: Thresholds = field(default_factory=Thresholds)
     scope: Scope | None = None
+    whole: Evidence | None = None  # what this one was cut from, see investigate/trace/focus.py
     _tables: dict[str, ir.Table] = field(default_factory=dict, repr=False)
     _facts: dict[str, Any] = field(default_factory=dict, repr=False)
 
@@ -78,6 +81,12 @@ class Evidence:
         """Until when every store tells of everything: what is younger is judged only by those
         that do. A table read from a report of S3 or an export of DynamoDB is as old as that."""
         return self.judged_until(*(table for table in STORES if self.has(table)))
+
+    def cut(self, tables: Mapping[str, ir.Table]) -> Evidence:
+        """Return the same evidence with only these rows of its tables."""
+        part = Evidence(self.case, self.engine, self.thresholds, self.scope, whole=self)
+        part._tables.update(tables)
+        return part
 
     def has(self, table: str) -> bool:
         """Whether a table was captured, wholly or in part."""
@@ -136,7 +145,10 @@ class Evidence:
         return self._tables[name]
 
     def fact(self, name: str, find: Callable[[Evidence], Any]) -> Any:
-        """Return a small value that several checks share, found once."""
+        """Return a small value that several checks share, found once; one that must be true of the
+        whole case is asked of what this evidence was cut from."""
+        if self.whole and name.startswith(OF_THE_WHOLE):
+            return self.whole.fact(name, find)
         if name not in self._facts:
             self._facts[name] = find(self)
         return self._facts[name]

@@ -17,9 +17,13 @@ from investigate.errors import EngineError, NotEvaluable, UsageError
 from investigate.evidence import Evidence, Scope
 from investigate.findings import Examination, examine, read_examination
 from investigate.model import Finding, Outcome, Step, isoformat, verdict
+from investigate.numbers.overview import story_breaks
 from investigate.parameters import Parameters, case_folder
 from investigate.settings import Thresholds
 from investigate.tables import TABLES
+from investigate.trace.focus import first_event
+from investigate.trace.shown import Traced
+from investigate.trace.story import story_of
 
 RESULT_MIME = "application/vnd.investigate.result+json"
 RESULT_SCHEMA = "investigate.result/1"
@@ -174,6 +178,26 @@ class Investigation:
             return Numbers(name, question(self.evidence))
         except (NotEvaluable, EngineError) as unknown:
             return Numbers(name, unknown=unknown.message)
+
+    def breaks(self) -> Shown:
+        """Where the stories of events break first: station, check, how, events, and examples."""
+        found = self.numbers(story_breaks)
+        if found.unknown:
+            return display.paragraph(f"the ledger: {found.unknown}", kind="not-evaluated")
+        if not found.rows:
+            words = "no check objects to the story of any event, as far as the evidence tells"
+            return display.paragraph(words)
+        return display.row_table(found.rows)
+
+    def trace(self, event: str = "") -> Traced:
+        """The story of one event, by its id or how that begins; empty: of the event that most needs
+        a look, the first key of the worst finding about events."""
+        asked = event or self._most_telling()
+        return Traced(story_of(self.evidence, asked) if asked else None, self.findings)
+
+    def _most_telling(self) -> str:
+        found = [f for f in display.by_weight(self.findings) if f.outcome is Outcome.FOUND]
+        return next((f.keys[0] for f in found if f.key == "event_id"), first_event(self.evidence))
 
     def verdicts(self) -> Numbers:
         """How many checks of each step ended how: step, word, checks."""

@@ -38,6 +38,13 @@ class Parameters:
         default="",
         metadata={"help": "a findings.json of this case and question; empty: run the checks here"},
     )
+    event: str = field(
+        default="",
+        metadata={
+            "help": "the event to follow, or how its id begins; empty: the one that needs it most",
+            "only": "10_trace",
+        },
+    )
 
     def __post_init__(self) -> None:
         for known in fields(self):

@@ -23,6 +23,8 @@ LAYERS = [
     {"evidence", "capture"},
     {"analysis", "figures"},
     {"checks"},
+    {"ledger"},
+    {"trace"},
     {"findings", "numbers"},
     {"investigation", "sandbox"},
     {"report"},

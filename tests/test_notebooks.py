@@ -21,7 +21,7 @@ from investigate.investigation import RESULT_MIME, Investigation
 from investigate.model import STEPS
 from investigate.parameters import Parameters
 from investigate.report.execute import execute
-from investigate.report.notebooks import NOTEBOOKS
+from investigate.report.notebooks import NOTEBOOKS, OVERVIEW, TRACE
 from tests.builders import evidence_of
 from tests.complete import troubled
 
@@ -54,7 +54,7 @@ def nodes(source: str) -> Iterator[ast.AST]:
 
 def test_every_step_has_its_notebook_and_every_notebook_its_step():
     assert sorted(path.stem for path in FOLDER.glob("*.ipynb")) == NAMES
-    assert [NOTEBOOKS[name] for name in NAMES] == [None, *STEPS]
+    assert [NOTEBOOKS[name] for name in NAMES] == [None, *STEPS, None]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -80,7 +80,8 @@ def test_code_follows_the_skeleton(name):
     tags = " ".join(*zip(*(cell.metadata.tags for cell in code_cells(name)), strict=True))
     rows = "" if NOTEBOOKS[name] is None else "rows "
     figures = "(figure numbers (numbers )?)+"
-    found = f"findings {figures}" if NOTEBOOKS[name] else f"{figures}findings "
+    alone = {OVERVIEW: f"{figures}breaks {figures}findings ", TRACE: f"story {figures}findings "}
+    found = alone.get(name, f"findings {figures}")
     assert re.fullmatch(f"parameters setup coverage {found}{rows}result", tags)
 
 
@@ -90,6 +91,7 @@ def test_the_parameters_are_those_of_the_schema_with_their_comments(name):
     wanted = [
         f"{known.name} = {json.dumps(known.default)}  # {known.metadata['help']}"
         for known in fields(Parameters)
+        if known.metadata.get("only", name) == name
     ]
     assert cell.source.splitlines() == wanted
 

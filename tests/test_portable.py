@@ -13,6 +13,8 @@ from investigate.checks import book, offending_rows
 from investigate.engine import Engine
 from investigate.errors import NotEvaluable
 from investigate.evidence import Evidence
+from investigate.ledger import ledger
+from investigate.trace import story_of
 from tests.builders import evidence_of
 from tests.complete import troubled
 from tests.spark import spark_sql
@@ -23,7 +25,8 @@ SPARK_FUNCTIONS = {
     "ARRAY_SORT", "BOOL_OR", "CAST", "COALESCE", "COLLECT_LIST", "CONCAT", "CONCAT_WS", "COUNT",
     "DATEDIFF", "DATE_FORMAT", "ELEMENT_AT", "ENDSWITH", "EXPLODE", "GREATEST", "IF", "ISNAN",
     "LAG", "LEAD", "LEAST", "LENGTH", "MAX", "MIN", "NULLIF", "PERCENTILE", "POSEXPLODE",
-    "REGEXP_EXTRACT", "REPLACE", "ROW_NUMBER", "SHA2", "SIZE", "STRUCT", "SUBSTRING", "SUM",
+    "REGEXP_EXTRACT", "REPLACE", "ROW_NUMBER", "SHA2", "SIZE", "STARTSWITH", "STRUCT", "SUBSTRING",
+    "SUM",
     "TRANSFORM", "TRY_CAST",
 }  # fmt: skip
 
@@ -73,6 +76,15 @@ def test_every_question_can_be_asked_of_spark(case, check):
         engine.written.append(spark_sql(offending_rows(check, evidence).rows))
     except NotEvaluable as unknown:
         pytest.fail(f"the complete case cannot answer {check.code}: {unknown}")
+    used = set().union(*(functions_in(sql) for sql in engine.written))
+    assert used - SPARK_FUNCTIONS == set()
+
+
+def test_the_ledger_and_the_story_of_an_event_can_be_asked_of_spark(case):
+    engine = Bilingual()
+    evidence = Evidence(case, engine=engine)
+    rows = engine.rows(ledger(evidence))
+    story_of(evidence, rows[0]["event_id"])
     used = set().union(*(functions_in(sql) for sql in engine.written))
     assert used - SPARK_FUNCTIONS == set()
 

@@ -149,6 +149,8 @@ def _find_accounting_gaps(evidence: Evidence) -> list[str]:
 def failed_records(evidence: Evidence) -> int:
     """Return how many records failed in invocations that ended ok, so that their messages were
     deleted (D11)."""
+    if evidence.whole:  # a failure's line does not say whose record it was
+        return failed_records(evidence.whole)
     failures, runs = logs.lines(evidence, "processor_record_failed"), evidence["invocations"]
     return _count(evidence, failures.semi_join(runs.filter(runs.status == "ok"), "request_id"))
 
@@ -167,6 +169,8 @@ def failed(evidence: Evidence) -> ir.Table:
 
 def _build_failed(evidence: Evidence) -> ir.Table:
     records, missing = failed_records(evidence), unaccounted(evidence)
+    if evidence.whole and records and _count(evidence, missing):
+        return failed(evidence.whole).semi_join(missing, "event_id")
     unjudged = _unjudged_failures(evidence)
     if not records and not unjudged:
         return missing.filter(ibis.literal(False))

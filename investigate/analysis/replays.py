@@ -20,6 +20,7 @@ BY_TIME_ONLY = "outside by text"  # a replay misses it although its time is insi
 AFTER_LIMIT = "after the limit"
 DUPLICATE = "duplicate in this replay"
 NO_REFS = "no refs"
+NOTHING_SCANNED = "nothing scanned"
 
 
 def logged(evidence: Evidence) -> ir.Table:
@@ -147,6 +148,38 @@ def reconstructed(evidence: Evidence) -> ir.Table:
     )
     entity = kept.pk.substr(len(pipeline.event_pk("")))
     return kept.mutate(entity_id=entity)
+
+
+def left_out(evidence: Evidence) -> ir.Table:
+    """Return (event_id, replay, why) of the rows that a logged replay did not send although their
+    event time lies in its window and they had arrived before it can have started. `why`:
+    `BY_TIME_ONLY`, `NOTHING_SCANNED`, `AFTER_LIMIT` or `NO_REFS`."""
+    done = (
+        bounds(outcomes(evidence))
+        .mutate(
+            started_utc=lambda rows: (
+                rows.logged_utc - ibis.interval(seconds=pipeline.REPLAY_TIMEOUT_SECONDS)
+            ),
+            replay_pk=lambda rows: ibis.literal(pipeline.event_pk("")) + rows.entity_id,
+        )
+        .drop("entity_id", "request_id")
+    )
+    rows = _rows_with_arrival(evidence).drop("entity_id", "attributes", "gsi1pk", "gsi1sk")
+    asked = done.inner_join(rows, done.replay_pk == rows.pk)
+    asked = asked.filter(
+        in_time_window(asked.event_time_utc, asked.start_utc, asked.end_utc),
+        (asked.arrived_utc <= asked.started_utc).fill_null(True),
+    )
+    places = window_rows(evidence).select("replay", "pk", "sk", "position")
+    asked = asked.left_join(places, ["replay", "pk", "sk"])
+    why = ibis.cases(
+        (~in_text_window(asked.sk, asked.start, asked.end), BY_TIME_ONLY),
+        ((asked.scanned == 0).fill_null(False), NOTHING_SCANNED),
+        ((asked.position > asked.scanned).fill_null(False), AFTER_LIMIT),
+        (~asked.has_refs, NO_REFS),
+        else_=ibis.null("string"),
+    )
+    return asked.mutate(why=why).filter(why.notnull()).select("event_id", "replay", "why")
 
 
 def planned(

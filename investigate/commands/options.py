@@ -231,6 +231,22 @@ def _port(text: str) -> int:
     return int(text)
 
 
+def _ledger(parser: argparse.ArgumentParser) -> None:
+    _question(parser)
+    parser.add_argument(
+        "--divergent", action="store_true", help="only events whose story breaks somewhere"
+    )
+    _format(parser, "table", "csv")
+
+
+def _trace(parser: argparse.ArgumentParser) -> None:
+    _case(parser)
+    parser.add_argument(
+        "event", metavar="EVENT_ID", help="the id of an event, or how it begins (6 characters)"
+    )
+    _format(parser, "text", "json")
+
+
 def _checks(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("codes", metavar="CODE", nargs="*", help="all there is to know of these")
     _format(parser, "table", "json")
@@ -240,6 +256,8 @@ COMMANDS: Mapping[str, Command] = {
     "capture": Command("read a pipeline and write a case; nothing of it changes", add_capture),
     "doctor": Command("say what is installed, who is asking, and which permissions lack", _doctor),
     "check": Command("run the checks on a case and print the findings", _check),
+    "ledger": Command("list every event, station by station, and where stories break", _ledger),
+    "trace": Command("follow one event, hop by hop, to where its story breaks", _trace),
     "report": Command("execute the notebooks on a case and write the report", _report),
     "checks": Command("list every check: code, step, severity, question", _checks),
     "verify": Command("recompute every digest in a case's manifest", _case),

@@ -2,16 +2,18 @@
 
 from investigate.figures.aggregates import aggregate_versions, day_coverage, day_verdicts
 from investigate.figures.events import duplicates_by_cause, duplicates_over_time, retry_gaps
-from investigate.figures.overview import checks_by_step, event_flow
+from investigate.figures.overview import checks_by_step, event_flow, ledger_cells
 from investigate.figures.processor import invocations_over_time, records_over_time
 from investigate.figures.raw import events_over_time, lag_over_time
 from investigate.figures.replay import replay_edges, replay_plan, replays_logged
 from investigate.figures.sqs import message_ages, queue_levels, receive_counts
 from investigate.figures.style import Drawing, template
+from investigate.figures.trace import trace_hops
 
 __all__ = [
     "Drawing", "aggregate_versions", "checks_by_step", "day_coverage", "day_verdicts",
     "duplicates_by_cause", "duplicates_over_time", "event_flow", "events_over_time",
-    "invocations_over_time", "lag_over_time", "message_ages", "queue_levels", "receive_counts",
-    "records_over_time", "replay_edges", "replay_plan", "replays_logged", "retry_gaps", "template",
+    "invocations_over_time", "lag_over_time", "ledger_cells", "message_ages", "queue_levels",
+    "receive_counts", "records_over_time", "replay_edges", "replay_plan", "replays_logged",
+    "retry_gaps", "template", "trace_hops",
 ]  # fmt: skip

@@ -51,6 +51,13 @@ BRANCHES = {
 }
 
 
+# The words of the ledger's cells, each with a colour and, by its place, a pattern of its own.
+LEDGER = {
+    "present": CALM, "absent": BAD, "denied": "#8e1b5c", "expired": "#7a5195",
+    "pending": WARN, "unknown": MUTED,
+}  # fmt: skip
+
+
 def event_flow(flow: Numbers) -> Drawing:
     """One bar per station of the golden path: how many events came, and what became of the rest."""
     title = "Where events drop out"
@@ -119,6 +126,67 @@ def _rest(row: Row, place: int) -> dict[str, Any]:
         "x": sum(row[name] for name in BRANCHES), "y": place, "text": f" {_told(row)}",
         "showarrow": False, "xanchor": "left", "font": {"size": 12},
     }  # fmt: skip
+
+
+def ledger_cells(cells: Numbers) -> Drawing:
+    """One bar per station, split by what the station shows of the events."""
+    title = "Where every event stands"
+    if not cells.rows:
+        return blank(title, cells.unknown or "No event in scope.")
+    parts = parted(cells.rows, "cell")
+    stations = list(dict.fromkeys(cells.column("station")))
+    torn = {row["station"]: row["broken"] for row in cells.rows}
+    total = sum(row["events"] for row in cells.rows if row["station"] == stations[0])
+    drawn = [name for name in LEDGER if name in parts]
+    return drawing(
+        [_cell_bar(parts[name], stations, list(LEDGER).index(name)) for name in drawn],
+        f"The stories of {sum(torn.values()):,} of {counted(total, 'event')} break"
+        f"{_first(torn)}{_untold(parts)}",
+        sentence=" ".join(_station_told(cells.rows, station) for station in stations),
+        height=height_for(stations, 34),
+        barmode="stack",
+        annotations=[
+            {
+                "x": total, "y": place, "text": f" {torn[name]:,} break here" if torn[name] else "",
+                "showarrow": False, "xanchor": "left", "font": {"size": 12},
+            }
+            for place, name in enumerate(stations)
+        ],
+        xaxis=count_axis("events", [total]),
+        yaxis=names_axis(stations),
+    )  # fmt: skip
+
+
+def _first(torn: dict[str, int]) -> str:
+    """The first station at which any story breaks."""
+    return next((f", the first of them at {name}" for name, count in torn.items() if count), "")
+
+
+def _untold(parts: dict[Any, list[Row]]) -> str:
+    untold = [sum(row["events"] for row in parts.get(name, [])) for name in ("denied", "unknown")]
+    return f"; {sum(untold):,} cells cannot be told" if any(untold) else ""
+
+
+def _station_told(rows: Sequence[Row], station: str) -> str:
+    told = [f"{row['events']:,} {row['cell']}" for row in rows if row["station"] == station]
+    return f"{station}: {', '.join(told)}."
+
+
+def _cell_bar(rows: Sequence[Row], stations: list[str], place: int) -> go.Bar:
+    word = list(LEDGER)[place]
+    return go.Bar(
+        x=column(rows, "events"),
+        y=[stations.index(row["station"]) for row in rows],
+        orientation="h",
+        name=word,
+        text=[f"{row['events']:,}" for row in rows],
+        textposition="inside",
+        insidetextanchor="middle",
+        textangle=0,
+        insidetextfont={"color": "#ffffff"},
+        marker=fill(LEDGER[word], place),
+        hovertemplate="%{x} events<extra>" + word + "</extra>",
+    )
 
 
 def checks_by_step(verdicts: Numbers) -> Drawing:

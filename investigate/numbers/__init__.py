@@ -2,7 +2,7 @@
 
 from investigate.numbers.aggregates import aggregate_versions, day_coverage, day_verdicts
 from investigate.numbers.events import duplicates_by_cause, duplicates_over_time, retry_gaps
-from investigate.numbers.overview import event_flow
+from investigate.numbers.overview import event_flow, ledger_cells
 from investigate.numbers.processor import invocations_over_time, records_over_time
 from investigate.numbers.raw import events_over_time, lag_over_time, silences, unusual_lags
 from investigate.numbers.replay import replay_edges, replay_plan, replays_logged
@@ -11,6 +11,7 @@ from investigate.numbers.sqs import message_ages, queue_levels, receive_counts
 __all__ = [
     "aggregate_versions", "day_coverage", "day_verdicts", "duplicates_by_cause",
     "duplicates_over_time", "event_flow", "events_over_time", "invocations_over_time",
-    "lag_over_time", "message_ages", "queue_levels", "receive_counts", "records_over_time",
-    "replay_edges", "replay_plan", "replays_logged", "retry_gaps", "silences", "unusual_lags",
+    "lag_over_time", "ledger_cells", "message_ages", "queue_levels", "receive_counts",
+    "records_over_time", "replay_edges", "replay_plan", "replays_logged", "retry_gaps",
+    "silences", "unusual_lags",
 ]  # fmt: skip

@@ -1,12 +1,13 @@
-"""What the figure of the overview shows: how far the events came."""
+"""What the figures of the overview show: how far the events came, and where each one stands."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from investigate.analysis import processing
-from investigate.analysis.ledger import flow
+from investigate.analysis.stages import flow
 from investigate.evidence import Evidence
+from investigate.ledger.summary import EXAMPLES, breaks, cells
 from investigate.numbers.bins import listed
 
 _TOLD_BY = {
@@ -25,6 +26,30 @@ def event_flow(evidence: Evidence) -> list[dict[str, Any]]:
     )
     return [
         {**row, "why": _why(evidence, row["stage"]) if row["unknown"] else ""} for row in counts
+    ]
+
+
+def ledger_cells(evidence: Evidence) -> list[dict[str, Any]]:
+    """Return how many events have which word at each station of the ledger: station, cell, events;
+    and `broken`, how many of them have a story that breaks first at the station."""
+    torn = {row["station"]: 0 for row in listed(evidence, cells(evidence))}
+    for row in listed(evidence, breaks(evidence)):
+        torn[row["station"]] += row["events"]
+    return [{**row, "broken": torn[row["station"]]} for row in listed(evidence, cells(evidence))]
+
+
+def story_breaks(evidence: Evidence) -> list[dict[str, Any]]:
+    """Return where the stories of events break first: station, check, how, events, and up to three
+    ids as `for example`, in the order of the stations."""
+    return [
+        {
+            "station": row["station"],
+            "check": row["code"],
+            "how": row["reason"],
+            "events": row["events"],
+            "for example": [row[f"example_{n}"] for n in range(EXAMPLES) if row[f"example_{n}"]],
+        }
+        for row in listed(evidence, breaks(evidence))
     ]
 
 

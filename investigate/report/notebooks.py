@@ -1,4 +1,4 @@
-"""The seven notebooks of the walk: where they lie, and which step each is about."""
+"""The notebooks of the walk and the one that follows an event, and which step each is about."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from investigate.errors import UsageError
 from investigate.model import Step
 
-OVERVIEW = "00_overview"
+OVERVIEW, TRACE = "00_overview", "10_trace"
 NOTEBOOKS: Mapping[str, Step | None] = {
     OVERVIEW: None,
     "01_raw_data": Step.RAW,
@@ -17,6 +17,7 @@ NOTEBOOKS: Mapping[str, Step | None] = {
     "04_sqs": Step.SQS,
     "05_processor": Step.PROCESSOR,
     "06_aggregates": Step.AGGREGATES,
+    TRACE: None,
 }
 
 

@@ -77,6 +77,13 @@ SAMPLES: dict[str, Sequence[Numbers]] = {
              "of_kind": 1}
         ),
     ],
+    "ledger_cells": [
+        numbers(
+            {"station": "raw", "cell": "present", "events": 8, "broken": 1},
+            {"station": "raw", "cell": "absent", "events": 1, "broken": 1},
+            {"station": "events", "cell": "unknown", "events": 9, "broken": 0},
+        )
+    ],
     "message_ages": [
         numbers(
             {"age_s": 3600, "well_formed": True, "messages": 2, "seconds": 3600, "oldest_s": 5000,
@@ -110,6 +117,18 @@ SAMPLES: dict[str, Sequence[Numbers]] = {
         numbers(
             {"source": HOSTILE, "attempt": 2, "median_gap_s": 1.0, "shortest_gap_s": 0.5,
              "longest_gap_s": 2.0, "sequences": 3, "pattern": "fixed", "of_sources": 1}
+        )
+    ],
+    "trace_hops": [
+        numbers(
+            {"place": 0, "burst": 0, "offset_s": 0.0, "seconds": 0.02, "station": "ingest",
+             "what": HOSTILE, "status": "ok", "proves": HOSTILE, "joined_by": "request_id",
+             "join_id": HOSTILE, "at": "2026-03-10 06:00:00", "begins": "2026-03-10 06:00:00",
+             "quiet_s": 0.0},
+            {"place": 1, "burst": 1, "offset_s": 0.0, "seconds": 0.0, "station": "processor",
+             "what": HOSTILE, "status": "error", "proves": HOSTILE, "joined_by": "request_id",
+             "join_id": HOSTILE, "at": "2026-03-11 06:00:00", "begins": "2026-03-11 06:00:00",
+             "quiet_s": 86_400.0},
         )
     ],
 }  # fmt: skip

@@ -10,7 +10,7 @@ import pytest
 from investigate import display
 from investigate.figures.style import drawing
 from investigate.investigation import RESULT_MIME
-from investigate.report.notebooks import NOTEBOOKS, OVERVIEW, page_of
+from investigate.report.notebooks import NOTEBOOKS, OVERVIEW, TRACE, page_of
 from investigate.report.page import cells_of, has_figures, script_data, title_of
 from investigate.report.site import Site, pages_of
 from tests.report.markup import ADDRESS, Markup
@@ -171,4 +171,4 @@ def test_the_title_is_the_first_heading():
 def test_every_step_has_one_page_and_a_chapter_none():
     assert page_of("raw") == "01_raw_data.html"
     assert page_of("retries") is None
-    assert [name for name, step in NOTEBOOKS.items() if step is None] == [OVERVIEW]
+    assert [name for name, step in NOTEBOOKS.items() if step is None] == [OVERVIEW, TRACE]

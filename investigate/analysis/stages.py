@@ -1,4 +1,4 @@
-"""Where every event id stands: which stores know it, and how far through the pipeline it came."""
+"""How far every event id came: which stores know it, as far as the evidence can tell."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from investigate.engine import day_of
 from investigate.errors import NotEvaluable
 from investigate.evidence import STORES, Evidence
 
-# The stations of the flow, in order; the others of the ledger are side branches.
+# The stations of the flow, in order; the others are side branches.
 FLOW = ("known", "readable", "refs", "sent", "processed", "aggregated")
 
 
-def ledger(evidence: Evidence) -> ir.Table:
+def stages(evidence: Evidence) -> ir.Table:
     """Return one row per event id that any evidence names: event_id, entity_id, source,
     event_time_utc, day, arrived_utc, and what is known of it.
 
@@ -31,7 +31,7 @@ def ledger(evidence: Evidence) -> ir.Table:
     `processed` and `aggregated` (an explained version counts it). Each is true, false, or null
     where the evidence was not captured or does not show everything.
     """
-    return evidence.derived("ledger", _build)
+    return evidence.derived("stages", _build)
 
 
 def flow(evidence: Evidence) -> ir.Table:
@@ -41,7 +41,7 @@ def flow(evidence: Evidence) -> ir.Table:
     `waiting` (not yet, a message holds them) and `unknown`; and `joined`, which are here though
     not known to have been there: reached = reached before - dropped - waiting - unknown + joined.
     """
-    rows = evidence.in_scope(evidence.settled(ledger(evidence), "arrived_utc", *STORES))
+    rows = evidence.in_scope(evidence.settled(stages(evidence), "arrived_utc", *STORES))
     rows = rows.mutate(known=ibis.literal(True))
     counts = [_station(rows, position) for position in range(len(FLOW))]
     return ibis.union(*counts).order_by("position")
@@ -72,18 +72,29 @@ class _Stage:
 
 
 def _build(evidence: Evidence) -> ir.Table:
-    stages = {name: find(evidence) for name, find in _STAGES.items()}
-    listed = [stage.ids for stage in stages.values() if stage.ids is not None]
+    reached = {name: find(evidence) for name, find in _STAGES.items()}
+    listed = [
+        stage.ids.select("event_id", stage=ibis.literal(name))
+        for name, stage in reached.items()
+        if stage.ids is not None
+    ]
     if not listed:
         raise NotEvaluable("no captured table names an event")
-    rows = ibis.union(*listed, distinct=True) if len(listed) > 1 else listed[0].distinct()
-    rows = rows.filter(rows.event_id.notnull())
-    for name, stage in stages.items():
-        rows = _with_stage(rows, name, stage)
+    seen = ibis.union(*listed) if len(listed) > 1 else listed[0]
+    seen = seen.filter(seen.event_id.notnull())
+    rows = seen.group_by("event_id").agg(
+        **{name: _told(seen, name, stage) for name, stage in reached.items()}
+    )
     rows = _with_doubt(evidence, _described(evidence, rows))
     rows = _with_reach(evidence, rows)
     # Ids that only lines or messages name are of other entities, or of nobody knows whom.
     return rows.filter(rows.entity_id.notnull()) if evidence.case.scope_entities else rows
+
+
+def _told(seen: ir.Table, name: str, stage: _Stage) -> ir.BooleanValue:
+    """Whether the ids of a stage have the event; where they are not whole, no is unknown."""
+    here = (seen.stage == name).any()
+    return here if stage.whole else ibis.ifelse(here, True, ibis.null("boolean"))
 
 
 def _with_reach(evidence: Evidence, rows: ir.Table) -> ir.Table:
@@ -109,15 +120,6 @@ def _with_doubt(evidence: Evidence, rows: ir.Table) -> ir.Table:
     doubtful = rows.doubt.fill_null(False) & ~rows.aggregated.fill_null(False)
     told = ibis.ifelse(doubtful, ibis.null("boolean"), rows.aggregated)
     return rows.mutate(aggregated=told).drop("doubt")
-
-
-def _with_stage(rows: ir.Table, name: str, stage: _Stage) -> ir.Table:
-    absent = ibis.literal(False) if stage.whole else ibis.null("boolean")
-    if stage.ids is None:
-        return rows.mutate(**{name: absent})
-    reached = stage.ids.select("event_id").distinct().mutate(reached=ibis.literal(True))
-    joined = rows.left_join(reached, "event_id").drop("event_id_right")
-    return joined.mutate(**{name: ibis.coalesce(joined.reached, absent)}).drop("reached")
 
 
 def _described(evidence: Evidence, rows: ir.Table) -> ir.Table:

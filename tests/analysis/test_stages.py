@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from investigate.analysis.ledger import FLOW, flow, ledger
+from investigate.analysis.stages import FLOW, flow, stages
 from investigate.case import Coverage
 from investigate.errors import NotEvaluable
 from investigate.evidence import Evidence, Scope
@@ -66,7 +66,7 @@ def a_case(folder: Path, **tables: Any) -> Evidence:
 
 
 def entries(evidence: Evidence) -> dict[str, dict[str, Any]]:
-    return {row["event_id"]: row for row in evidence.engine.rows(ledger(evidence))}
+    return {row["event_id"]: row for row in evidence.engine.rows(stages(evidence))}
 
 
 def known_of(event: Event, evidence: Evidence) -> list[bool | None]:
@@ -163,9 +163,9 @@ def test_an_event_only_the_log_knows_has_the_logs_entity_and_time(tmp_path):
     assert (entry["entity_id"], entry["source"], entry["day"]) == ("e1", None, C.day)
 
 
-def test_without_any_table_that_names_events_there_is_no_ledger(tmp_path):
+def test_without_any_table_that_names_events_there_is_no_stages(tmp_path):
     with pytest.raises(NotEvaluable, match="names an event"):
-        ledger(evidence_of(tmp_path, functions=[function_row("processor")]))
+        stages(evidence_of(tmp_path, functions=[function_row("processor")]))
 
 
 def stations(evidence: Evidence) -> dict[str, dict[str, int]]:

@@ -1,0 +1,172 @@
+"""The part of a case that one event's story depends on: the size of the rest does not matter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import ibis
+import ibis.expr.types as ir
+
+from investigate.analysis.arrivals import raw_id
+from investigate.analysis.logs import text_in
+from investigate.errors import UsageError
+from investigate.evidence import Evidence
+
+SHORTEST_PREFIX = 6
+MOST_LIKELY = 20
+
+# The tables that name events, and where.
+_NAMED: Mapping[str, Callable[[ir.Table], ir.StringValue]] = {
+    "raw": raw_id,
+    **{
+        name: lambda rows: rows.event_id
+        for name in ("events", "dedupe", "messages", "dead_letters", "log_lines")
+    },
+}
+
+
+def event_named(evidence: Evidence, asked: str) -> str:
+    """Return the one event id that is `asked`, or begins with it; raise `UsageError` with the ids
+    that come nearest. Any captured table may know the id."""
+    known = _ids(evidence, lambda ids: ids.startswith(asked))
+    if asked in known:
+        return asked
+    if len(asked) < SHORTEST_PREFIX:
+        raise UsageError(
+            f"{asked!r} is no event id, and too short for the beginning of one",
+            hint=f"give the id, or at least its first {SHORTEST_PREFIX} characters",
+        )
+    if len(known) == 1:
+        return known[0]
+    if known:
+        more = " …" if len(known) == MOST_LIKELY else ""
+        raise UsageError(
+            f"{asked!r} is how {len(known)} event ids begin: {', '.join(known)}{more}",
+            hint="give more of the id",
+        )
+    near = _ids(evidence, lambda ids: ids.startswith(asked[:2]))
+    raise UsageError.unknown("event", asked, near, hint="list them: investigate ledger CASE")
+
+
+def first_event(evidence: Evidence) -> str:
+    """Return the least event id that a captured table names; empty if none names any."""
+    if not any(evidence.has(name) for name in _NAMED):
+        return ""
+    return next(iter(_ids(evidence, lambda ids: ids.notnull())), "")
+
+
+def _ids(evidence: Evidence, fits: Callable[[ir.StringValue], ir.BooleanValue]) -> list[str]:
+    """The first event ids that fit, in order, from every table that names events."""
+    found = []
+    for name, id_of in _NAMED.items():
+        if evidence.has(name):
+            rows = evidence[name]
+            rows = rows.select(event_id=id_of(rows))
+            found.append(rows.filter(fits(rows.event_id).fill_null(False)))
+    if not found:
+        raise UsageError(
+            "no captured table of this case names an event",
+            hint="capture raw or events, then ask again",
+        )
+    ids = (ibis.union(*found) if len(found) > 1 else found[0]).distinct()
+    listed = evidence.engine.rows(ids.order_by("event_id").limit(MOST_LIKELY))
+    return [str(row["event_id"]) for row in listed]
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """What is kept of a case: the event, the entities it belongs to, and what they asked for."""
+
+    event_id: str
+    entities: Sequence[str]
+    requests: ir.Table | None = None
+
+    def of_entity(self, rows: ir.Table) -> ir.BooleanValue:
+        """Whether a row is of one of the entities."""
+        return rows.entity_id.isin(self.entities).fill_null(False)
+
+
+def focus(evidence: Evidence, event_id: str) -> Evidence:
+    """Return the evidence cut to what one event's answers depend on: all rows of its entities, the
+    lines, invocations and spans of their requests, and every small table whole. What the cut
+    evidence says of the event is what the whole says, or more: gaps of other entities are none
+    of its own."""
+    kept = _Kept(event_id, _entities(evidence, event_id))
+    tables: dict[str, ir.Table] = {}
+    for name, keep in _STORES.items():
+        if evidence.has(name):
+            rows = evidence[name]
+            tables[name] = evidence.engine.materialise(rows.filter(keep(kept, rows)))
+    if evidence.has("log_lines"):
+        tables["log_lines"] = _lines(evidence, kept)
+    kept = _Kept(event_id, kept.entities, _requests(evidence, tables))
+    if evidence.has("invocations"):
+        tables["invocations"] = _invocations(evidence, kept, tables)
+    return evidence.cut(tables)
+
+
+def _entities(evidence: Evidence, event_id: str) -> list[str]:
+    found = []
+    for name in ("events", "dedupe", "messages", "log_lines", "raw"):
+        if evidence.has(name):
+            rows = evidence[name]
+            found.append(rows.filter(_NAMED[name](rows) == event_id).select("entity_id"))
+    rows = (ibis.union(*found) if len(found) > 1 else found[0]).distinct()
+    listed = evidence.engine.rows(rows.filter(rows.entity_id.notnull()).order_by("entity_id"))
+    return [str(row["entity_id"]) for row in listed]
+
+
+def _raw(kept: _Kept, rows: ir.Table) -> ir.BooleanValue:
+    return kept.of_entity(rows) | (raw_id(rows) == kept.event_id).fill_null(False)
+
+
+def _with_id(kept: _Kept, rows: ir.Table) -> ir.BooleanValue:
+    return kept.of_entity(rows) | (rows.event_id == kept.event_id).fill_null(False)
+
+
+_STORES: Mapping[str, Callable[[_Kept, ir.Table], ir.BooleanValue]] = {
+    "raw": _raw, "events": _with_id, "dedupe": _with_id, "aggregates": _Kept.of_entity,
+}  # fmt: skip
+
+
+def _lines(evidence: Evidence, kept: _Kept) -> ir.Table:
+    """The lines about the event and its entities, and all others of the requests they are of."""
+    rows = evidence["log_lines"]
+    whose = ibis.coalesce(rows.entity_id, text_in(rows.fields, "entity_id"))
+    named = whose.isin(kept.entities) | (rows.event_id == kept.event_id)
+    about = evidence.engine.materialise(
+        rows.filter(named.fill_null(False)).select("request_id").distinct()
+    )
+    return evidence.engine.materialise(
+        rows.filter(named.fill_null(False) | rows.request_id.isin(about.request_id))
+    )
+
+
+def _requests(evidence: Evidence, tables: Mapping[str, ir.Table]) -> ir.Table | None:
+    return tables["log_lines"].select("request_id").distinct() if "log_lines" in tables else None
+
+
+def _invocations(evidence: Evidence, kept: _Kept, tables: Mapping[str, ir.Table]) -> ir.Table:
+    """The invocations of these requests, and those in which the event arrived, which may have died
+    before they could say so."""
+    runs = evidence["invocations"]
+    wanted = ibis.literal(False)
+    if kept.requests is not None:
+        wanted = runs.request_id.isin(kept.requests.request_id)
+    for moment in _arrivals(evidence, kept, tables):
+        wanted = wanted | ((runs.started_utc <= moment) & (runs.ended_utc >= moment))
+    return evidence.engine.materialise(runs.filter(wanted.fill_null(False)))
+
+
+def _arrivals(
+    evidence: Evidence, kept: _Kept, tables: Mapping[str, ir.Table]
+) -> list[ir.TimestampScalar]:
+    seen = {"dedupe": "first_seen_utc", "events": "ingest_time_utc"}
+    moments = []
+    for name, column in seen.items():
+        if name in tables:
+            rows = tables[name]
+            own = rows.filter(rows.event_id == kept.event_id).select(at=rows[column])
+            moments += [row["at"] for row in evidence.engine.rows(own) if row["at"]]
+    return [ibis.timestamp(moment) for moment in sorted(set(moments))]
