@@ -7,6 +7,7 @@ import sys
 
 from benchmarks import explain
 from benchmarks.capture import run as capture
+from benchmarks.diagnosis import run as diagnosis
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -20,6 +21,9 @@ def main(arguments: list[str] | None = None) -> int:
     capturing = benchmarks.add_parser("capture", help="capture beside other readers")
     capture.add_options(capturing)
     capturing.set_defaults(run=capture.run)
+    proving = benchmarks.add_parser("diagnosis", help="random incidents, scored against the truth")
+    diagnosis.add_options(proving)
+    proving.set_defaults(run=diagnosis.run)
     chosen = parser.parse_args(arguments)
     return int(chosen.run(chosen))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from investigate.commands import report
+from investigate.report.notebooks import NOTEBOOKS
 from tests.commands.conftest import HEALTHY
 from tests.report.samples import seven_notebooks
 
@@ -31,7 +32,7 @@ def test_report_says_where_it_is_and_exits_as_check_does(ask, notebooks, tmp_pat
     assert out.splitlines()[0] == "EXPECTED  healthy"
     assert out.rstrip().endswith(str(tmp_path / "out" / "index.html"))
     assert (tmp_path / "out" / "index.html").is_file()
-    assert err.count(": done") == 7
+    assert err.count(": done") == len(NOTEBOOKS)
 
 
 def test_a_notebook_that_fails_still_leaves_a_report_and_exits_with_3(ask, notebooks, tmp_path):

@@ -1,0 +1,1 @@
+"""The proving ground: random incidents, captured and checked, scored against what happened."""

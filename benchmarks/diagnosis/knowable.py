@@ -1,0 +1,80 @@
+"""Which evidence suffices to know of a finding: from the pipeline's facts, not from the checks.
+
+Every code has one set of kinds of evidence or several; one whole set is enough. Some need more than
+is strictly necessary: then a finding on less is welcome, but not asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+_RAW = ("raw_list", "raw_bodies")
+_STORES = ("raw_list", "raw_bodies", "events")
+_QUEUE = ("queues", "messages")
+_SENT = ("lines", "calls", "functions", *_STORES, "aggregates", *_QUEUE)
+
+SUFFICES: Mapping[str, tuple[tuple[str, ...], ...]] = {
+    # What lies in the bucket, and what the index says must lie there.
+    "raw/missing": (("raw_list", "events"),),
+    "raw/expired": (("raw_list", "events"),),
+    "raw/corrupt": (_RAW,),
+    "raw/payload-mismatch": (_RAW,),
+    "raw/id-mismatch": (_RAW,),
+    "raw/overwritten": (_RAW,),
+    "raw/duplicate-objects": (("raw_list",),),
+    "raw/misplaced": (_RAW,),
+    "raw/gap": (_RAW,),
+    "raw/late": (_RAW,),
+    "raw/clock-skew": (_RAW,),
+    "raw/ingest-failures": (("calls", "functions"),),
+    # Rows against objects.
+    "events/missing-row": (_STORES,),
+    "events/dangling-key": (("raw_list", "events"),),
+    "events/payload-conflict": (_STORES,),
+    "events/reused-id": (("events",),),
+    "events/unreplayable": (("events",),),
+    "events/key-mismatch": (("events",),),
+    "events/unknown-status": (("events",),),
+    "events/duplicate": (_STORES,),
+    "events/semantic-duplicate": (("events",),),
+    "dedupe/orphan": (("dedupe", "raw_list", "events"),),
+    "dedupe/missing": (("dedupe", *_STORES),),
+    "dedupe/reaccepted": (_RAW,),
+    "dedupe/collision-risk": (("events",),),
+    "dedupe/expired-block": (("events", "dedupe"),),
+    # What replays did stands only in their lines, and their windows in the index.
+    "replay/truncated": (("lines", "events"),),
+    "replay/boundary": (("lines", "events"),),
+    "replay/would-fail": (_STORES,),
+    "replay/nothing-sent": (("lines", "events"),),
+    "replay/dry-run": (("functions",),),
+    "replay/failures": (("calls", "functions"),),
+    "sqs/malformed": (("messages",),),
+    "sqs/poison": (("messages",),),
+    "sqs/duplicate-messages": (("messages",),),
+    "sqs/backlog": (("queues", "mappings", "functions"),),
+    "sqs/expiring": (("queues", "messages"),),
+    # An event is lost only if it was sent, and is in no other place where it could be.
+    "sqs/lost": (_SENT,),
+    # No line says which record failed: its event is what was sent and did not arrive.
+    "processor/swallowed-errors": (_SENT,),
+    "processor/not-consuming": (("queues", "mappings", "functions"),),
+    "processor/errors": (("calls", "functions"),),
+    "processor/timeouts": (("calls", "functions"),),
+    "processor/out-of-memory": (("calls", "functions"),),
+    "processor/throttles": (("metrics", "functions"),),
+    "processor/dry-run-loss": (("functions", "calls", "lines"), ("functions", "calls", "metrics")),
+    "aggregates/missing": (_SENT,),
+    "aggregates/partial": ((*_STORES, "aggregates", *_QUEUE),),
+    "aggregates/split": ((*_STORES, "aggregates"),),
+    "aggregates/inflated": ((*_STORES, "aggregates"),),
+    "aggregates/stale": ((*_STORES, "aggregates"),),
+    "aggregates/overwritten": (("lines",),),
+    "aggregates/unexplained": ((*_STORES, "aggregates"),),
+    "aggregates/churn": (("aggregates",),),
+}
+
+
+def is_knowable(code: str, lacks: frozenset[str]) -> bool:
+    """Return whether evidence without these kinds suffices to know a finding of this code."""
+    return any(not lacks & set(kinds) for kinds in SUFFICES[code])
