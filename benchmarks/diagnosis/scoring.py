@@ -14,6 +14,7 @@ from investigate.sandbox.incidents import Incident
 from investigate.sandbox.truth import GroundTruth
 
 INSUFFICIENT = "insufficient"
+NONE = "none"
 MANAGED = ("lambda-async", "sqs-visibility", "stream-mapping", "eventbridge", "sdk")
 
 
@@ -72,7 +73,7 @@ def score(
         elif finding.outcome is Outcome.FOUND:
             result.not_modelled[finding.code] += finding.count
     if "lines" not in level.lacks:
-        _score_retries(result, document, truth, incident)
+        _score_retries(result, document, truth, level, incident)
     _score_days(result, document, truth, level)
     return result
 
@@ -92,16 +93,28 @@ def _score_finding(result: Score, finding: Finding, happened: set[str], level: L
         result.errors.append(f"{code}: {finding.reason}")
 
 
+# What tells of the attempts in a channel, besides log lines.
+OF_CHANNEL = {"client": frozenset[str](), "queue": frozenset({"calls", "queues"})}
+# A key that was used again for other data looks like a retry to who cannot see both payloads.
+OF_PAYLOADS = frozenset({"raw_list", "raw_bodies", "events"})
+
+
 def _score_retries(
-    result: Score, document: Mapping[str, Any], truth: GroundTruth, incident: Incident
+    result: Score,
+    document: Mapping[str, Any],
+    truth: GroundTruth,
+    level: Level,
+    incident: Incident,
 ) -> None:
     enough = {retrier.name: retrier.enough for retrier in incident.retriers}
     told = {(row["group"], row["channel"]): row["pattern"] for row in document["retries"]}
     for key in sorted(told.keys() | truth.retries.keys()):
-        if key[1] != "client" and key not in truth.retries:
-            continue  # channels that no part of an incident records
-        true = truth.retries.get(key, "none")
-        result.retries[true, told.get(key, "none"), enough.get(key[0], True)] += 1
+        true, said = truth.retries.get(key, NONE), told.get(key, NONE)
+        if said == NONE and level.lacks & OF_CHANNEL[key[1]]:
+            continue
+        if (true, said) == (NONE, INSUFFICIENT) and level.lacks & OF_PAYLOADS:
+            continue
+        result.retries[true, said, enough.get(key[0], True)] += 1
 
 
 def _score_days(

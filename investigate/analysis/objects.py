@@ -142,17 +142,30 @@ def older_than_lifecycle(evidence: Evidence, rows: ir.Table) -> ir.BooleanValue:
 
 
 def with_first_ingest(evidence: Evidence) -> ir.Table:
-    """Return raw objects with `first_ingest_utc`: the time in the body, else the gate's."""
+    """Return raw objects with `first_ingest_utc`: the time in the body, else the gate's, else that
+    of an accepted row that points at it; and `ingested_by`, no later than any row's time."""
     objects = raw_objects(evidence)
     objects = objects.select(
         "rid", "s3_key", "last_modified", "event_time_utc", "entity_id",
         first_ingest_utc=objects.readable.ifelse(objects.ingest_time_utc, ibis.null("timestamp")),
     )  # fmt: skip
-    if not evidence.has("dedupe"):
-        return objects
-    gate = evidence["dedupe"].select(gate_id="event_id", gate_utc="first_seen_utc")
-    joined = objects.left_join(gate, [("rid", "gate_id")])
-    return joined.mutate(first_ingest_utc=joined.first_ingest_utc.fill_null(joined.gate_utc))
+    if evidence.has("dedupe"):
+        gate = evidence["dedupe"].select(gate_id="event_id", gate_utc="first_seen_utc")
+        joined = objects.left_join(gate, [("rid", "gate_id")])
+        first = joined.first_ingest_utc.fill_null(joined.gate_utc)
+        objects = joined.mutate(first_ingest_utc=first).drop("gate_id", "gate_utc")
+    if not evidence.has("events"):
+        return objects.mutate(ingested_by=objects.first_ingest_utc)
+    rows = evidence["events"]
+    accepted = rows.status == pipeline.ACCEPTED  # a duplicate's row has the time of the duplicate
+    told = rows.group_by(row_id="event_id", row_key="s3_key").agg(
+        accepted_utc=rows.ingest_time_utc.min(where=accepted), row_utc=rows.ingest_time_utc.min()
+    )
+    joined = objects.left_join(told, [("rid", "row_id"), ("s3_key", "row_key")])
+    first = joined.first_ingest_utc.fill_null(joined.accepted_utc)
+    return joined.mutate(
+        first_ingest_utc=first, ingested_by=ibis.coalesce(first, joined.row_utc)
+    ).drop("row_id", "row_key", "accepted_utc", "row_utc")
 
 
 def unknown_first_ingest(evidence: Evidence, objects: ir.Table) -> str:

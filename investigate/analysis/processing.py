@@ -158,8 +158,8 @@ def failed_records(evidence: Evidence) -> int:
 def failed(evidence: Evidence) -> ir.Table:
     """Return the events whose failure the processor swallowed, as rows of `unaccounted`.
 
-    All of the unaccounted if every sent event is known and there were at least as many failures,
-    without those that a later message may have made good; else those whose message named a key that
+    All of the unaccounted if every sent event is known and at least as many records failed as they
+    had messages, without those that a later message may have made good; else those whose message named a key that
     holds no readable object. Raises `NotEvaluable` if records failed and it cannot be told which
     events they were.
     """
@@ -182,7 +182,9 @@ def _build_failed(evidence: Evidence) -> ir.Table:
         )
     if not size:
         return missing
-    if _knows_all_failures(evidence) and records - _made_good(evidence) >= size:
+    if _knows_all_failures(evidence) and records - _made_good(evidence) >= _messages(
+        evidence, missing
+    ):
         return missing
     return _failed_by_their_objects(evidence, missing, records)
 
@@ -222,6 +224,13 @@ def _made_good(evidence: Evidence) -> int:
     counts = sent_times.left_join(times, "event_id")
     spare = ibis.greatest(counts.messages - counts.loads.fill_null(1), 0)
     return int(evidence.engine.scalar(spare.sum()) or 0)
+
+
+def _messages(evidence: Evidence, missing: ir.Table) -> int:
+    """Return how many messages the logged replays sent of these events; each can have failed once
+    in an invocation that ended ok, which deletes it. What was sent twice and failed twice leaves
+    room for no other failure."""
+    return _count(evidence, replays.reconstructed(evidence).semi_join(missing, "event_id"))
 
 
 def _unjudged_failures(evidence: Evidence) -> list[str]:

@@ -31,7 +31,7 @@ def waiting_gap(evidence: Evidence) -> str:
     the sample is whole, or every replay queue is empty."""
     if evidence.is_whole("messages"):
         return ""
-    if evidence.is_whole("queue_state"):
+    if evidence.is_listed("queue_state"):
         queues = replay_queues(evidence)
         if not evidence.engine.scalar(queues.waiting.sum()):
             return ""
@@ -44,7 +44,7 @@ def dead_letter_gap(evidence: Evidence) -> str:
     whole = evidence.is_whole("dead_letters")
     if whole and not (expired := evidence.incomplete(("dead_letters",))):
         return ""
-    if evidence.is_whole("queue_state"):
+    if evidence.is_listed("queue_state"):
         queues = evidence["queue_state"]
         dead = (queues.role == "dead-letter") | queues.dead_letter_arn.notnull()
         if not evidence.engine.scalar(queues.filter(dead.fill_null(False)).count()):

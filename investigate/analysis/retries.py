@@ -16,6 +16,7 @@ import ibis.expr.types as ir
 from investigate.analysis import logs
 from investigate.analysis.arrivals import raw_id
 from investigate.analysis.identities import identities
+from investigate.analysis.managed_retries import managed
 from investigate.analysis.retry_patterns import classify
 from investigate.engine import literal_rows, seconds_between
 from investigate.evidence import Evidence
@@ -37,12 +38,14 @@ def attempts(evidence: Evidence) -> ir.Table:
 
 def sequences(evidence: Evidence) -> ir.Table:
     """Return every sequence of two attempts or more: group, event_id, entity_id, event_time_utc,
-    attempts, requests, first_utc, last_utc, longest_gap_s."""
+    attempts, requests, runs (of a request at most; null if not known), first_utc, last_utc,
+    longest_gap_s."""
     rows = attempts(evidence)
     rows = rows.filter(rows.in_sequence).anti_join(_reused(evidence), "event_id")
     found = rows.group_by("group", "event_id", "entity_id", "event_time_utc").agg(
         attempts=rows.count(),
         requests=rows.request_id.nunique(),
+        runs=rows.runs.max(),
         first_utc=rows.attempted_utc.min(),
         last_utc=rows.attempted_utc.max(),
         longest_gap_s=rows.gap_s.max(),
@@ -61,6 +64,7 @@ def patterns(evidence: Evidence) -> ir.Table:
         sequences=known.count(),
         attempts=known.attempts.sum(),
         in_one_request=(known.requests == 1).sum(),
+        runs=known.runs.max(where=known.requests == 1),
     )
     medians = gaps.group_by("group").agg(median_gap_s=gaps.gap_s.median())
     rows = classify(gaps)
@@ -70,14 +74,17 @@ def patterns(evidence: Evidence) -> ir.Table:
 
 
 def document_rows(evidence: Evidence) -> list[dict[str, Any]]:
-    """Return the `retries` of the findings document; empty where log lines were not captured."""
-    if not evidence.has("log_lines"):
-        return []
-    rows = patterns(evidence).select(
-        "group", "channel", "pattern", "sequences", "attempts", "median_gap_s", "confidence"
-    )
-    listed = evidence.engine.rows(rows.order_by("group"))
-    return [{**row, "median_gap_s": round(row["median_gap_s"], 3)} for row in listed]
+    """Return the `retries` of the findings document: those of clients, where log lines were
+    captured, and those that AWS makes by itself. A gap that nothing tells is null."""
+    rows = managed(evidence)
+    if evidence.has("log_lines"):
+        rows = rows.union(patterns(evidence).select(*rows.columns).cast(rows.schema()))
+    listed = evidence.engine.rows(rows.order_by("group", "channel"))
+    return [{**row, "median_gap_s": _rounded(row["median_gap_s"])} for row in listed]
+
+
+def _rounded(gap: float | None) -> float | None:
+    return None if gap is None else round(gap, 3)
 
 
 def _reused(evidence: Evidence) -> ir.Table:
@@ -110,15 +117,20 @@ def _attempts(evidence: Evidence) -> ir.Table:
 
 
 def _with_runs(evidence: Evidence, rows: ir.Table) -> ir.Table:
-    """Add when the request that made the attempt started and ended, if it had one invocation."""
+    """Add how many invocations the request that made the attempt had (`runs`), and when it started
+    and ended, if it had one."""
     if not evidence.has("invocations"):
         nothing = ibis.null("timestamp")
-        return rows.mutate(started_utc=nothing, ended_utc=nothing)
+        return rows.mutate(started_utc=nothing, ended_utc=nothing, runs=ibis.null("int64"))
     calls = evidence["invocations"]
     known = calls.group_by("request_id").agg(
-        calls=calls.count(), started_utc=calls.started_utc.min(), ended_utc=calls.ended_utc.max()
+        runs=calls.count(), started_utc=calls.started_utc.min(), ended_utc=calls.ended_utc.max()
     )
-    known = known.filter(known.calls == 1).drop("calls")
+    nothing = ibis.null("timestamp")
+    known = known.mutate(
+        started_utc=ibis.ifelse(known.runs == 1, known.started_utc, nothing),
+        ended_utc=ibis.ifelse(known.runs == 1, known.ended_utc, nothing),
+    )
     return rows.left_join(known, "request_id").drop("request_id_right")
 
 
@@ -139,10 +151,12 @@ def _with_gaps(rows: ir.Table, limit: int) -> ir.Table:
 
 def _with_managed(rows: ir.Table) -> ir.Table:
     """Attempts of one request are made by AWS, not by a client; that is known before any gap."""
-    managed = rows.in_one_request * 2 > rows.sequences
-    asynchronous = managed & (rows.median_gap_s >= SDK_SECONDS)
-    pattern = ibis.cases((asynchronous, "lambda-async"), (managed, "sdk"), else_=rows.pattern)
+    by_aws = rows.in_one_request * 2 > rows.sequences
+    # Lambda's own queue starts an invocation per attempt; an SDK tries again inside of one.
+    several = ibis.ifelse(rows.runs.isnull(), rows.median_gap_s >= SDK_SECONDS, rows.runs > 1)
+    asynchronous = by_aws & several
+    pattern = ibis.cases((asynchronous, "lambda-async"), (by_aws, "sdk"), else_=rows.pattern)
     told = "high: the attempts carry one request id"
-    return rows.mutate(
-        pattern=pattern, confidence=ibis.ifelse(managed, told, rows.confidence)
-    ).drop("in_one_request")
+    return rows.mutate(pattern=pattern, confidence=ibis.ifelse(by_aws, told, rows.confidence)).drop(
+        "in_one_request", "runs"
+    )

@@ -28,7 +28,7 @@ _REFERENCE = ("s3_bucket", "s3_key")
 
 def read_state(source: Source) -> list[Captured]:
     """Return the table `queue_state`: the replay queue and every dead-letter queue."""
-    gathered = Gathered()
+    gathered, ages = Gathered(), list[Coverage]()
     if not source.names.replay_queue_url:
         gathered.gaps.append(source.lacks("replay queue"))
     for role, attributes in _queues(source):
@@ -37,8 +37,13 @@ def read_state(source: Source) -> list[Captured]:
             continue
         state, age_gap = _state(source, role, attributes)
         gathered.add([state])
-        gathered.gaps.extend(age_gap)
-    return [_with_horizon(source, gathered.captured("queue_state"))]
+        ages.extend(age_gap)
+    every_queue = not gathered.gaps
+    gathered.gaps.extend(ages)
+    captured = gathered.captured("queue_state")
+    if every_queue and ages:  # only the age of the oldest message is lacking
+        captured = replace(captured, coverage=replace(captured.coverage, listed=True))
+    return [_with_horizon(source, captured)]
 
 
 def read_messages(source: Source) -> list[Captured]:

@@ -168,14 +168,15 @@ def overwritten(evidence: Evidence) -> Partly:
     versions = objects.s3_key.count().over(ibis.window(group_by=objects.s3_key))
     objects = evidence.settled(objects.mutate(versions=versions), "last_modified", "raw")
     allowed = ibis.interval(seconds=evidence.thresholds.overwrite_seconds)
-    again = (objects.last_modified > objects.first_ingest_utc + allowed).fill_null(False)
+    again = (objects.last_modified > objects.ingested_by + allowed).fill_null(False)
     rows = objects.filter(again | (objects.versions > 1))
+    others = objects.filter(~again & (objects.versions == 1))
     return Partly(
         rows.select(
             "s3_key", "first_ingest_utc", "last_modified", "versions", "event_time_utc",
             "entity_id", key=ibis.coalesce(rows.rid, rows.s3_key), event_id="rid",
         ),
-        joined(unknown_first_ingest(evidence, objects), unkept(evidence)),
+        joined(unknown_first_ingest(evidence, others), unkept(evidence)),
     )  # fmt: skip
 
 

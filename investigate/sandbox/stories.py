@@ -146,6 +146,11 @@ class Plot:
             elif outcome.status != "ok":
                 self.truth.add(FAILURES[outcome.status], outcome.request_id)
 
+    def comes_back(self) -> None:
+        """Record that the queue hands out again what a failed invocation had loaded."""
+        queue = str(self.sandbox.names.replay_queue_url).rsplit("/", 1)[-1]
+        self.truth.retried(queue, "sqs-visibility", "queue")
+
     def process(self, day: int, verdict: str, entity_id: str | None = None) -> None:
         """Replay one entity's day, let the processor drain the queue, and record how it stands."""
         self.replay(day, entity_id)

@@ -196,6 +196,15 @@ def test_with_fewer_failures_only_those_whose_object_cannot_be_read_failed(tmp_p
     assert ids(case, processing.failed(case)) == {B.id}
 
 
+def test_two_failures_of_one_event_that_was_sent_twice_hide_no_loss(tmp_path: Path) -> None:
+    raw = [raw_row(A), unreadable_row(B), raw_row(C)]
+    one = event_row(B)
+    twice = [replayed(1, 1, start=one["event_time"][:13] + ":00:00Z", end="2026-03-10T02:30:00Z")]
+    case = a_case(tmp_path, replayed(3, 3), *twice, STARTED, loaded(A), FAILED, FAILED, raw=raw)
+    assert ids(case, processing.unaccounted(case)) == {B.id, C.id}
+    assert ids(case, processing.failed(case)) == {B.id}
+
+
 def test_a_failure_in_an_invocation_that_was_retried_is_not_swallowed(tmp_path: Path) -> None:
     runs = [
         invocation_row("p1", at(30), function="replay"),

@@ -315,6 +315,22 @@ def test_without_the_gate_nobody_knows_when_an_unreadable_object_was_first_writt
     assert "the first ingest of 1 objects is not known" in finding.reason
 
 
+def test_an_accepted_row_remembers_it_too(tmp_path):
+    broken = unreadable_row(B, last_modified=B.ingested + timedelta(hours=1))
+    evidence = evidence_of(tmp_path, raw=[broken, raw_row(A)], events=[event_row(A), event_row(B)])
+    finding = finding_of("raw/overwritten", evidence)
+    assert (finding.keys, finding.reason) == ((B.id,), None)
+
+
+def test_a_duplicates_row_proves_only_what_was_written_after_it(tmp_path):
+    again = B.but(lag=timedelta(hours=2))
+    row = event_row(B, status="DUPLICATE", ingest_time_utc=again.ingested)
+    for hours, proven in ((3, True), (1, False)):
+        broken = unreadable_row(B, last_modified=B.ingested + timedelta(hours=hours))
+        finding = finding_of("raw/overwritten", evidence_of(tmp_path, raw=[broken], events=[row]))
+        assert finding.outcome is (Outcome.FOUND if proven else Outcome.NOT_EVALUATED)
+
+
 def test_an_overwriting_that_is_not_settled_is_left_alone(tmp_path):
     evidence = evidence_of(tmp_path, raw=[raw_row(B, last_modified=YOUNG)])
     assert found("raw/overwritten", evidence) == []

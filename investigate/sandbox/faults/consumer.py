@@ -51,6 +51,7 @@ def poison_object(plot: Plot) -> Story:
         if not attempt:
             plot.truth.add("sqs/poison", plot.sandbox.send_message(_message(plot, sent)))
         plot.consume()
+    plot.comes_back()
     yield at(13, "03:48:50")  # before the message is visible once more
     plot.stop_consumer()
     plot.verdict(12, "pending")
@@ -76,6 +77,8 @@ def _failing_once(plot: Plot, failure: str, *, hour: int, minute: int) -> Story:
     yield at(12, f"03:{minute}")
     plot.replay(11)
     plot.consume(failure=failure)
+    if failure == "error":  # the others end before a line tells what they loaded
+        plot.comes_back()
     yield at(12, f"03:{minute + 2}")
     plot.consume()
     plot.verdict(11, "complete")

@@ -32,7 +32,7 @@ def _none(plot: Plot, day: int, begins: datetime, events: Sequence[Befallen]) ->
 
 def _once(plot: Plot, day: int, begins: datetime, events: Sequence[Befallen]) -> Story:
     yield begins
-    plot.replay(day)
+    _replay(plot, day, events)
     plot.consume()
     _settle(plot, day, events, _in_order(events))
 
@@ -41,7 +41,7 @@ def _limited(plot: Plot, day: int, begins: datetime, events: Sequence[Befallen])
     yield begins
     rows = _in_order(events)
     limit = max(1, len(rows) // 2)
-    plot.replay(day, limit=limit)
+    _replay(plot, day, events, limit=limit)
     plot.consume()
     if limit < len(rows):
         plot.truth.add("replay/truncated", plot.name)
@@ -51,8 +51,8 @@ def _limited(plot: Plot, day: int, begins: datetime, events: Sequence[Befallen])
 def _doubled(plot: Plot, day: int, begins: datetime, events: Sequence[Befallen]) -> Story:
     """Two replays into one batch."""
     yield begins
-    plot.replay(day)
-    plot.replay(day)
+    _replay(plot, day, events)
+    _replay(plot, day, events)
     plot.consume()
     sent = _in_order(events)
     if any(one.loadable for one in sent):
@@ -67,10 +67,10 @@ def _doubled(plot: Plot, day: int, begins: datetime, events: Sequence[Befallen])
 def _twice(plot: Plot, day: int, begins: datetime, events: Sequence[Befallen]) -> Story:
     """A day is replayed and processed, and some minutes later once more."""
     yield begins
-    plot.replay(day)
+    _replay(plot, day, events)
     plot.consume()
     yield begins + timedelta(seconds=90)
-    plot.replay(day)
+    _replay(plot, day, events)
     plot.consume()
     sent = _in_order(events)
     _settle(plot, day, events, sent)
@@ -80,7 +80,7 @@ def _twice(plot: Plot, day: int, begins: datetime, events: Sequence[Befallen]) -
 
 def _purged(plot: Plot, day: int, begins: datetime, events: Sequence[Befallen]) -> Story:
     yield begins
-    plot.replay(day)
+    _replay(plot, day, events)
     plot.sandbox.clients.sqs.purge_queue(QueueUrl=plot.sandbox.names.replay_queue_url)
     sent = _in_order(events)
     plot.truth.add("sqs/lost", *(one.sent.event_id for one in sent))
@@ -89,7 +89,7 @@ def _purged(plot: Plot, day: int, begins: datetime, events: Sequence[Befallen]) 
 
 def _same_second(plot: Plot, day: int, begins: datetime, events: Sequence[Befallen]) -> Story:
     yield begins
-    plot.replay(day)
+    _replay(plot, day, events)
     plot.consume(same_second=True)
     _verdict(plot, day, "overwritten")
     plot.truth.add("aggregates/partial", _key(plot, day))
@@ -98,7 +98,7 @@ def _same_second(plot: Plot, day: int, begins: datetime, events: Sequence[Befall
 def _deleted(plot: Plot, day: int, begins: datetime, events: Sequence[Befallen]) -> Story:
     """The only version of the day is deleted later."""
     yield begins
-    plot.replay(day)
+    _replay(plot, day, events)
     plot.consume()
     yield begins + timedelta(seconds=100)
     found = plot.sandbox.clients.dynamodb.query(
@@ -114,7 +114,7 @@ def _deleted(plot: Plot, day: int, begins: datetime, events: Sequence[Befallen])
 def _stale(plot: Plot, day: int, begins: datetime, events: Sequence[Befallen]) -> Story:
     """An event of the day arrives after the day was processed."""
     yield begins
-    plot.replay(day)
+    _replay(plot, day, events)
     plot.consume()
     yield begins + timedelta(seconds=100)
     late = plot.send(plot.event(at(day, "23:40")))
@@ -127,13 +127,22 @@ def _failing(failure: str) -> Run:
 
     def run(plot: Plot, day: int, begins: datetime, events: Sequence[Befallen]) -> Story:
         yield begins
-        plot.replay(day)
+        _replay(plot, day, events)
         plot.consume(failure=failure)
+        if failure == "error" and any(one.loadable for one in _in_order(events)):
+            plot.comes_back()
         yield begins + timedelta(seconds=130)
         plot.consume()
         _settle(plot, day, events, _in_order(events))
 
     return run
+
+
+def _replay(plot: Plot, day: int, events: Sequence[Befallen], limit: int | None = None) -> None:
+    options = {} if limit is None else {"limit": limit}
+    plot.replay(day, None, **options)
+    if not _in_order(events):
+        plot.truth.add("replay/nothing-sent", plot.name)
 
 
 def _in_order(events: Sequence[Befallen]) -> list[Befallen]:

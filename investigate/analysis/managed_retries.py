@@ -1,0 +1,226 @@
+"""Attempts that AWS repeats by itself: a queue, Lambda's own queue, a stream, a rule.
+
+What repeats them is told by where they were seen, before any statistics of their gaps: a record
+that comes back after its invocation failed and its queue's visibility timeout ran out; invocations
+that share a request id; a failed batch of a stream; a dead letter that counts its attempts.
+Sources: "How Lambda processes records" (SQS, streams), "How Lambda handles errors and retries with
+asynchronous invocation", "How EventBridge retries delivering events".
+"""
+
+from __future__ import annotations
+
+import ibis
+import ibis.expr.types as ir
+
+from investigate.analysis import logs, replays
+from investigate.analysis.queues import named, replay_queues
+from investigate.analysis.reach import of_entities
+from investigate.engine import differ, literal_rows, seconds_between
+from investigate.errors import NotEvaluable
+from investigate.evidence import Evidence
+
+QUEUE, FUNCTION, STREAM, RULE = "queue", "function", "stream", "rule"
+# Channel of a dead letter: where its attempts were made, by whom, and how many more attempts there
+# were than it counts (EventBridge counts the retries only).
+LETTERS = {
+    "sqs-redrive": (QUEUE, "sqs-visibility", 0),
+    "lambda-dlq": (FUNCTION, "lambda-async", 0),
+    "lambda-destination": (FUNCTION, "lambda-async", 0),
+    "stream-destination": (STREAM, "stream-mapping", 0),
+    "eventbridge-dlq": (RULE, "eventbridge", 1),
+}
+CONFIDENCE = {
+    QUEUE: "high: each came back after its invocation failed and the visibility timeout ran out, "
+    "or counts its receives",
+    FUNCTION: "high: the attempts carry one request id",
+    STREAM: "medium: a stream hands a failed batch out again; batches of other shards may lie "
+    "between",
+    RULE: "high: the dead letter counts the attempts",
+}
+_SEEN = {
+    "group": "string", "channel": "string", "pattern": "string", "sequence": "string",
+    "ordinal": "int64", "attempts": "int64", "gap_s": "float64",
+}  # fmt: skip
+
+
+def repeats(evidence: Evidence) -> ir.Table:
+    """Return every repeated attempt that AWS made: group (queue, function or rule), channel,
+    pattern, sequence, ordinal (1 for the first repeat), attempts (so far, the first included) and
+    gap_s; of what only counts its attempts, one row with an unknown gap."""
+    return evidence.derived("managed_repeats", _repeats)
+
+
+def managed(evidence: Evidence) -> ir.Table:
+    """Return one row per group and channel in which AWS repeated attempts: group, channel, pattern,
+    sequences, attempts, median_gap_s (null where no gap was seen) and confidence. They are those of
+    the whole case: AWS repeats batches and requests, which are of no single event or time."""
+    rows = repeats(evidence)
+    where = ["group", "channel", "pattern"]
+    each = rows.group_by(*where, "sequence").agg(attempts=rows.attempts.max())
+    totals = each.group_by(*where).agg(sequences=each.count(), attempts=each.attempts.sum())
+    gaps = rows.group_by(*where).agg(median_gap_s=rows.gap_s.median())
+    told = totals.inner_join(gaps, where)
+    named_so = [(told.channel == channel, words) for channel, words in CONFIDENCE.items()]
+    return told.mutate(confidence=ibis.cases(*named_so))
+
+
+def _repeats(evidence: Evidence) -> ir.Table:
+    parts = [
+        part
+        for part in (
+            _redelivered(evidence), _received(evidence), _invoked(evidence), _streamed(evidence),
+            _dead(evidence),
+        )
+        if part is not None
+    ]  # fmt: skip
+    columns = list(_SEEN)
+    known = [part.select(columns).cast(_SEEN) for part in parts]
+    return ibis.union(literal_rows([], _SEEN), *known) if known else literal_rows([], _SEEN)
+
+
+def _numbered(rows: ir.Table, group: str, *order: str) -> ir.Table:
+    """Number the attempts of rows that say whether each is tried `again`; only repeats are kept.
+    The sequence of an attempt is its group and the number of first attempts up to it."""
+    so_far = ibis.window(group_by=group, order_by=list(order), preceding=None, following=0)
+    rows = rows.mutate(run=(~rows.again).cast("int64").sum().over(so_far))
+    place = ibis.row_number().over(group_by=[group, "run"], order_by=list(order))
+    rows = rows.mutate(ordinal=place, attempts=place + 1)
+    rows = rows.mutate(sequence=rows[group] + "/" + rows.run.cast("string"))
+    return rows.filter(rows.again)
+
+
+def _redelivered(evidence: Evidence) -> ir.Table | None:
+    """Records that were loaded once more after the invocation before had failed. What was sent anew
+    meanwhile, or comes back sooner than the queue can hand it out, is another message."""
+    if not all(evidence.has(name) for name in ("log_lines", "invocations", "queue_state")):
+        return None
+    queue = _queue(evidence)
+    if queue is None:
+        return None
+    name, timeout = queue
+    told = logs.lines(evidence, "processor_record_loaded")
+    told = told.filter(told.event_id.notnull() & of_entities(evidence, told.entity_id))
+    calls = evidence["invocations"].select("request_id", "status", "started_utc")
+    loads = told.select("event_id", "request_id").distinct().inner_join(calls, "request_id")
+    order = ["started_utc", "request_id"]
+    one_back = ibis.window(group_by="event_id", order_by=order)
+    rows = loads.mutate(
+        before=loads.status.lag().over(one_back), before_utc=loads.started_utc.lag().over(one_back)
+    )
+    gap = seconds_between(rows.before_utc, rows.started_utc)
+    failed = rows.before.notnull() & differ(rows.before, "ok")
+    rows = rows.mutate(gap_s=gap, again=(failed & (gap >= timeout)).fill_null(False))
+    rows = _without_sent_again(evidence, rows)
+    return _numbered(rows, "event_id", *order).mutate(
+        group=ibis.literal(name),
+        channel=ibis.literal(QUEUE),
+        pattern=ibis.literal("sqs-visibility"),
+    )
+
+
+def _queue(evidence: Evidence) -> tuple[str, int] | None:
+    """The replay queue and its visibility timeout; of several queues, nobody can tell which."""
+    try:
+        queues = replay_queues(evidence).select("name", "visibility_timeout_s")
+    except NotEvaluable:
+        return None
+    listed = evidence.engine.rows(queues.order_by("name").limit(2))
+    if len(listed) > 1 or listed[0]["visibility_timeout_s"] is None:
+        return None
+    return listed[0]["name"], listed[0]["visibility_timeout_s"]
+
+
+def _without_sent_again(evidence: Evidence, rows: ir.Table) -> ir.Table:
+    if not evidence.has("events"):
+        return rows
+    sent = replays.reconstructed(evidence).select("event_id", "request_id", "logged_utc")
+    # A replay sends from its start on; its line comes when the first messages may be processed.
+    calls = evidence["invocations"].group_by("request_id").agg(began=ibis._.started_utc.min())
+    sent = sent.left_join(calls, "request_id")
+    sent = sent.select("event_id", sent_utc=ibis.coalesce(sent.began, sent.logged_utc))
+    pairs = rows.filter(rows.again).inner_join(sent, "event_id")
+    between = (pairs.sent_utc > pairs.before_utc) & (pairs.sent_utc <= pairs.started_utc)
+    anew = pairs.filter(between).select("event_id", "request_id", anew=True).distinct()
+    rows = rows.left_join(anew, ["event_id", "request_id"])
+    return rows.mutate(again=rows.again & rows.anew.isnull()).drop(
+        "anew", "event_id_right", "request_id_right"
+    )
+
+
+def _received(evidence: Evidence) -> ir.Table | None:
+    """Sampled messages that were received more than once; the sample was one of the receives."""
+    if not (evidence.has("messages") and evidence.has("queue_state")):
+        return None
+    queue = _queue(evidence)
+    if queue is None:
+        return None
+    rows = evidence["messages"]
+    rows = rows.filter(rows.receive_count > 2)
+    seen = _redelivered(evidence)
+    if seen is not None:  # its gaps are known from the log
+        known = seen.select(event_id=seen.sequence.re_extract("^(.*)/[0-9]+$", 1)).distinct()
+        rows = rows.anti_join(known, "event_id")
+    return rows.mutate(
+        group=ibis.literal(queue[0]), channel=ibis.literal(QUEUE),
+        pattern=ibis.literal("sqs-visibility"), sequence="message_id", ordinal=1,
+        attempts=rows.receive_count - 1, gap_s=ibis.null("float64"),
+    )  # fmt: skip
+
+
+def _invoked(evidence: Evidence) -> ir.Table | None:
+    """Invocations that share a request id: Lambda's own queue tries them again."""
+    if not evidence.has("invocations"):
+        return None
+    calls = evidence["invocations"]
+    calls = calls.filter(calls.request_id.notnull())
+    order = ["started_utc", "log_stream"]
+    one_back = ibis.window(group_by=["function", "request_id"], order_by=order)
+    place = ibis.row_number().over(one_back)
+    rows = calls.mutate(
+        ordinal=place, attempts=place + 1,
+        gap_s=seconds_between(calls.ended_utc.lag().over(one_back), calls.started_utc),
+    )  # fmt: skip
+    return rows.filter(rows.ordinal > 0).mutate(
+        group="function", channel=ibis.literal(FUNCTION), pattern=ibis.literal("lambda-async"),
+        sequence="request_id",
+    )  # fmt: skip
+
+
+def _streamed(evidence: Evidence) -> ir.Table | None:
+    """Failed batches of functions that read nothing but streams, and what came after them."""
+    if not (evidence.has("invocations") and evidence.has("mappings")):
+        return None
+    maps = evidence["mappings"]
+    stream = maps.source_arn.re_search("^arn:[^:]*:(kinesis|dynamodb):").fill_null(False)
+    kinds = maps.group_by(name=named(maps.function)).agg(only=stream.all())
+    calls = evidence["invocations"]
+    calls = calls.semi_join(kinds.filter(kinds.only).select(function="name"), "function")
+    order = ["started_utc", "request_id"]
+    one_back = ibis.window(group_by="function", order_by=order)
+    before = calls.status.lag().over(one_back)
+    rows = calls.mutate(
+        again=(before.notnull() & differ(before, "ok")).fill_null(False),
+        gap_s=seconds_between(calls.ended_utc.lag().over(one_back), calls.started_utc),
+    )
+    return _numbered(rows, "function", *order).mutate(
+        group="function", channel=ibis.literal(STREAM), pattern=ibis.literal("stream-mapping")
+    )
+
+
+def _dead(evidence: Evidence) -> ir.Table | None:
+    """Dead letters that count their attempts."""
+    if not evidence.has("dead_letters"):
+        return None
+    letters = evidence["dead_letters"]
+    known = [(letters.channel == name, place) for name, place in LETTERS.items()]
+    counted = letters.attempts + ibis.cases(*((is_, more) for is_, (_, _, more) in known), else_=0)
+    from_source = letters.channel.isin(("sqs-redrive", "eventbridge-dlq"))
+    arn = ibis.ifelse(from_source, letters.source_arn, letters.target_arn)
+    name = ibis.ifelse(from_source, arn.re_extract("([^:/]+)$", 1), named(arn))
+    rows = letters.mutate(
+        group=name, attempts=counted, sequence="message_id", ordinal=1,
+        pattern=ibis.cases(*((is_, pattern) for is_, (_, pattern, _) in known)),
+        channel=ibis.cases(*((is_, channel) for is_, (channel, _, _) in known)),
+        gap_s=ibis.null("float64"),
+    )  # fmt: skip
+    return rows.filter((rows.attempts > 1) & rows.pattern.notnull() & rows.group.notnull())
