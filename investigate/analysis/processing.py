@@ -159,8 +159,8 @@ def failed(evidence: Evidence) -> ir.Table:
     """Return the events whose failure the processor swallowed, as rows of `unaccounted`.
 
     All of the unaccounted if every sent event is known and at least as many records failed as they
-    had messages, without those that a later message may have made good; else those whose message named a key that
-    holds no readable object. Raises `NotEvaluable` if records failed and it cannot be told which
+    had messages, without those that a later message may have made good; else those whose message
+    named a key that holds no readable object. Raises `NotEvaluable` if records failed and it cannot be told which
     events they were.
     """
     rows: ir.Table = evidence.fact("failed_events", _build_failed)
@@ -205,7 +205,8 @@ def _failed_by_their_objects(evidence: Evidence, missing: ir.Table, records: int
     hidden = unlooked(evidence, whole, hidden=NOT_THEN)
     if hidden:
         raise NotEvaluable(f"{unknown}{counted(hidden, 'object')} could not be looked at")
-    if _count(evidence, whole) and (records >= size or evidence.case.scope_entities):
+    told = evidence.has("events") and records <= _messages(evidence, broken)
+    if _count(evidence, whole) and ((records >= size and not told) or evidence.case.scope_entities):
         # The failures may be those of sent events that nobody knows of, or that were sent again.
         gaps = [*sent_gaps(evidence), "some may be of events that were sent again and processed"]
         raise NotEvaluable(unknown + gaps[0])
