@@ -7,8 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import ibis
+import ibis.expr.types as ir
 
 from investigate import display
+from investigate.analysis.aggregates import compare
 from investigate.case import open_case
 from investigate.checks import book, offending_rows
 from investigate.display import Numbers, Row, Shown
@@ -17,6 +19,7 @@ from investigate.errors import EngineError, NotEvaluable, UsageError
 from investigate.evidence import Evidence, Scope
 from investigate.findings import Examination, examine, read_examination
 from investigate.model import Finding, Outcome, Step, isoformat, verdict
+from investigate.numbers.aggregates import compared_versions
 from investigate.numbers.overview import story_breaks
 from investigate.parameters import Parameters, case_folder
 from investigate.settings import Thresholds
@@ -178,6 +181,51 @@ class Investigation:
             return Numbers(name, question(self.evidence))
         except (NotEvaluable, EngineError) as unknown:
             return Numbers(name, unknown=unknown.message)
+
+    def compare(
+        self,
+        entity: str = "",
+        day: str = "",
+        before: int | None = None,
+        after: int | None = None,
+        limit: int = 50,
+    ) -> Shown:
+        """Two versions of one day side by side: inputs added, removed, with another payload.
+
+        Without names the day that most needs it, without numbers its two newest versions. Raises
+        `UsageError` for a day or a version that is not there.
+        """
+        try:
+            chosen, known = compared_versions(self.evidence, entity, day)
+        except NotEvaluable as unknown:
+            return display.paragraph(f"versions: {unknown.message}", kind="not-evaluated")
+        except UsageError as nothing:
+            if entity or day:
+                raise
+            return display.paragraph(nothing.message)
+        whose = f"{chosen['entity_id']} {chosen['day']}"
+        if len(known) < 2 and before is None:
+            return display.paragraph(f"{whose} has one version, so nothing to compare it with.")
+        first = known[-2] if before is None else before
+        second = known[-1] if after is None else after
+        try:
+            rows = compare(self.evidence, chosen["entity_id"], chosen["day"], first, second)
+        except NotEvaluable as unknown:
+            return display.paragraph(f"versions: {unknown.message}", kind="not-evaluated")
+        return self._side_by_side(f"{whose}, version {first} against version {second}", rows, limit)
+
+    def _side_by_side(self, what: str, rows: ir.Table, limit: int) -> Shown:
+        counts = rows.group_by("change").agg(events=rows.count()).order_by("change")
+        many = {row["change"]: row["events"] for row in self.evidence.engine.rows(counts)}
+        told = ", ".join(f"{events:,} {change}" for change, events in many.items())
+        lead = display.paragraph(f"{what}: {told}.")
+        total = sum(events for change, events in many.items() if change != "same")
+        if not total:
+            return lead
+        others = rows.filter(rows.change != "same").order_by("event_id").limit(limit)
+        listed = self.evidence.engine.rows(others)
+        shown = display.row_table(listed, caption=display.cut(len(listed), total))
+        return display.stack(lead, shown, label="Versions")
 
     def breaks(self) -> Shown:
         """Where the stories of events break first: station, check, how, events, and examples."""

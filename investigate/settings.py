@@ -28,6 +28,7 @@ class Thresholds:
     gap_minimum_seconds: int = 900
     gap_minimum_events: int = 20  # with fewer events a source has no rhythm to break
     gap_regularity: float = 4.0  # regular: 90th percentile gap at most this many times the median
+    double_send_seconds: float = 1.0  # sooner than a client can have had an answer
     client_retry_seconds: int = 900
     upstream_replay_events: int = 5  # this many duplicates of one source ...
     upstream_replay_seconds: int = 600  # ... refused within this time are a replay upstream

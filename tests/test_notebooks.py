@@ -79,7 +79,7 @@ def test_a_notebook_opens_with_title_and_question_and_ends_with_its_result(name)
 def test_code_follows_the_skeleton(name):
     tags = " ".join(*zip(*(cell.metadata.tags for cell in code_cells(name)), strict=True))
     rows = "" if NOTEBOOKS[name] is None else "rows "
-    figures = "(figure numbers (numbers )?)+"
+    figures = "(figure numbers (numbers )?|table |compare )+"
     alone = {OVERVIEW: f"{figures}breaks {figures}findings ", TRACE: f"story {figures}findings "}
     found = alone.get(name, f"findings {figures}")
     assert re.fullmatch(f"parameters setup coverage {found}{rows}result", tags)
@@ -168,7 +168,8 @@ def test_a_figure_cell_draws_one_figure_from_numbers_that_exist(name):
 
 
 def test_every_figure_and_every_number_has_a_place_in_a_notebook():
-    text = "\n".join(cell.source for name in NAMES for cell in tagged(name, "figure"))
+    cells = [cell for name in NAMES for tag in ("figure", "table") for cell in tagged(name, tag)]
+    text = "\n".join(cell.source for cell in cells)
     drawn = set(re.findall(r"figures\.(\w+)\(", text))
     counted = set(re.findall(r"numbers\.(\w+)\)", text))
     assert drawn == set(figures.__all__) - {"Drawing", "template"}

@@ -39,7 +39,7 @@ from tests.test_portable import SPARK_FUNCTIONS, Bilingual, functions_in
 
 NAMES = sorted(numbers.__all__)
 UNUSED = ("dead_letters", "mappings", "alarms", "spans")  # no figure shows them
-OF_FIGURES = {"ABS", "LEAST", "LOG", "ROUND"}  # Spark SQL 3.5 has these too
+OF_FIGURES = {"ABS", "FLOOR", "LEAST", "LOG", "ROUND"}  # Spark SQL 3.5 has these too
 
 
 @pytest.fixture(scope="module")

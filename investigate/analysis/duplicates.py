@@ -14,27 +14,36 @@ from investigate.engine import differ, seconds_between
 from investigate.evidence import Evidence
 
 CLIENT_TIMEOUT = "client-timeout"  # sent again because the first request failed or timed out
+DOUBLE_SEND = "double-send"  # sooner than a client can have had an answer
 CLIENT_RETRY = "client-retry"
 UPSTREAM_REPLAY = "upstream-replay"  # many of one source at once, long after they first came
 LATE_REPEAT = "late-repeat"
 
 
-def duplicates(evidence: Evidence) -> ir.Table:
-    """Return the rows of events that were refused as duplicates of the same event, with
-    `arrived_utc` (first arrival), `gap_seconds` until the refused attempt, and `made_by`.
+def refusals(evidence: Evidence) -> ir.Table:
+    """Return the rows of status DUPLICATE, whatever they hide, with `arrived_utc` (first arrival),
+    `gap_seconds` until the refused attempt, and `made_by`.
 
     Without log_lines or invocations a `client-timeout` cannot be told from a `client-retry`.
     """
-    return evidence.derived("duplicates", _build)
+    return evidence.derived("refusals", _build)
+
+
+def duplicates(evidence: Evidence) -> ir.Table:
+    """Return the refusals of events that are stored exactly as they were sent again."""
+    return evidence.derived("duplicates", _repeated)
 
 
 def _build(evidence: Evidence) -> ir.Table:
-    rows = _with_gaps(evidence, _refused(evidence))
-    rows = _with_runs(evidence, rows)
+    events = evidence["events"]
+    rows = events.filter(events.status == pipeline.DUPLICATE).drop("attributes")
+    rows = _with_runs(evidence, _with_gaps(evidence, rows))
     died = _first_attempt_failed(evidence, rows.filter(rows.soon))
     rows = rows.left_join(died, [("event_id", "died_id")])
+    at_once = rows.gap_seconds < evidence.thresholds.double_send_seconds
     made_by = ibis.cases(
         (rows.soon & rows.died_id.notnull(), CLIENT_TIMEOUT),
+        (rows.soon & at_once, DOUBLE_SEND),
         (rows.soon, CLIENT_RETRY),
         (rows.in_run, UPSTREAM_REPLAY),
         else_=LATE_REPEAT,
@@ -42,10 +51,8 @@ def _build(evidence: Evidence) -> ir.Table:
     return rows.mutate(made_by=made_by).drop("soon", "in_run", "died_id")
 
 
-def _refused(evidence: Evidence) -> ir.Table:
-    """Rows of status DUPLICATE whose event is stored exactly as it was sent again."""
-    events, objects = evidence["events"], readable_objects(evidence)
-    rows = events.filter(events.status == pipeline.DUPLICATE).drop("attributes")
+def _repeated(evidence: Evidence) -> ir.Table:
+    rows, objects = refusals(evidence), readable_objects(evidence)
     same = [rows[name] == objects[name] for name in ("payload_sha", "event_time", "event_type")]
     same += [
         rows.event_id == objects.rid,

@@ -10,7 +10,6 @@ import ibis.expr.types as ir
 from investigate import pipeline
 from investigate.analysis.objects import readable_objects, unseen, unseen_objects
 from investigate.engine import day_of, seconds_between
-from investigate.errors import NotEvaluable
 from investigate.evidence import Evidence, timestamp
 
 
@@ -19,17 +18,19 @@ def silences(evidence: Evidence) -> ir.Table:
     (source, event_type, start, end, start_utc, end_utc, seconds, usual_seconds, events).
 
     A silence in which an object stands that could not be fetched is none. Where raw was listed for
-    some event dates only, the index tells when sources spoke on all others. Raises `NotEvaluable`
-    if nothing does.
+    some event dates only, the index tells when sources spoke on all others; without it only the
+    silences between two objects are told, see `untold`.
     """
     limits = evidence.thresholds
-    speakers = ("raw", "events") if evidence.case.event_dates else ("raw",)
+    speakers = ("raw", "events") if evidence.case.event_dates and not untold(evidence) else ("raw",)
     gaps = _gaps(evidence, min(evidence.window.end, evidence.judged_until(*speakers)))
     rhythms = _rhythms(gaps)
     regular = rhythms.filter(
         (rhythms.events >= limits.gap_minimum_events)
         & (rhythms.usual_seconds <= limits.gap_regularity * rhythms.median_seconds)
     )
+    if untold(evidence):  # what came after the last object may stand under another date
+        gaps = gaps.filter(gaps.inner_seconds.notnull())
     judged = gaps.drop("inner_seconds").join(regular, ["source", "event_type"])
     found = judged.filter(
         judged.seconds > limits.gap_factor * judged.usual_seconds,
@@ -38,6 +39,14 @@ def silences(evidence: Evidence) -> ir.Table:
         judged.end_utc > timestamp(evidence.window.start),
     ).drop("median_seconds")
     return _without_unseen(evidence, found) if unseen(evidence) else found
+
+
+def untold(evidence: Evidence) -> str:
+    """Say in words why nobody knows when sources spoke on event dates that were not listed; empty
+    if somebody does."""
+    if not evidence.case.event_dates or evidence.is_listed("events"):
+        return ""
+    return f"other event dates were not listed; {evidence.absence('events')}"
 
 
 def _without_unseen(evidence: Evidence, found: ir.Table) -> ir.Table:
@@ -82,9 +91,7 @@ def _gaps(evidence: Evidence, bound: datetime) -> ir.Table:
 def _spoken(evidence: Evidence) -> ir.Table:
     columns = ("source", "event_type", "event_time", "event_time_utc")
     objects = readable_objects(evidence).select(*columns)
-    if evidence.case.event_dates:
-        if not evidence.is_listed("events"):
-            raise NotEvaluable(f"other event dates were not listed; {evidence.absence('events')}")
+    if evidence.case.event_dates and not untold(evidence):
         rows = evidence["events"]
         listed = day_of(rows.event_time_utc).between(*evidence.case.event_dates)
         objects = objects.union(rows.filter(~listed).select(*columns))

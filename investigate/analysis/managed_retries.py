@@ -192,7 +192,7 @@ def _streamed(evidence: Evidence) -> ir.Table | None:
         return None
     maps = evidence["mappings"]
     stream = maps.source_arn.re_search("^arn:[^:]*:(kinesis|dynamodb):").fill_null(False)
-    kinds = maps.group_by(name=named(maps.function)).agg(only=stream.all())
+    kinds = maps.group_by(name=named(maps.function)).agg(only=stream.cast("int8").min() == 1)
     calls = evidence["invocations"]
     calls = calls.semi_join(kinds.filter(kinds.only).select(function="name"), "function")
     order = ["started_utc", "request_id"]

@@ -160,8 +160,8 @@ def failed(evidence: Evidence) -> ir.Table:
 
     All of the unaccounted if every sent event is known and at least as many records failed as they
     had messages, without those that a later message may have made good; else those whose message
-    named a key that holds no readable object. Raises `NotEvaluable` if records failed and it cannot be told which
-    events they were.
+    named a key that holds no readable object. Raises `NotEvaluable` if records failed and it
+    cannot be told which events they were.
     """
     rows: ir.Table = evidence.fact("failed_events", _build_failed)
     return rows

@@ -15,7 +15,8 @@ SHAPE_GAPS = 20  # the first gaps of a sequence tell its shape; a storm has thou
 SHORTEST_GAP = 0.001  # log lines carry milliseconds
 
 FIXED_SPREAD = 0.10  # median deviation over median
-FIXED_RANGE = 1.5  # longest over shortest gap of the schedule
+FIXED_RANGE = 1.5  # longest over shortest gap: of the schedule, and of all gaps if they are few
+FEW_GAPS = 12  # of so many, one slow attempt does not hide a rhythm that chance cannot make
 PLATEAU = 0.10  # a gap this near to the last one is on the plateau
 DOUBLINGS = (0.5, 2.0)  # log2 of the growth per attempt that counts as exponential
 RATIO_SPREAD = 0.15  # median deviation of log2 ratios without jitter
@@ -36,7 +37,8 @@ def classify(gaps: ir.Table) -> ir.Table:
     """Return each group's `pattern` and `confidence`, with the figures they rest on.
 
     `gaps` has group, sequence, ordinal (1 for the gap before the second attempt) and gap_s.
-    Figures: telling_sequences and telling_gaps (those of sequences with two gaps or more), reached
+    Figures: telling_sequences, telling_gaps (those of sequences with two gaps or more) and their
+    extremes (longest over shortest), reached
     (gaps that a quarter of them have), spread, ratio, ratio_spread, jitter, growth, tau, plateau_s.
     """
     telling = _telling(gaps)
@@ -67,10 +69,17 @@ def _telling(gaps: ir.Table) -> ir.Table:
 
 
 def _amounts(telling: ir.Table) -> ir.Table:
-    each = telling.group_by(*GAP).agg(length=telling.count())
+    extremes = ibis.window(group_by="group")
+    telling = telling.mutate(
+        longest=telling.gap_s.max().over(extremes), shortest=telling.gap_s.min().over(extremes)
+    )
+    each = telling.group_by(*GAP).agg(
+        length=telling.count(), longest=telling.longest.max(), shortest=telling.shortest.min()
+    )
     return each.group_by("group").agg(
         telling_sequences=each.count(),
         telling_gaps=each.length.sum(),
+        extremes=(each.longest / each.shortest).max(),
         evidence=(each.length * (each.length * each.length - 1)).sum(),
     )
 
@@ -149,6 +158,7 @@ def _growth(telling: ir.Table) -> ir.Table:
 def _pattern(rows: ir.Table) -> ir.StringValue:
     """The first that holds; what needs more evidence than there is, is not claimed."""
     fixed = (rows.spread < FIXED_SPREAD) & (rows.range < FIXED_RANGE)
+    fixed = fixed & ((rows.telling_gaps >= FEW_GAPS) | (rows.extremes < FIXED_RANGE))
     scheduled = (rows.telling_sequences >= SCHEDULED) & (rows.jitter < JITTER)
     capped = (
         (rows["head"] >= 2)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ibis
 import ibis.expr.types as ir
 
-from investigate.analysis.gaps import silences
+from investigate.analysis.gaps import silences, untold
 from investigate.analysis.objects import overlooked, readable_objects, shown, unseen, unseen_objects
 from investigate.analysis.reach import unkept
 from investigate.analysis.roles import invocations_of, require_role
@@ -35,7 +35,8 @@ def gap(evidence: Evidence) -> Partly:
     rows = silences(evidence)
     key = ibis.literal(" ").join([rows.source, rows.event_type, rows.start, rows.end])
     index = evidence.unjudged("events") if evidence.case.event_dates else ""
-    return Partly(rows.mutate(key=key), joined(unseen(evidence), index))
+    others = untold(evidence) or index
+    return Partly(rows.mutate(key=key), joined(unseen(evidence), others))
 
 
 @check(

@@ -1,7 +1,17 @@
 """Small tables in, plotly figures out: each function returns one figure and shows nothing."""
 
-from investigate.figures.aggregates import aggregate_versions, day_coverage, day_verdicts
-from investigate.figures.events import duplicates_by_cause, duplicates_over_time, retry_gaps
+from investigate.figures.aggregates import (
+    aggregate_versions,
+    day_coverage,
+    day_verdicts,
+    version_coverage,
+)
+from investigate.figures.events import (
+    duplicates_by_cause,
+    duplicates_over_time,
+    repeats_by_kind,
+    retry_gaps,
+)
 from investigate.figures.overview import checks_by_step, event_flow, ledger_cells
 from investigate.figures.processor import invocations_over_time, records_over_time
 from investigate.figures.raw import events_over_time, lag_over_time
@@ -14,6 +24,6 @@ __all__ = [
     "Drawing", "aggregate_versions", "checks_by_step", "day_coverage", "day_verdicts",
     "duplicates_by_cause", "duplicates_over_time", "event_flow", "events_over_time",
     "invocations_over_time", "lag_over_time", "ledger_cells", "message_ages", "queue_levels",
-    "receive_counts", "records_over_time", "replay_edges", "replay_plan", "replays_logged",
-    "retry_gaps", "template", "trace_hops",
+    "receive_counts", "records_over_time", "repeats_by_kind", "replay_edges", "replay_plan",
+    "replays_logged", "retry_gaps", "template", "trace_hops", "version_coverage",
 ]  # fmt: skip

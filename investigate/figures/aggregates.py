@@ -186,6 +186,81 @@ def _version_text(row: Row) -> str:
     )
 
 
+def version_coverage(parts: Numbers) -> Drawing:
+    """Which events of one day each of its versions holds: a row per version, the events in order
+    of their time, a square for one or for equally many of them."""
+    title = "Which events each version holds"
+    if not parts.rows:
+        return blank(title, parts.unknown or "No day in scope has a version.")
+    first = parts.rows[0]
+    versions = list(dict.fromkeys(_version(row) for row in parts.rows))
+    ever = {row["part"] for row in parts.rows if row["held"]}
+    events = {row["part"]: row["events"] for row in parts.rows}
+    held = sum(events[part] for part in ever)
+    traces = [
+        _holding(rows, versions, look) for look, rows in _by_holding(parts.rows).items() if rows
+    ]
+    many = counted(sum(events.values()), "event")
+    size = max(events.values())
+    each = "" if size == 1 else f" (one square: up to {size} events)"
+    return drawing(
+        traces,
+        f"{_short_day(*_day(first))}: {counted(len(versions), 'version')} of {many}{each}; squares "
+        f"that some version holds stand for {held:,}",
+        height=height_for(versions),
+        xaxis=axis("events of the day, in order of event time", showgrid=False),
+        yaxis={**names_axis(versions, "version, by when it was computed"), "showgrid": False},
+    )
+
+
+def _version(row: Row) -> str:
+    return str(row["computed"] or row["version"])
+
+
+# How much of a square's events a version holds: words, colour and symbol.
+HOLDING = {
+    "all": ("held", GOOD, "square"),
+    "some": ("held in part", WARN, "square"),
+    "twice": ("counted twice", BAD, "star"),
+    "none": ("not held", MUTED, "square-open"),
+    "unknown": ("unknown: the version is unexplained", DARK, "x-thin-open"),
+}
+
+
+def _by_holding(rows: Sequence[Row]) -> dict[str, list[Row]]:
+    found: dict[str, list[Row]] = {look: [] for look in HOLDING}
+    for row in rows:
+        found[_look(row)].append(row)
+    return found
+
+
+def _look(row: Row) -> str:
+    if not row["explained"]:
+        return "unknown"
+    if row["doubled"]:
+        return "twice"
+    if not row["held"]:
+        return "none"
+    return "all" if row["held"] == row["events"] else "some"
+
+
+def _holding(rows: Sequence[Row], versions: list[str], look: str) -> go.Scatter:
+    words, colour, symbol = HOLDING[look]
+    return go.Scatter(
+        x=[row["part"] + 1 for row in rows],
+        y=[versions.index(_version(row)) for row in rows],
+        mode="markers",
+        name=words,
+        marker={"color": colour, "symbol": symbol, "size": 11, "line": {"width": 1}},
+        hovertext=[
+            f"version {row['version']}<br>{row['held']:,} of {counted(row['events'], 'event')} "
+            f"from {row['begins']}"
+            for row in rows
+        ],
+        hovertemplate="%{hovertext}<extra>" + words + "</extra>",
+    )
+
+
 def day_coverage(days: Numbers) -> Drawing:
     """How many of a day's events its newest version holds, its other versions hold, and none."""
     if not days.rows:

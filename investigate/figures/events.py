@@ -32,13 +32,31 @@ from investigate.figures.style import (
 )
 from investigate.model import counted
 
-CAUSES = ("client-timeout", "client-retry", "upstream-replay", "late-repeat")
+CAUSES = (
+    "client-timeout", "client-retry", "upstream-replay", "late-repeat", "double-send",
+    "semantic-double", "not-told",
+)  # fmt: skip
 CAUSE_WORDS = {
     "client-timeout": "client tried again after a failed request",
     "client-retry": "client tried again",
     "upstream-replay": "replay upstream: many at once, long after",
     "late-repeat": "single repeat, long after",
+    "double-send": "sent twice at once",
+    "semantic-double": "the same content under another id",
+    "not-told": "nothing tells: it was let in twice",
 }
+# What a repeat is, worst first.
+KINDS = {
+    "hiding-loss": "hides a loss: no object",
+    "expired-gate": "refused by an expired row",
+    "id-collision": "another event with the same id",
+    "payload-conflict": "same id, other payload",
+    "re-accepted": "let in twice",
+    "semantic": "same content, other id",
+    "unknown": "unknown: the evidence is thin",
+    "benign": "the same event again, refused",
+}
+HARMLESS = "benign"
 
 
 def duplicates_over_time(duplicates: Numbers) -> Drawing:
@@ -117,6 +135,46 @@ def duplicates_by_cause(duplicates: Numbers) -> Drawing:
         barmode="stack",
         xaxis=count_axis("duplicates", duplicates.column("duplicates")),
         yaxis=names_axis([label(name) for name in sources], "source"),
+    )
+
+
+def repeats_by_kind(repeats: Numbers) -> Drawing:
+    """Bars of what each repeated event is, the worst kind on top, split by what made it."""
+    title = "What the repeats are"
+    if not repeats.rows:
+        return blank(title, repeats.unknown or "No event in scope came more than once.")
+    rows = repeats.rows
+    kinds = [kind for kind in KINDS if kind in repeats.column("kind")]
+    totals = {kind: sum(r["events"] for r in rows if r["kind"] == kind) for kind in kinds}
+    parts = parted(rows, "made_by")
+    harmless, every = totals.get(HARMLESS, 0), sum(totals.values())
+    return drawing(
+        [
+            _kind_bar(parts[cause], kinds, place)
+            for place, cause in enumerate(CAUSES)
+            if cause in parts
+        ],
+        f"{counted(every, 'event')} came more than once; {every - harmless:,} of them did harm "
+        "or may have",
+        sentence=" ".join(f"{KINDS[kind]}: {many:,}." for kind, many in totals.items()),
+        height=height_for(kinds),
+        barmode="stack",
+        xaxis=count_axis("events", repeats.column("events")),
+        yaxis=names_axis([KINDS[kind] for kind in kinds]),
+    )
+
+
+def _kind_bar(rows: Sequence[Row], kinds: list[str], place: int) -> go.Bar:
+    words = CAUSE_WORDS[CAUSES[place]]
+    return go.Bar(
+        x=column(rows, "events"),
+        y=[kinds.index(row["kind"]) for row in rows],
+        text=[KINDS[row["kind"]] for row in rows],
+        textposition="none",
+        orientation="h",
+        name=words,
+        marker=fill(PALETTE[place], place),
+        hovertemplate="%{text}<br>%{x} events<extra>" + words + "</extra>",
     )
 
 

@@ -1,7 +1,20 @@
 """What the figures show: small tables, counted in the engine, two thousand rows at most."""
 
-from investigate.numbers.aggregates import aggregate_versions, day_coverage, day_verdicts
-from investigate.numbers.events import duplicates_by_cause, duplicates_over_time, retry_gaps
+from investigate.numbers.aggregates import (
+    aggregate_versions,
+    day_coverage,
+    day_verdicts,
+    version_coverage,
+    versions_explained,
+)
+from investigate.numbers.events import (
+    duplicates_by_cause,
+    duplicates_over_time,
+    repeats,
+    repeats_by_kind,
+    retry_channels,
+    retry_gaps,
+)
 from investigate.numbers.overview import event_flow, ledger_cells
 from investigate.numbers.processor import invocations_over_time, records_over_time
 from investigate.numbers.raw import events_over_time, lag_over_time, silences, unusual_lags
@@ -9,9 +22,29 @@ from investigate.numbers.replay import replay_edges, replay_plan, replays_logged
 from investigate.numbers.sqs import message_ages, queue_levels, receive_counts
 
 __all__ = [
-    "aggregate_versions", "day_coverage", "day_verdicts", "duplicates_by_cause",
-    "duplicates_over_time", "event_flow", "events_over_time", "invocations_over_time",
-    "lag_over_time", "ledger_cells", "message_ages", "queue_levels", "receive_counts",
-    "records_over_time", "replay_edges", "replay_plan", "replays_logged", "retry_gaps",
-    "silences", "unusual_lags",
+    "aggregate_versions",
+    "day_coverage",
+    "day_verdicts",
+    "duplicates_by_cause",
+    "duplicates_over_time",
+    "event_flow",
+    "events_over_time",
+    "invocations_over_time",
+    "lag_over_time",
+    "ledger_cells",
+    "message_ages",
+    "queue_levels",
+    "receive_counts",
+    "records_over_time",
+    "repeats",
+    "repeats_by_kind",
+    "replay_edges",
+    "replay_plan",
+    "replays_logged",
+    "retry_channels",
+    "retry_gaps",
+    "silences",
+    "unusual_lags",
+    "version_coverage",
+    "versions_explained",
 ]  # fmt: skip

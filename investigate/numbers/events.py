@@ -9,12 +9,17 @@ import ibis.expr.types as ir
 
 from investigate.analysis import retries
 from investigate.analysis.duplicates import duplicates
+from investigate.errors import NotEvaluable
 from investigate.evidence import Evidence
+from investigate.ledger.repeats import KINDS, UNKNOWN
+from investigate.ledger.repeats import repeats as all_repeats
 from investigate.numbers.bins import bin_seconds, binned, listed, or_others, span_of, top_names
 
 MOST_SOURCES = 12
 MOST_RETRIERS = 7
 MOST_ATTEMPTS = 20
+MOST_REPEATS, MOST_GROUPS = 50, 30
+REPEATS = (*KINDS, UNKNOWN)
 
 
 def duplicates_over_time(evidence: Evidence) -> list[dict[str, Any]]:
@@ -36,6 +41,42 @@ def duplicates_by_cause(evidence: Evidence) -> list[dict[str, Any]]:
     names = top_names(evidence, rows, "source", MOST_SOURCES)
     counted = rows.group_by("made_by", source=or_others(rows.source, names))
     return listed(evidence, counted.agg(duplicates=rows.count()).order_by("source", "made_by"))
+
+
+def repeats(evidence: Evidence) -> list[dict[str, Any]]:
+    """Return the events that came more than once, the worst kinds first: event_id, entity_id,
+    source, first came (event time), came again, seconds after, kind, made_by, of (how many there
+    are)."""
+    rows = _repeats(evidence)
+    rows = rows.mutate(of=rows.count().over())
+    rank = ibis.cases(*((rows.kind == kind, n) for n, kind in enumerate(REPEATS)), else_=-1)
+    rows = rows.order_by([rank, ibis.asc("repeated_utc", nulls_first=True), "event_id"]).select(
+        "event_id", "entity_id", "source", "kind", "made_by", "of", event_time="event_time_utc",
+        came_again="repeated_utc", seconds_after=rows.gap_seconds.round(3),
+    )  # fmt: skip
+    return listed(evidence, rows, "event_time", "came_again", most=MOST_REPEATS)
+
+
+def repeats_by_kind(evidence: Evidence) -> list[dict[str, Any]]:
+    """Return how many events came more than once, by what that is and what made it: kind, made_by,
+    events; the worst kind first."""
+    rows = _repeats(evidence)
+    counted = rows.group_by("kind", "made_by").agg(events=rows.count())
+    rank = ibis.cases(*((counted.kind == kind, n) for n, kind in enumerate(REPEATS)), else_=-1)
+    return listed(evidence, counted.order_by([rank, "made_by"]))
+
+
+def _repeats(evidence: Evidence) -> ir.Table:
+    return evidence.in_scope(all_repeats(evidence))
+
+
+def retry_channels(evidence: Evidence) -> list[dict[str, Any]]:
+    """Return who repeats attempts and by which rule, per group and channel: group, channel,
+    pattern, sequences, attempts, median_gap_s, confidence; most attempts first."""
+    known = retries.document_rows(evidence)
+    if not (known or evidence.has("log_lines")):
+        raise NotEvaluable(evidence.absence("log_lines"))
+    return sorted(known, key=lambda row: (-row["attempts"], row["group"]))[:MOST_GROUPS]
 
 
 def retry_gaps(evidence: Evidence) -> list[dict[str, Any]]:

@@ -73,6 +73,15 @@ def test_one_sequence_is_classified_by_the_shape_of_its_gaps(gaps, expected):
     assert pattern(gaps) == expected
 
 
+def test_a_few_gaps_that_agree_by_chance_are_not_a_fixed_rule():
+    assert pattern((14.713, 11.087, 12.717), (14.005, 17.699, 12.416)) != "fixed"
+    assert pattern((10.819, 8.822, 4.308), (8.023, 8.592, 9.346)) != "fixed"
+
+
+def test_one_slow_attempt_among_many_does_not_hide_a_fixed_rule():
+    assert pattern(*[(4.0, 4.1, 3.9, 4.0)] * 3, (4.0, 9.0, 4.0, 4.1)) == "fixed"
+
+
 def test_a_growing_sequence_too_short_to_tell_growth_from_chance_is_not_claimed():
     assert pattern([1, 5, 3, 40, 30]) == "insufficient"
 

@@ -29,6 +29,10 @@ VERSION = {
     "computed": "2026-03-11 00:00:00",
     "inputs_hash": HASH,
 }
+PART = {
+    **DAY, "version": 7, "computed": "2026-03-11 00:00:00", "explained": True, "events": 2,
+    "begins": "2026-03-10 06:00:00", "ends": "2026-03-10 07:00:00",
+}  # fmt: skip
 
 SAMPLES: dict[str, Sequence[Numbers]] = {
     "aggregate_versions": [
@@ -100,6 +104,12 @@ SAMPLES: dict[str, Sequence[Numbers]] = {
         numbers({"receives": 6, "well_formed": False, "messages": 2, "poison_receives": 5})
     ],
     "records_over_time": [numbers(per_hour(what="failed", records=2))],
+    "repeats_by_kind": [
+        numbers(
+            {"kind": "hiding-loss", "made_by": "client-timeout", "events": 1},
+            {"kind": "benign", "made_by": "double-send", "events": 6},
+        )
+    ],
     "replay_edges": [
         numbers(
             {"event_id": HOSTILE, "event_time": HOSTILE, "entity": HOSTILE, "edge": "start",
@@ -129,6 +139,13 @@ SAMPLES: dict[str, Sequence[Numbers]] = {
              "what": HOSTILE, "status": "error", "proves": HOSTILE, "joined_by": "request_id",
              "join_id": HOSTILE, "at": "2026-03-11 06:00:00", "begins": "2026-03-11 06:00:00",
              "quiet_s": 86_400.0},
+        )
+    ],
+    "version_coverage": [
+        numbers(
+            {**PART, "part": 0, "held": 1, "doubled": 0},
+            {**PART, "part": 1, "held": 2, "doubled": 1},
+            {**PART, "part": 2, "held": 0, "doubled": 0, "explained": False},
         )
     ],
 }  # fmt: skip
