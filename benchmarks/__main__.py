@@ -8,6 +8,7 @@ import sys
 from benchmarks import explain
 from benchmarks.capture import run as capture
 from benchmarks.diagnosis import run as diagnosis
+from benchmarks.mutants import run as mutants
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -24,6 +25,9 @@ def main(arguments: list[str] | None = None) -> int:
     proving = benchmarks.add_parser("diagnosis", help="random incidents, scored against the truth")
     diagnosis.add_options(proving)
     proving.set_defaults(run=diagnosis.run)
+    mutating = benchmarks.add_parser("mutants", help="wrong checks, and whether a test notices")
+    mutants.add_options(mutating)
+    mutating.set_defaults(run=mutants.run)
     chosen = parser.parse_args(arguments)
     return int(chosen.run(chosen))
 

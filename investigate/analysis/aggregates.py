@@ -20,7 +20,7 @@ __all__ = [
 
 # A part of the versions proves these; the other verdicts rest on the absence of a version.
 _PROVEN_IN_PART = ("unexplained", "overwritten", "inflated")
-# An event that no row knows changes none of these; it would make a split day a partial one.
+# An event that no store knows changes none of these; it would make a split day a partial one.
 _PROVEN_BY_ROWS = ("missing", "overwritten", "inflated", "partial")
 
 
@@ -54,14 +54,16 @@ def document_rows(evidence: Evidence) -> list[dict[str, Any]]:
     """Return the `aggregates` of the findings document: days in scope with verdict and versions.
 
     Empty where aggregates, or both raw and events, were not captured; where only a part of the
-    versions, or of the events, was captured, days whose verdict needs the others are left out.
+    versions, or only one store of events or a part of one, was captured, days whose verdict needs
+    the others are left out.
     """
     if not evidence.has("aggregates") or not (evidence.has("raw") or evidence.has("events")):
         return []
     judged = evidence.in_scope(days(evidence))
     if evidence.blind(("aggregates",)):
         judged = judged.filter(judged.verdict.isin(_PROVEN_IN_PART))
-    if unkept(evidence) or ends_early(evidence):
+    one_store = not (evidence.has("raw") and evidence.has("events"))
+    if one_store or unkept(evidence) or ends_early(evidence):
         judged = judged.filter(judged.verdict.isin(_PROVEN_BY_ROWS))
     listed = {
         (row["entity_id"], row["day"]): {**row, "versions": []}

@@ -29,9 +29,11 @@ def stored_events(evidence: Evidence) -> ir.Table:
 
 def unknown_events(evidence: Evidence) -> str:
     """Say in words why a day may have events that neither store tells of; empty if it has none: of
-    an object that could not be read, a row tells as well."""
+    an object that could not be read, a row tells as well, but of a lost object only a row does, and
+    of a lost row only the object."""
+    absent = joined(*(evidence.absence(one) for one in (RAW, EVENTS) if not evidence.has(one)))
     if not evidence.has(RAW):
-        return ends_early(evidence)
+        return joined(absent, ends_early(evidence))
     hidden = ""
     if unseen(evidence):
         objects = unseen_objects(evidence)
@@ -41,7 +43,7 @@ def unknown_events(evidence: Evidence) -> str:
         count = evidence.engine.scalar(objects.count())
         what = counted(count, "object")
         hidden = f"raw: {what} that could not be fetched, of which no row tells" if count else ""
-    return joined(hidden, unkept(evidence), ends_early(evidence))
+    return joined(absent, hidden, unkept(evidence), ends_early(evidence))
 
 
 def ends_early(evidence: Evidence) -> str:
