@@ -23,6 +23,14 @@ from investigate.numbers.aggregates import compared_versions
 from investigate.numbers.overview import story_breaks
 from investigate.parameters import Parameters, case_folder
 from investigate.settings import Thresholds
+from investigate.symptom_answers import (
+    EXPLAINED,
+    NOT_TOLD,
+    SymptomAnswer,
+    answer_symptom,
+    table_of,
+)
+from investigate.symptoms import SYMPTOMS
 from investigate.tables import TABLES
 from investigate.trace.focus import first_event
 from investigate.trace.shown import Traced
@@ -181,6 +189,17 @@ class Investigation:
             return Numbers(name, question(self.evidence))
         except (NotEvaluable, EngineError) as unknown:
             return Numbers(name, unknown=unknown.message)
+
+    def symptom(self, name: str) -> SymptomAnswer:
+        """What this case answers to a symptom of `investigate.symptoms`."""
+        return answer_symptom(name, self.findings, self.evidence)
+
+    def symptoms(self) -> Shown:
+        """What a person may have seen, each with what this case answers to it, worst first."""
+        answers = [self.symptom(name) for name in SYMPTOMS]
+        weight = {EXPLAINED: 0, NOT_TOLD: 1}
+        ordered = sorted(answers, key=lambda one: weight.get(one.word, 2))
+        return display.stack(table_of(ordered), label="Symptoms")
 
     def compare(
         self,

@@ -107,6 +107,14 @@ def case_folder(case: str) -> Path:
     )  # fmt: skip
 
 
+def is_case(text: str) -> bool:
+    """Return whether a text names a case, as `case_folder` looks for it."""
+    try:
+        return (case_folder(text) / "case.json").is_file()
+    except CaseError:
+        return False
+
+
 def _cases_in(folder: Path) -> str:
     """Return the names of the cases in a folder, as a list in words."""
     return ", ".join(sorted(path.parent.name for path in folder.glob("*/case.json")))

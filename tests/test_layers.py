@@ -17,7 +17,7 @@ PACKAGE = ROOT / "investigate"
 LAYERS = [
     {"errors"},
     {"model", "pipeline"},
-    {"settings", "tables"},
+    {"settings", "symptoms", "tables"},
     {"case", "engine", "aws", "display", "parameters"},
     {"case_writer"},
     {"evidence", "capture"},
@@ -25,7 +25,7 @@ LAYERS = [
     {"checks"},
     {"ledger"},
     {"trace"},
-    {"findings", "numbers"},
+    {"findings", "numbers", "symptom_answers"},
     {"investigation", "sandbox"},
     {"report"},
     {"__init__"},

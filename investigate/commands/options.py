@@ -131,6 +131,15 @@ def _check(parser: argparse.ArgumentParser) -> None:
     _verdict(parser)
 
 
+def _symptoms(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "words",
+        metavar="[CASE] [TEXT]",
+        nargs="*",
+        help="a case to answer for, and words of what you see; both may be left out",
+    )
+
+
 def _report(parser: argparse.ArgumentParser) -> None:
     _question(parser)
     parser.add_argument("--out", metavar="DIR", default="reports", help="default: %(default)s")
@@ -258,6 +267,7 @@ COMMANDS: Mapping[str, Command] = {
     "check": Command("run the checks on a case and print the findings", _check),
     "ledger": Command("list every event, station by station, and where stories break", _ledger),
     "trace": Command("follow one event, hop by hop, to where its story breaks", _trace),
+    "symptoms": Command("start from what you see; with a case, what it answers", _symptoms),
     "report": Command("execute the notebooks on a case and write the report", _report),
     "checks": Command("list every check: code, step, severity, question", _checks),
     "verify": Command("recompute every digest in a case's manifest", _case),

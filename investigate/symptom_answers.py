@@ -1,0 +1,99 @@
+"""What a case answers to a symptom: the findings of its checks, and what could not be seen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from investigate import display
+from investigate.analysis import logs
+from investigate.display import Shown
+from investigate.errors import NotEvaluable
+from investigate.evidence import Evidence
+from investigate.model import Finding, Outcome, Severity
+from investigate.symptoms import SYMPTOMS, Symptom
+
+EXPLAINED = "explained"  # a check found what may cause it
+NOT_TOLD = "not told"  # nothing was found, and something could not be seen
+NOT_HERE = "not in this case"  # every check that could explain it passed
+
+
+@dataclass(frozen=True, slots=True)
+class SymptomAnswer:
+    """A symptom with the findings of its checks, the worst first, and the gaps in its evidence."""
+
+    symptom: Symptom
+    findings: tuple[Finding, ...]
+    gaps: tuple[str, ...]
+
+    @property
+    def found(self) -> list[Finding]:
+        """What was found that is more than expected."""
+        return [
+            finding
+            for finding in self.findings
+            if finding.outcome is Outcome.FOUND and finding.severity > Severity.EXPECTED
+        ]
+
+    @property
+    def untold(self) -> list[Finding]:
+        """The checks that could not tell, or failed to run."""
+        unsure = (Outcome.NOT_EVALUATED, Outcome.ERROR)
+        return [finding for finding in self.findings if finding.outcome in unsure]
+
+    @property
+    def passed(self) -> list[Finding]:
+        """The checks that passed, or found what is expected."""
+        return [f for f in self.findings if f not in self.found and f not in self.untold]
+
+    @property
+    def word(self) -> str:
+        """`explained`, `not told` or `not in this case`."""
+        if self.found:
+            return EXPLAINED
+        return NOT_TOLD if self.untold or self.gaps else NOT_HERE
+
+
+def answer_symptom(name: str, findings: Iterable[Finding], evidence: Evidence) -> SymptomAnswer:
+    """Return what the findings of a case say to the symptom of that name."""
+    symptom = SYMPTOMS[name]
+    known = {finding.code: finding for finding in findings}
+    own = display.by_weight(known[code] for code in symptom.checks if code in known)
+    return SymptomAnswer(symptom, tuple(own), tuple(_gaps(symptom, evidence)))
+
+
+def _gaps(symptom: Symptom, evidence: Evidence) -> list[str]:
+    gaps = [evidence.absence(name) for name in symptom.tables if not evidence.has(name)]
+    for role in symptom.silent if evidence.has("log_lines") else ():
+        try:
+            silence = logs.silence(evidence, role)
+        except NotEvaluable as unknown:
+            silence = unknown.message
+        gaps += [silence] if silence else []
+    return gaps
+
+
+def table_of(answers: Sequence[SymptomAnswer]) -> Shown:
+    """Return the symptoms as a table: what is seen, the answer, the checks, and what to mind."""
+    columns = ("what you see", "answer", "found by", "not told, or not seen", "mind")
+    return display.table(columns, [_row(answer) for answer in answers], kind="symptoms")
+
+
+def _row(answer: SymptomAnswer) -> tuple[object, ...]:
+    found = [_link(finding) for finding in answer.found]
+    unsure = [*(finding.code for finding in answer.untold), *answer.gaps]
+    words = {EXPLAINED: "dangerous", NOT_TOLD: "not-evaluated", NOT_HERE: "passed"}
+    word = display.word_of(answer.found[0]) if answer.found else words[answer.word]
+    lead = Shown(f"{display.badge(word)} {answer.word}", answer.word)
+    return (
+        answer.symptom.seen,
+        lead,
+        Shown("<br>".join(one.html for one in found), ", ".join(one.text for one in found)),
+        "; ".join(unsure),
+        answer.symptom.mind,
+    )
+
+
+def _link(finding: Finding) -> Shown:
+    code = display.esc(finding.code)
+    return Shown(f"<code>{code}</code> {finding.count:,}", f"{finding.code} {finding.count:,}")
