@@ -301,10 +301,10 @@ def _finding_row(finding: Finding) -> tuple[object, ...]:
         f"{visible(finding.question)} {visible(finding.summary)}",
     )
     count = f"{finding.count:,}" if finding.outcome is Outcome.FOUND else NOTHING
-    return code, result, count, said, _prose(finding.advice), _prose(finding.avoid)
+    return code, result, count, said, prose(finding.advice), prose(finding.avoid)
 
 
-def _prose(text: str) -> Shown:
+def prose(text: str) -> Shown:
     """Our own sentences: never cut, and what stands between backticks is code."""
     return Shown(_QUOTED.sub(r"<code>\1</code>", esc(text or NOTHING)), visible(text or NOTHING))
 

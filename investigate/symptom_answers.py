@@ -17,6 +17,9 @@ EXPLAINED = "explained"  # a check found what may cause it
 NOT_TOLD = "not told"  # nothing was found, and something could not be seen
 NOT_HERE = "not in this case"  # every check that could explain it passed
 
+_WORDS = {EXPLAINED: "dangerous", NOT_TOLD: "not-evaluated", NOT_HERE: "passed"}
+SHOWN = 3
+
 
 @dataclass(frozen=True, slots=True)
 class SymptomAnswer:
@@ -74,26 +77,33 @@ def _gaps(symptom: Symptom, evidence: Evidence) -> list[str]:
 
 
 def table_of(answers: Sequence[SymptomAnswer]) -> Shown:
-    """Return the symptoms as a table: what is seen, the answer, the checks, and what to mind."""
-    columns = ("what you see", "answer", "found by", "not told, or not seen", "mind")
+    """Return the symptoms as a table: what is seen and what to mind, the answer, and by which
+    checks: those that found the worst."""
+    columns = ("what you see", "answer", "found by")
     return display.table(columns, [_row(answer) for answer in answers], kind="symptoms")
 
 
 def _row(answer: SymptomAnswer) -> tuple[object, ...]:
-    found = [_link(finding) for finding in answer.found]
+    word = display.word_of(answer.found[0]) if answer.found else _WORDS[answer.word]
     unsure = [*(finding.code for finding in answer.untold), *answer.gaps]
-    words = {EXPLAINED: "dangerous", NOT_TOLD: "not-evaluated", NOT_HERE: "passed"}
-    word = display.word_of(answer.found[0]) if answer.found else words[answer.word]
-    lead = Shown(f"{display.badge(word)} {answer.word}", answer.word)
+    doubt = f"not seen: {'; '.join(unsure)}" if unsure else ""
     return (
-        answer.symptom.seen,
-        lead,
-        Shown("<br>".join(one.html for one in found), ", ".join(one.text for one in found)),
-        "; ".join(unsure),
-        answer.symptom.mind,
+        _with_small(display.esc(answer.symptom.seen), answer.symptom.seen, answer.symptom.mind),
+        _with_small(f"{display.badge(word)} {answer.word}", answer.word, doubt),
+        _codes(answer.found),
     )
 
 
-def _link(finding: Finding) -> Shown:
-    code = display.esc(finding.code)
-    return Shown(f"<code>{code}</code> {finding.count:,}", f"{finding.code} {finding.count:,}")
+def _with_small(html: str, text: str, small: str) -> Shown:
+    if not small:
+        return Shown(html, text)
+    said = display.prose(small)
+    return Shown(f"{html}<br><small>{said.html}</small>", f"{text} ({said.text})")
+
+
+def _codes(found: Sequence[Finding]) -> Shown:
+    """The worst few, each with its number of rows."""
+    shown = [f"<code>{display.esc(one.code)}</code> {one.count:,}" for one in found[:SHOWN]]
+    told = [f"{one.code} {one.count:,}" for one in found[:SHOWN]]
+    more = [f"and {len(found) - SHOWN} more"] if len(found) > SHOWN else []
+    return Shown("<br>".join([*shown, *more]), ", ".join([*told, *more]))

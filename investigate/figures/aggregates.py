@@ -209,7 +209,7 @@ def version_coverage(parts: Numbers) -> Drawing:
         f"that some version holds stand for {held:,}",
         height=height_for(versions),
         xaxis=axis("events of the day, in order of event time", showgrid=False),
-        yaxis={**names_axis(versions, "version, by when it was computed"), "showgrid": False},
+        yaxis={**names_axis(versions, "computed"), "showgrid": False},
     )
 
 

@@ -80,7 +80,7 @@ def pages_of(
     pages = []
     for name, notebook, failure in notebooks:
         step = NOTEBOOKS[name]
-        short = step.value if step else "overview"
+        short = step.value if step else name.split("_", 1)[1]
         word = "error" if failure else str(words.get(short, document["verdict"]))
         pages.append(Page(name, short, title_of(notebook, name), word, notebook, failure))
     return pages
