@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from benchmarks import explain
+from benchmarks import explain, trace
 from benchmarks.capture import run as capture
 from benchmarks.diagnosis import run as diagnosis
 from benchmarks.mutants import run as mutants
@@ -19,6 +19,10 @@ def main(arguments: list[str] | None = None) -> int:
     explaining.add_argument("--events", type=int, default=100_000, help="how many (100000)")
     explaining.add_argument("--repeats", type=int, default=3, help="the best of so many (3)")
     explaining.set_defaults(run=lambda chosen: explain.run(chosen.events, chosen.repeats))
+    tracing = benchmarks.add_parser("trace", help=trace.__doc__)
+    tracing.add_argument("--events", type=int, default=1_000_000, help="how many (1000000)")
+    tracing.add_argument("--repeats", type=int, default=3, help="the best of so many (3)")
+    tracing.set_defaults(run=lambda chosen: trace.run(chosen.events, chosen.repeats))
     capturing = benchmarks.add_parser("capture", help="capture beside other readers")
     capture.add_options(capturing)
     capturing.set_defaults(run=capture.run)

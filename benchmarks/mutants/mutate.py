@@ -141,13 +141,5 @@ def _with(node: Any, **changes: object) -> Any:
 
 
 def _replaced(tree: ast.Module, wanted: ast.expr, other: ast.expr) -> ast.Module:
-    """Return the tree with another expression in the place of one; the first is left as it is."""
-
-    class Swap(ast.NodeTransformer):
-        def visit(self, node: ast.AST) -> ast.AST:
-            if node is wanted:
-                return other
-            return super().generic_visit(copy.copy(node))
-
-    body: list[Any] = [Swap().visit(statement) for statement in tree.body]
-    return ast.Module(body, tree.type_ignores)
+    """Return a copy of the tree with another expression in the place of one."""
+    return copy.deepcopy(tree, {id(wanted): other})

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import ibis
 import ibis.expr.types as ir
 
 from investigate.analysis.arrivals import raw_id
-from investigate.analysis.logs import text_in
+from investigate.analysis.logs import moment_of, text_in
+from investigate.engine import day_of
 from investigate.errors import UsageError
 from investigate.evidence import Evidence
 
@@ -29,6 +30,8 @@ _NAMED: Mapping[str, Callable[[ir.Table], ir.StringValue]] = {
 def event_named(evidence: Evidence, asked: str) -> str:
     """Return the one event id that is `asked`, or begins with it; raise `UsageError` with the ids
     that come nearest. Any captured table may know the id."""
+    if _owners(evidence, asked).known:  # the scan that the focus needs anyway
+        return asked
     known = _ids(evidence, lambda ids: ids.startswith(asked))
     if asked in known:
         return asked
@@ -80,19 +83,26 @@ class _Kept:
 
     event_id: str
     entities: Sequence[str]
+    days: Sequence[str]
     requests: ir.Table | None = None
 
     def of_entity(self, rows: ir.Table) -> ir.BooleanValue:
         """Whether a row is of one of the entities."""
         return rows.entity_id.isin(self.entities).fill_null(False)
 
+    def of_day(self, rows: ir.Table) -> ir.BooleanValue:
+        """Whether a version is of one of the entities' days that can count the event."""
+        days = rows.day.isin(self.days).fill_null(True) if self.days else ibis.literal(True)
+        return self.of_entity(rows) & days
+
 
 def focus(evidence: Evidence, event_id: str) -> Evidence:
-    """Return the evidence cut to what one event's answers depend on: all rows of its entities, the
-    lines, invocations and spans of their requests, and every small table whole. What the cut
-    evidence says of the event is what the whole says, or more: gaps of other entities are none
-    of its own."""
-    kept = _Kept(event_id, _entities(evidence, event_id))
+    """Return the evidence cut to what one event's answers depend on: all rows of its entities, but
+    of their versions only those of its days; the lines, invocations and spans of their requests;
+    and every small table whole. What the cut evidence says of the event is what the whole says, or
+    more: gaps of other entities and days are none of its own."""
+    owners = _owners(evidence, event_id)
+    kept = _Kept(event_id, owners.entities, owners.days)
     tables: dict[str, ir.Table] = {}
     for name, keep in _STORES.items():
         if evidence.has(name):
@@ -100,21 +110,61 @@ def focus(evidence: Evidence, event_id: str) -> Evidence:
             tables[name] = evidence.engine.materialise(rows.filter(keep(kept, rows)))
     if evidence.has("log_lines"):
         tables["log_lines"] = _lines(evidence, kept)
-    kept = _Kept(event_id, kept.entities, _requests(evidence, tables))
+    kept = replace(kept, requests=_requests(evidence, tables))
     if evidence.has("invocations"):
         tables["invocations"] = _invocations(evidence, kept, tables)
     return evidence.cut(tables)
 
 
-def _entities(evidence: Evidence, event_id: str) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class _Owners:
+    """The entities an event belongs to, and the days of its times; no day where a time is unknown,
+    as then any day may count it. `known`: a table names the event."""
+
+    entities: Sequence[str] = ()
+    days: Sequence[str] = ()
+    known: bool = False
+
+
+def _owners(evidence: Evidence, event_id: str) -> _Owners:
+    owners: _Owners = evidence.fact(
+        f"owners of {event_id}", lambda whole: _find_owners(whole, event_id)
+    )
+    return owners
+
+
+def _find_owners(evidence: Evidence, event_id: str) -> _Owners:
     found = []
-    for name in ("events", "dedupe", "messages", "log_lines", "raw"):
+    for name, day in _DAYS.items():
         if evidence.has(name):
             rows = evidence[name]
-            found.append(rows.filter(_NAMED[name](rows) == event_id).select("entity_id"))
+            own = rows.filter(_NAMED[name](rows) == event_id)
+            found.append(own.select("entity_id", day=day(own)))
+    if not found:
+        return _Owners()
     rows = (ibis.union(*found) if len(found) > 1 else found[0]).distinct()
-    listed = evidence.engine.rows(rows.filter(rows.entity_id.notnull()).order_by("entity_id"))
-    return [str(row["entity_id"]) for row in listed]
+    listed = evidence.engine.rows(rows.order_by("entity_id", "day"))
+    entities = sorted({str(row["entity_id"]) for row in listed if row["entity_id"] is not None})
+    days = sorted({str(row["day"]) for row in listed if row["day"]})
+    dated = all(row["day"] is not None for row in listed)
+    return _Owners(entities, days if dated else [], bool(listed))
+
+
+def _time_in_line(rows: ir.Table) -> ir.StringValue:
+    """The day a line names; most lines name none, which says nothing of the event."""
+    return day_of(moment_of(text_in(rows.fields, "event_time"))).fill_null("")
+
+
+def _time_in_row(rows: ir.Table) -> ir.StringValue:
+    return day_of(rows.event_time_utc)
+
+
+_DAYS: Mapping[str, Callable[[ir.Table], ir.StringValue]] = {
+    "events": _time_in_row, "dedupe": _time_in_row, "messages": _time_in_row,
+    "log_lines": _time_in_line,
+    # A broken object has no time of its own; its key has one.
+    "raw": lambda rows: ibis.coalesce(day_of(rows.event_time_utc), rows.key_event_date),
+}  # fmt: skip
 
 
 def _raw(kept: _Kept, rows: ir.Table) -> ir.BooleanValue:
@@ -126,7 +176,7 @@ def _with_id(kept: _Kept, rows: ir.Table) -> ir.BooleanValue:
 
 
 _STORES: Mapping[str, Callable[[_Kept, ir.Table], ir.BooleanValue]] = {
-    "raw": _raw, "events": _with_id, "dedupe": _with_id, "aggregates": _Kept.of_entity,
+    "raw": _raw, "events": _with_id, "dedupe": _with_id, "aggregates": _Kept.of_day,
 }  # fmt: skip
 
 
