@@ -26,14 +26,15 @@ _PASSED_THROUGH = ("settled", "in_scope")  # calls that leave rows out
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """One change: its number in its module, the function and the line, what was done, and the
-    source with the change."""
+    """One change: its number in its module, the function and the line, what was done, the source
+    with the change, and the codes of the checks that it makes wrong, as far as the module tells."""
 
     number: int
     function: str
     line: int
     change: str
     source: str
+    codes: tuple[str, ...]
 
 
 def mutants(source: str) -> list[Mutant]:
@@ -48,8 +49,24 @@ def mutants(source: str) -> list[Mutant]:
         ]
         for said, node, other in changes:
             text = ast.unparse(_replaced(tree, node, other))
-            found.append(Mutant(len(found), function.name, node.lineno, said, text))
+            codes = _codes_of(tree, function.name)
+            found.append(Mutant(len(found), function.name, node.lineno, said, text, codes))
     return found
+
+
+def _codes_of(tree: ast.Module, name: str) -> tuple[str, ...]:
+    """The codes of the checks of a module that are, or name, this function."""
+    codes = []
+    for function in (node for node in tree.body if isinstance(node, ast.FunctionDef)):
+        names = {node.id for node in ast.walk(function) if isinstance(node, ast.Name)}
+        if name == function.name or name in names:
+            codes += [
+                str(call.args[0].value)
+                for call in function.decorator_list
+                if isinstance(call, ast.Call) and call.args
+                and isinstance(call.args[0], ast.Constant)
+            ]  # fmt: skip
+    return tuple(codes)
 
 
 def _judging(function: ast.FunctionDef) -> Iterator[ast.expr]:

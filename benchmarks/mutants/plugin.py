@@ -1,20 +1,17 @@
-"""A pytest plugin that puts a mutant in a module's place: `INVESTIGATE_MUTANT=module:number`."""
+"""A mutant in a module's place, and the tests of what it judges first."""
 
 from __future__ import annotations
 
 import importlib.abc
 import importlib.util
-import os
+import inspect
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from importlib.machinery import ModuleSpec, PathFinder
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from benchmarks.mutants.mutate import mutants
-
-NAMED = "INVESTIGATE_MUTANT"
+import pytest
 
 
 class _Loader(importlib.abc.Loader):
@@ -26,27 +23,40 @@ class _Loader(importlib.abc.Loader):
 
 
 class Finder(importlib.abc.MetaPathFinder):
-    """Finds one module, and finds a mutant of it."""
+    """Finds one module, and finds other source for it."""
 
-    def __init__(self, module: str, number: int) -> None:
-        self._module, self._number = module, number
+    def __init__(self, module: str, source: str) -> None:
+        self._module, self._source = module, source
 
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: Any = None
     ) -> ModuleSpec | None:
         """Return the mutant's spec for the module's name, and nothing for any other."""
-        if name != self._module:
-            return None
-        real = PathFinder.find_spec(name, path)
+        real = PathFinder.find_spec(name, path) if name == self._module else None
         if real is None or real.origin is None:
             return None
-        written = Path(real.origin).read_text(encoding="utf-8")
-        source = mutants(written)[self._number].source
-        return importlib.util.spec_from_loader(
-            name, _Loader(source, real.origin), origin=real.origin
-        )
+        loader = _Loader(self._source, real.origin)
+        return importlib.util.spec_from_loader(name, loader, origin=real.origin)
 
 
-if NAMED in os.environ:
-    module, _, number = os.environ[NAMED].partition(":")
-    sys.meta_path.insert(0, Finder(module, int(number)))
+class Telling:
+    """Puts the tests that name one of these codes first: they are the likeliest to notice."""
+
+    def __init__(self, codes: Collection[str]) -> None:
+        self._codes = codes
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[Any]) -> None:
+        """Sort the tests, and leave the order of the others as it is."""
+        items.sort(key=lambda item: not self._names_one(item))
+
+    def _names_one(self, item: Any) -> bool:
+        source = inspect.getsource(item.function)
+        return any(f'"{code}"' in source for code in self._codes)
+
+
+def put(module: str, source: str) -> None:
+    """Let the next import of the package find this source in the place of one of its modules."""
+    for name in [known for known in sys.modules if known.split(".")[0] in ("investigate", "tests")]:
+        del sys.modules[name]
+    sys.meta_path.insert(0, Finder(module, source))

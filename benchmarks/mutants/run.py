@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import argparse
 import os
-import subprocess
+import signal
 import sys
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import redirect_stdout
 from dataclasses import dataclass
-from functools import partial
+from importlib import import_module
+from multiprocessing import get_context
 from pathlib import Path
 
+import pytest
+
 from benchmarks.mutants.mutate import Mutant, mutants
-from benchmarks.mutants.plugin import NAMED
+from benchmarks.mutants.plugin import Telling, put
 from investigate.report.text import table
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -67,8 +70,18 @@ def run(chosen: argparse.Namespace) -> int:
     if chosen.show:
         print("\n".join(_named(module, mutant) for module, mutant in listed))
         return 0
-    with ThreadPoolExecutor(chosen.workers) as pool:
-        tried = list(pool.map(partial(_tried, len(listed)), range(len(listed)), listed))
+    _warm()
+    tried = []
+    with get_context("fork").Pool(chosen.workers, maxtasksperchild=1) as pool:
+        for one in pool.imap(
+            _tried, [(module, _unchanged(module)) for module in chosen.only or TESTS]
+        ):
+            if one.noticed:
+                raise SystemExit(f"the tests of {one.module} fail without any change")
+        for place, one in enumerate(pool.imap(_tried, listed, chunksize=1), 1):
+            word = "noticed" if one.noticed else "SURVIVED"
+            print(f"{place}/{len(listed)} {word} {_named(one.module, one.mutant)}", file=sys.stderr)
+            tried.append(one)
     print(_table(tried))
     survivors = [one for one in tried if not one.noticed]
     print("\nSURVIVORS\n" if survivors else "\nSURVIVORS: none")
@@ -76,23 +89,38 @@ def run(chosen: argparse.Namespace) -> int:
     return int(bool(survivors))
 
 
-def _tried(total: int, place: int, one: tuple[str, Mutant]) -> Tried:
+def _warm() -> None:
+    """Load what every mutant's tests need and no mutant changes: its process is a fork of this."""
+    for name in ("duckdb", "ibis.backends.duckdb", "pandas", "pyarrow.parquet", "hypothesis"):
+        import_module(name)
+
+
+def _tried(one: tuple[str, Mutant]) -> Tried:
+    """Run a mutant's tests in this process, which does nothing else."""
     module, mutant = one
-    command = [
-        sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider",
-        "-p", "benchmarks.mutants.plugin", *(f"tests/{path}" for path in TESTS[module]),
-    ]  # fmt: skip
-    environment = {**os.environ, NAMED: f"investigate.{module}:{mutant.number}"}
+    os.chdir(ROOT)
+    sys.path.insert(0, str(ROOT))
+    put(f"investigate.{module}", mutant.source)
+    signal.signal(signal.SIGALRM, _too_long)
+    signal.alarm(PATIENCE)
+    arguments = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist",
+                 "-W", "ignore::pytest.PytestAssertRewriteWarning"]  # fmt: skip
+    paths = [f"tests/{path}" for path in TESTS[module]]
     try:
-        done = subprocess.run(  # noqa: S603
-            command, cwd=ROOT, env=environment, capture_output=True, timeout=PATIENCE, check=False
-        )
-        noticed = done.returncode != 0
-    except subprocess.TimeoutExpired:
+        with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
+            noticed = pytest.main([*arguments, *paths], plugins=[Telling(mutant.codes)]) != 0
+    except TimeoutError:
         noticed = True
-    word = "noticed" if noticed else "SURVIVED"
-    print(f"{place + 1}/{total} {word} {_named(module, mutant)}", file=sys.stderr)
     return Tried(module, mutant, noticed)
+
+
+def _too_long(*_: object) -> None:
+    raise TimeoutError
+
+
+def _unchanged(module: str) -> Mutant:
+    """The module as it is: tests that fail with it would notice anything."""
+    return Mutant(-1, "", 0, "nothing", _path(module).read_text(encoding="utf-8"), ())
 
 
 def _path(module: str) -> Path:
