@@ -239,6 +239,13 @@ def test_any_two_ids_of_an_object_at_odds_are_an_id_mismatch(tmp_path, at_odds):
     assert found("raw/id-mismatch", evidence) == [key]
 
 
+def test_two_ids_are_compared_where_the_third_is_not_known(tmp_path):
+    no_body = raw_row(A, event_id=None, event_id_actual="other")
+    no_recipe = raw_row(B, event_id="other", event_id_actual=None)
+    evidence = evidence_of(tmp_path, raw=[no_body, no_recipe, raw_row(C, event_id_actual=None)])
+    assert found("raw/id-mismatch", evidence) == sorted([A.id, B.id])
+
+
 def test_a_key_without_an_id_leaves_two_ids_to_compare(tmp_path):
     plain = raw_row(A, key_event_id=None)
     edited = raw_row(B, key_event_id=None, event_id_actual="other")
@@ -313,6 +320,16 @@ def test_without_the_gate_nobody_knows_when_an_unreadable_object_was_first_writt
     finding = finding_of("raw/overwritten", evidence_of(tmp_path, raw=[unreadable_row(B)]))
     assert finding.outcome is Outcome.NOT_EVALUATED
     assert "the first ingest of 1 objects is not known" in finding.reason
+
+
+def test_what_is_proven_otherwise_leaves_no_doubt(tmp_path):
+    twice = [unreadable_row(B, version_id="v1"), unreadable_row(B, version_id="v2")]
+    versions = finding_of("raw/overwritten", evidence_of(tmp_path, raw=[raw_row(A), *twice]))
+    assert (versions.keys, versions.reason) == ((B.id,), None)
+    row = event_row(B, status="DUPLICATE", ingest_time_utc=B.ingested + timedelta(hours=1))
+    broken = unreadable_row(B, last_modified=B.ingested + timedelta(hours=3))
+    after = finding_of("raw/overwritten", evidence_of(tmp_path, raw=[broken], events=[row]))
+    assert (after.keys, after.reason) == ((B.id,), None)
 
 
 def test_an_accepted_row_remembers_it_too(tmp_path):
