@@ -151,6 +151,27 @@ def test_a_replay_would_be_truncated_at_its_limit(tmp_path: Path) -> None:
     assert "D20" in str(finding.reason)
 
 
+def test_it_says_whether_the_limit_or_the_page_would_stop_it(tmp_path: Path) -> None:
+    def how(**tables: Any) -> list[str]:
+        case = a_case(tmp_path, **tables)
+        told = case.engine.rows(offending_rows(book["replay/truncated"], case).rows)
+        return [row["how"] for row in told]
+
+    assert how(thresholds=Thresholds(replay_limit=2)) == ["would stop at the limit"]
+    wide = [{**event_row(event), "attributes": "x"} for event in (A, B, C)]
+    wide[0]["attributes"] = "x" * (pipeline.QUERY_PAGE_BYTES - 2)
+    assert how(events=wide) == []  # a page is full only beyond its last byte
+    wide[0]["attributes"] += "x"
+    assert how(events=wide, thresholds=Thresholds(replay_limit=3)) == ["would stop at 1 MB"]
+
+
+def test_what_a_replay_does_not_scan_does_not_fill_its_limit(tmp_path: Path) -> None:
+    edge = Event("edge", START + timedelta(milliseconds=500))  # before the start, as text
+    rows = [event_row(event) for event in (edge, A, B, C)]
+    case = a_case(tmp_path, events=rows, thresholds=Thresholds(replay_limit=3))
+    assert the(finding_of("replay/truncated", case)) == PASSED
+
+
 def test_a_replay_would_be_truncated_at_a_megabyte(tmp_path: Path) -> None:
     fat = event_row(A) | {"attributes": json.dumps("x" * pipeline.QUERY_PAGE_BYTES)}
     case = a_case(tmp_path, events=[fat, event_row(B), event_row(C)])
