@@ -236,6 +236,13 @@ def test_without_the_index_no_silence_is_told_from_some_dates(tmp_path):
     assert "other event dates were not listed; events: skipped" in finding.reason
 
 
+def test_a_silence_between_two_objects_is_told_without_the_index(tmp_path):
+    spoken = [*regular("web", 0, 10), *regular("web", 20, 24)]
+    finding = finding_of("raw/gap", of_window(tmp_path, raw=[raw_row(e) for e in spoken]))
+    assert finding.keys == ("web order 2026-03-10T09:45:00Z 2026-03-10T20:00:00Z",)
+    assert "other event dates were not listed; events: skipped" in finding.reason
+
+
 def test_a_pass_of_a_scoped_capture_says_that_it_is_one(tmp_path):
     stores = {"raw": [raw_row(HERE)], "events": [event_row(HERE)]}
     passed = finding_of("raw/missing", of_window(tmp_path, **stores))

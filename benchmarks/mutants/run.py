@@ -29,7 +29,7 @@ TESTS = {
     "checks.events": ["checks/test_events.py", ABSENCE],
     "checks.processor": ["checks/test_processor.py", ABSENCE],
     "checks.raw": ["checks/test_raw.py", ABSENCE],
-    "checks.raw_timing": ["checks/test_raw.py", ABSENCE],
+    "checks.raw_timing": ["checks/test_raw.py", "test_scoped_capture.py", ABSENCE],
     "checks.replay": ["checks/test_replay.py", ABSENCE],
     "checks.sqs": ["checks/test_sqs.py", ABSENCE],
     "analysis.aggregate_days": ["checks/test_aggregates.py", "analysis/test_aggregates.py"],

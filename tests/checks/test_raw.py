@@ -492,6 +492,16 @@ def test_a_second_object_of_an_event_does_not_make_it_late(tmp_path):
     assert found("raw/late", stored(tmp_path, B, again)) == []
 
 
+def test_an_object_nobody_could_fetch_may_tell_of_an_earlier_arrival_of_its_event_only(tmp_path):
+    late = Event("l", at(1), lag=timedelta(hours=7))
+    own = unreadable_row(late.but(lag=timedelta(days=1)), "denied")
+    other = unreadable_row(B, "denied")
+    with_other = finding_of("raw/late", evidence_of(tmp_path, raw=[raw_row(late), other]))
+    assert with_other.keys == (late.id,)
+    with_own = finding_of("raw/late", evidence_of(tmp_path, raw=[raw_row(late), own]))
+    assert with_own.outcome is Outcome.NOT_EVALUATED
+
+
 def test_a_late_event_that_is_not_settled_is_left_alone(tmp_path):
     late = Event("l", at(1), lag=YOUNG - at(1))
     assert found("raw/late", stored(tmp_path, late)) == []

@@ -298,3 +298,12 @@ def test_replays_that_did_not_end_well_are_named(tmp_path: Path) -> None:
 def test_without_a_replay_function_its_failures_are_unknown(tmp_path: Path) -> None:
     finding = finding_of("replay/failures", a_case(tmp_path, functions=[function_row("ingest")]))
     assert finding.outcome is Outcome.NOT_EVALUATED
+
+
+def test_what_ended_just_before_the_capture_is_not_judged(tmp_path: Path) -> None:
+    young = CAPTURED - timedelta(seconds=10)
+    line = replayed(0, 0) | {"logged_utc": young}
+    assert the(finding_of("replay/nothing-sent", a_case(tmp_path, line))) == PASSED
+    run = invocation_row("p9", young, function="replay", status="error", ended_utc=young)
+    case = a_case(tmp_path, invocations=[invocation_row("p1", at(30), function="replay"), run])
+    assert the(finding_of("replay/failures", case)) == PASSED
