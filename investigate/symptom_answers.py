@@ -56,6 +56,11 @@ class SymptomAnswer:
             return EXPLAINED
         return NOT_TOLD if self.untold or self.gaps else NOT_HERE
 
+    @property
+    def mind(self) -> str:
+        """What to mind; nothing where the case shows that there is nothing of it."""
+        return "" if self.word == NOT_HERE else self.symptom.mind
+
 
 def answer_symptom(name: str, findings: Iterable[Finding], evidence: Evidence) -> SymptomAnswer:
     """Return what the findings of a case say to the symptom of that name."""
@@ -88,7 +93,7 @@ def _row(answer: SymptomAnswer) -> tuple[object, ...]:
     unsure = [*(finding.code for finding in answer.untold), *answer.gaps]
     doubt = f"not seen: {'; '.join(unsure)}" if unsure else ""
     return (
-        _with_small(display.esc(answer.symptom.seen), answer.symptom.seen, answer.symptom.mind),
+        _with_small(display.esc(answer.symptom.seen), answer.symptom.seen, answer.mind),
         _with_small(f"{display.badge(word)} {answer.word}", answer.word, doubt),
         _codes(answer.found),
     )

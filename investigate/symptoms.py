@@ -24,6 +24,7 @@ class Symptom:
     mind: str
     rows: tuple[int, ...]
     silent: tuple[str, ...] = ()
+    words: str = ""  # others for the same
 
 
 def _rows(first: int, last: int, *others: int) -> tuple[int, ...]:
@@ -50,6 +51,7 @@ SYMPTOMS: Mapping[str, Symptom] = {
         "A DUPLICATE is harmless only if the event it repeats is stored: look at what each repeat "
         "is in 02 · Events table before you call it expected.",
         _rows(19, 27, 33, 34),
+        words="twice doubled refused repeated",
     ),
     "accepted-but-gone": Symptom(
         "ingest says ACCEPTED, and nothing arrives downstream",
@@ -70,6 +72,7 @@ SYMPTOMS: Mapping[str, Symptom] = {
         "A raw object does not prove that ingest works: the row can still be missing. In DRY_RUN "
         "ingest answers ACCEPTED and writes nothing.",
         _rows(28, 32, 35),
+        words="the events are lost missing vanished not stored",
     ),
     "replay-sent-0": Symptom(
         "the replay answers sent = 0",
@@ -139,6 +142,7 @@ SYMPTOMS: Mapping[str, Symptom] = {
         "Wrong counts are not simply expected: say how many events are missing, doubled or late. "
         "A version counts one batch, not the day.",
         _rows(56, 60),
+        words="the dashboard is wrong events are numbers totals aggregates events missing lost doubled miscounted late",
     ),
     "errors-but-queue-drains": Symptom(
         "the processor reports errors, and the queue drains all the same",
@@ -152,7 +156,7 @@ SYMPTOMS: Mapping[str, Symptom] = {
             "processor/errors",
         ),
         ("log_lines", "invocations", "events", "queue_state"),
-        "Events are being lost now. Disable the event source mapping; do not deploy with "
+        "If so, events are being lost now: disable the event source mapping; do not deploy with "
         "EnableProcessor=false, which deletes the AggregatesTable as well. Retention runs on.",
         _rows(61, 64),
         ("processor",),
@@ -259,11 +263,20 @@ SYMPTOMS: Mapping[str, Symptom] = {
 
 
 def matching(text: str) -> list[str]:
-    """Return the names of the symptoms that hold every word of a text, in what is seen, in the
-    guide's heading or in their name; all of them for an empty text."""
-    words = text.casefold().split()
+    """Return the names of the symptoms that hold every word of a text, singular or plural, in what
+    is seen, in the guide's heading, in their name or among their other words; all of them for an
+    empty text."""
+    asked = [_stem(word) for word in text.casefold().split()]
     return [
         name
         for name, symptom in SYMPTOMS.items()
-        if all(word in f"{name} {symptom.seen} {symptom.heading}".casefold() for word in words)
+        if all(word in _all_words(name, symptom) for word in asked)
     ]
+
+
+def _all_words(name: str, symptom: Symptom) -> str:
+    return f"{name} {symptom.seen} {symptom.heading} {symptom.words}".casefold()
+
+
+def _stem(word: str) -> str:
+    return word.removesuffix("s") if len(word) > 3 else word

@@ -61,7 +61,8 @@ def test_what_is_bad_is_the_answer_to_some_symptom():
         ("DUPLICATE", "ingest-duplicate"), ("sent = 0", "replay-sent-0"),
         ("queue drains", "errors-but-queue-drains"), ("messages disappear", "messages-disappear"),
         ("no logs", "no-logs"), ("metrics", "metrics-missing"), ("locally", "works-locally"),
-        ("counts wrong", "counts-wrong"),
+        ("counts wrong", "counts-wrong"), ("the dashboard is wrong", "counts-wrong"),
+        ("duplicates", "ingest-duplicate"), ("events are missing", "accepted-but-gone"),
     ],
 )  # fmt: skip
 def test_a_symptom_is_found_by_the_words_of_who_sees_it(text, first):
@@ -94,6 +95,13 @@ def test_no_logs_is_told_by_the_silence_of_the_roles(tmp_path):
     answer = known.symptom("no-logs")
     assert answer.word == "not told"
     assert answer.gaps[0] == "log_lines: denied (no permission)"
+
+
+def test_what_is_not_in_a_case_warns_of_nothing(capsys):
+    assert main(["symptoms", HEALTHY, "queue", "drains"]) == 0
+    printed = capsys.readouterr().out
+    assert "not in this case" in printed
+    assert "mind" not in printed
 
 
 def test_expected_duplicates_explain_nothing(tmp_path):

@@ -71,6 +71,7 @@ def _events(evidence: Evidence, torn: int) -> list[str]:
     listed = evidence.engine.rows(rows.select("event_id", "entity_id", "day", "divergence", "code"))
     cells_of = [[row[name] or "–" for name in row] for row in listed]
     rest = "" if torn <= SHOWN else f"\n… {SHOWN} of {torn:,}; --divergent --format csv has all"
+    rest += "\nOnly events whose story breaks are listed here; --format csv has every one"
     titles = ("EVENT ID", "ENTITY", "DAY", "BREAKS AT", "CHECK")
     follow = "Follow one with: investigate trace CASE EVENT_ID"
     return [table([titles, *cells_of]) + rest, follow]

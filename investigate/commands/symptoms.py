@@ -38,7 +38,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
 def _unknown(text: str) -> UsageError:
     return UsageError(
         f"no symptom fits {text!r} (known: {', '.join(SYMPTOMS)})",
-        hint="ask with one word of what you see, or list all: investigate symptoms",
+        hint="give a case, then words of what you see; list all: investigate symptoms",
     )
 
 
@@ -61,7 +61,7 @@ def _answered(answer: SymptomAnswer) -> str:
         lines += _paragraph("unseen", gap)
     if answer.passed:
         lines += _paragraph("passed", ", ".join(finding.code for finding in answer.passed))
-    return "\n".join([*lines, *_paragraph("mind", answer.symptom.mind)])
+    return "\n".join([*lines, *(_paragraph("mind", answer.mind) if answer.mind else [])])
 
 
 def _paragraph(label: str, text: str) -> list[str]:

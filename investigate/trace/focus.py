@@ -16,6 +16,7 @@ from investigate.evidence import Evidence
 
 SHORTEST_PREFIX = 6
 MOST_LIKELY = 20
+NEAREST = 3
 
 # The tables that name events, and where.
 _NAMED: Mapping[str, Callable[[ir.Table], ir.StringValue]] = {
@@ -30,6 +31,7 @@ _NAMED: Mapping[str, Callable[[ir.Table], ir.StringValue]] = {
 def event_named(evidence: Evidence, asked: str) -> str:
     """Return the one event id that is `asked`, or begins with it; raise `UsageError` with the ids
     that come nearest. Any captured table may know the id."""
+    asked = asked.strip()
     if _owners(evidence, asked).known:  # the scan that the focus needs anyway
         return asked
     known = _ids(evidence, lambda ids: ids.startswith(asked))
@@ -49,7 +51,9 @@ def event_named(evidence: Evidence, asked: str) -> str:
             hint="give more of the id",
         )
     near = _ids(evidence, lambda ids: ids.startswith(asked[:2]))
-    raise UsageError.unknown("event", asked, near, hint="list them: investigate ledger CASE")
+    some = f"no captured table names event {asked!r}"
+    some += f"; the nearest are {', '.join(near[:NEAREST])}" if near else ""
+    raise UsageError(some, hint="list all events: investigate ledger CASE --format csv")
 
 
 def first_event(evidence: Evidence) -> str:

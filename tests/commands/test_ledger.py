@@ -65,5 +65,5 @@ def test_a_trace_as_json_has_the_hops_with_their_ids(ask):
 def test_an_event_that_nobody_knows_is_refused_with_the_way_to_list_them(ask):
     code, out, err = ask("trace", LOST, "0000nothing")
     assert (code, out) == (2, "")
-    assert "unknown event '0000nothing'" in err
+    assert "no captured table names event '0000nothing'" in err
     assert "investigate ledger CASE" in err

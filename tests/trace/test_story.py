@@ -181,7 +181,7 @@ def test_an_id_may_be_given_by_how_it_begins_and_any_table_may_know_it(tmp_path)
     assert story_of(gate, A.id[:8]).event_id == A.id
     with pytest.raises(UsageError, match="too short"):
         story_of(gate, A.id[:3])
-    with pytest.raises(UsageError, match="unknown event 'ffffffff'"):
+    with pytest.raises(UsageError, match="no captured table names event 'ffffffff'"):
         story_of(gate, "ffffffff")
 
 
