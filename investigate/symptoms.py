@@ -142,7 +142,7 @@ SYMPTOMS: Mapping[str, Symptom] = {
         "Wrong counts are not simply expected: say how many events are missing, doubled or late. "
         "A version counts one batch, not the day.",
         _rows(56, 60),
-        words="the dashboard is wrong events are numbers totals missing lost doubled miscounted late",
+        words="the dashboard is wrong events are numbers totals missing doubled miscounted late",
     ),
     "errors-but-queue-drains": Symptom(
         "the processor reports errors, and the queue drains all the same",
