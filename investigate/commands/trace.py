@@ -49,6 +49,8 @@ def _head(story: Story) -> str:
         labelled("of", f"{who['entity_id'] or 'an unknown entity'}, source "
                  f"{who['source'] or 'unknown'}, event time {_moment(who['event_time_utc'])}"),
     ]  # fmt: skip
+    if story.further:
+        lines.insert(3, labelled("later", ", ".join(story.further)))
     if advice:
         lines += [labelled("do", advice), labelled("do not", avoid)]
     return visible_lines("\n".join(lines))

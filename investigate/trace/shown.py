@@ -66,9 +66,10 @@ def _verdict(story: Story) -> Shown:
         if story.gaps
         else "Its story does not break."
     )
+    later = f" Later breaks: {', '.join(story.further)}." if story.further else ""
     return display.stack(
         display.paragraph(f"Event {story.event_id}: {story.finished}."),
-        display.paragraph(breaks),
+        display.paragraph(breaks + later),
         display.paragraph(f"The guard: {story.guard}."),
     )
 

@@ -11,7 +11,7 @@ from investigate.analysis.stages import stages
 from investigate.checks import book
 from investigate.evidence import Evidence
 from investigate.ledger import STATIONS
-from investigate.ledger.objections import objections_of, possible
+from investigate.ledger.objections import objections, objections_of, possible
 from investigate.ledger.stations import ABSENT, DENIED, EXPIRED, PENDING, PRESENT, TOLD_BY, UNKNOWN
 from investigate.trace.channels import channels_of
 from investigate.trace.facts import Facts, Row, facts_of
@@ -25,10 +25,11 @@ NOT_SAMPLED = "no X-Ray trace of its requests was captured; the hops are joined 
 class Story:
     """One event: `cells` says what each station shows, `hops` what happened, in order of time.
 
-    `divergence`, `code` and `reason` name the first break, None where none is known. `errors` are
-    the hops that went wrong, the first being the candidate cause. `effects` counts what should have
-    happened once. `guard` says what the idempotency guard did, `finished` how far the event came,
-    `told` which channel tells somebody of a failure. `gaps` are what this evidence cannot say.
+    `divergence`, `code` and `reason` name the first break, None where none is known; `further` are
+    the checks that name a later break of the same event. `errors` are the hops that went wrong, the
+    first being the candidate cause. `effects` counts what should have happened once. `guard` says
+    what the idempotency guard did, `finished` how far the event came, `told` which channel tells
+    somebody of a failure. `gaps` are what this evidence cannot say.
     """
 
     event_id: str
@@ -37,6 +38,7 @@ class Story:
     divergence: str | None
     code: str | None
     reason: str | None
+    further: Sequence[str]
     hops: Sequence[Hop]
     effects: Mapping[str, int]
     guard: str
@@ -86,9 +88,16 @@ def told(evidence: Evidence, facts: Facts) -> Story:
         facts.event_id,
         {name: entry.get(name) for name in ("entity_id", "source", "event_time_utc", "day")},
         cells, entry.get("divergence"), entry.get("code"), entry.get("reason"),
-        hops, _effects(facts), _guard(facts, cells), _finished(facts, cells),
-        channels_of(evidence), _gaps(evidence, facts, cells),
+        _further(evidence, facts.event_id, entry.get("code")), hops, _effects(facts),
+        _guard(facts, cells), _finished(facts, cells), channels_of(evidence), _gaps(evidence, facts, cells),
     )  # fmt: skip
+
+
+def _further(evidence: Evidence, event_id: str, code: str | None) -> list[str]:
+    """The checks that object to the event as well, in the order of the stations."""
+    rows = objections(evidence)
+    own = evidence.engine.rows(rows.filter(rows.event_id == event_id).order_by("rank"))
+    return [row["code"] for row in own if row["code"] != code]
 
 
 def _effects(facts: Facts) -> dict[str, int]:
@@ -163,6 +172,7 @@ def document(story: Story, case: str) -> dict[str, Any]:
         "divergence": story.divergence,
         "code": story.code,
         "reason": story.reason,
+        "further": list(story.further),
         "advice": advice,
         "avoid": avoid,
         "stations": dict(story.cells),

@@ -13,6 +13,7 @@ from investigate.case import open_case
 from investigate.errors import UsageError
 from investigate.evidence import Evidence
 from investigate.ledger import STATIONS, ledger
+from investigate.ledger.objections import objections
 from investigate.trace import Story, document, story_of
 from investigate.trace.hops import masked
 from tests.builders import (
@@ -212,11 +213,23 @@ def of_each_kind(name: str) -> list[dict[str, Any]]:
     return list(kinds.values())
 
 
+def codes_by_event(name: str) -> dict[str, set[str]]:
+    codes: dict[str, set[str]] = {}
+    for row in whole(name).engine.rows(objections(whole(name))):
+        codes.setdefault(row["event_id"], set()).add(row["code"])
+    return codes
+
+
 @pytest.mark.parametrize("name", ["midnight-duplicates", "lost-events"])
 def test_a_story_says_of_its_event_what_the_ledger_of_the_whole_case_says(name):
     kinds = of_each_kind(name)
     assert len(kinds) > 3
+    objected = codes_by_event(name)
+    later = 0
     for row in kinds:
         story = story_of(whole(name), row["event_id"])
         assert dict(story.cells) == {station: row[station] for station in STATIONS}
         assert (story.divergence, story.code) == (row["divergence"], row["code"])
+        assert {*story.further, *filter(None, [story.code])} == objected.get(row["event_id"], set())
+        later += len(story.further)
+    assert later > 0
