@@ -89,7 +89,8 @@ def told(evidence: Evidence, facts: Facts) -> Story:
         {name: entry.get(name) for name in ("entity_id", "source", "event_time_utc", "day")},
         cells, entry.get("divergence"), entry.get("code"), entry.get("reason"),
         _further(evidence, facts.event_id, entry.get("code")), hops, _effects(facts),
-        _guard(facts, cells), _finished(facts, cells), channels_of(evidence), _gaps(evidence, facts, cells),
+        _guard(facts, cells), _finished(facts, cells), channels_of(evidence),
+        _gaps(evidence, facts, cells),
     )  # fmt: skip
 
 
