@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from investigate.case import open_case
+from investigate.case import Coverage, open_case
 from investigate.checks import book
 from investigate.errors import UsageError
 from investigate.evidence import Evidence, Scope
@@ -166,7 +166,8 @@ HERE, THERE = Event("here", at(6)), Event("there", at(6) + NEXT_DAYS)
 
 def of_window(tmp_path: Path, **tables: object) -> Evidence:
     whole = evidence_of(tmp_path, **tables).case  # type: ignore[arg-type]
-    return Evidence(Cut(Window(START, END)).of(whole, tmp_path / "narrow"))
+    narrow = tmp_path / f"narrow-{whole.folder.name}"
+    return Evidence(Cut(Window(START, END)).of(whole, narrow))
 
 
 def test_one_more_event_date_on_either_side_is_listed():
@@ -241,6 +242,16 @@ def test_a_silence_between_two_objects_is_told_without_the_index(tmp_path):
     finding = finding_of("raw/gap", of_window(tmp_path, raw=[raw_row(e) for e in spoken]))
     assert finding.keys == ("web order 2026-03-10T09:45:00Z 2026-03-10T20:00:00Z",)
     assert "other event dates were not listed; events: skipped" in finding.reason
+
+
+def test_an_index_that_ends_early_tells_no_silence_from_some_dates(tmp_path):
+    spoken = regular("web", 0, 24)
+    stores = {"raw": [raw_row(e) for e in spoken], "events": [event_row(e) for e in spoken]}
+    early = {"events": Coverage("captured", None, "../2026-03-10T12:00:00Z")}
+    assert finding_of("raw/gap", of_window(tmp_path, **stores)).outcome is Outcome.PASSED
+    finding = finding_of("raw/gap", of_window(tmp_path, **stores, coverage=early))
+    assert finding.outcome is Outcome.NOT_EVALUATED
+    assert "events: tells nothing after 2026-03-10T12:00:00Z" in finding.reason
 
 
 def test_a_pass_of_a_scoped_capture_says_that_it_is_one(tmp_path):

@@ -22,14 +22,14 @@ from investigate.report.text import table
 ROOT = Path(__file__).resolve().parent.parent.parent
 PATIENCE = 300  # seconds for the tests of one mutant; one that never ends is found out as well
 # The modules whose conditions are the diagnosis, and the tests that answer for each.
-ABSENCE = "checks/test_absence.py"
+ABSENCE, SCOPED = "checks/test_absence.py", "test_scoped_capture.py"
 TESTS = {
     "checks.aggregates": ["checks/test_aggregates.py", ABSENCE],
-    "checks.dedupe": ["checks/test_dedupe.py", ABSENCE],
-    "checks.events": ["checks/test_events.py", ABSENCE],
+    "checks.dedupe": ["checks/test_dedupe.py", ABSENCE, SCOPED],
+    "checks.events": ["checks/test_events.py", ABSENCE, SCOPED],
     "checks.processor": ["checks/test_processor.py", ABSENCE],
     "checks.raw": ["checks/test_raw.py", ABSENCE],
-    "checks.raw_timing": ["checks/test_raw.py", "test_scoped_capture.py", ABSENCE],
+    "checks.raw_timing": ["checks/test_raw.py", ABSENCE, SCOPED],
     "checks.replay": ["checks/test_replay.py", ABSENCE],
     "checks.sqs": ["checks/test_sqs.py", ABSENCE],
     "analysis.aggregate_days": ["checks/test_aggregates.py", "analysis/test_aggregates.py"],

@@ -342,3 +342,93 @@ def test_a_day_outside_the_scope_is_not_reported(tmp_path):
     scope = Scope(Window(END, END + timedelta(days=1)))
     evidence = a_case(tmp_path, [A, B], [aggregate_row([A])], scope=scope)
     assert finding_of("aggregates/partial", evidence).outcome is Outcome.PASSED
+
+
+ELSEWHERE = Scope(Window(END, END + timedelta(days=1)))
+
+
+@pytest.mark.parametrize("code", ["missing", "partial"])
+def test_a_day_outside_the_scope_whose_messages_may_wait_is_no_gap(tmp_path, code):
+    lines = [
+        log_line("replay_enqueued", at(29), "p1", scanned=0, sent=0),
+        log_line("processor_start", at(30), "r1", records=2),
+        loaded(A),
+        loaded(B),
+    ]
+    versions = [] if code == "missing" else [aggregate_row([A])]
+    unseen = {
+        "queue_state": [queue_row(visible=9)],
+        "messages": None,
+        "log_lines": [*lines, *(written(version, "r1") for version in versions)],
+    }
+    evidence = a_case(tmp_path, [A, B], versions, **unseen)
+    assert "waiting is unknown" in (finding_of(f"aggregates/{code}", evidence).reason or "")
+    evidence = a_case(tmp_path, [A, B], versions, **unseen, scope=ELSEWHERE)
+    assert finding_of(f"aggregates/{code}", evidence).outcome is Outcome.PASSED
+
+
+def test_a_split_day_outside_the_scope_is_no_day_that_may_lack_events(tmp_path):
+    versions = [aggregate_row([A]), aggregate_row([B], at(31))]
+    evidence = a_case(tmp_path, [A, B], versions, events=None)
+    assert "1 day looked split" in (finding_of("aggregates/split", evidence).reason or "")
+    evidence = a_case(tmp_path, [A, B], versions, events=None, scope=ELSEWHERE)
+    assert "looked split" not in (finding_of("aggregates/split", evidence).reason or "")
+
+
+@pytest.mark.parametrize("lacking", ["raw", "events"])
+def test_an_unexplained_version_outside_the_scope_is_no_gap(tmp_path, lacking):
+    forged = aggregate_row([A], inputs_hash="f" * 64)
+    evidence = a_case(tmp_path, [A], [forged], **{lacking: None})
+    assert "versions are unexplained" in (
+        finding_of("aggregates/unexplained", evidence).reason or ""
+    )
+    evidence = a_case(tmp_path, [A], [forged], **{lacking: None}, scope=ELSEWHERE)
+    assert finding_of("aggregates/unexplained", evidence).outcome is Outcome.PASSED
+
+
+def test_only_untried_versions_of_the_scope_are_counted_as_untried(tmp_path, monkeypatch):
+    monkeypatch.setattr(explanation, "RUN_DAY_EVENTS", 1)
+    forged = aggregate_row([A, B], inputs_hash="f" * 64)
+    evidence = a_case(tmp_path, [A, B], [forged], scope=ELSEWHERE)
+    assert finding_of("aggregates/unexplained", evidence).outcome is Outcome.PASSED
+
+
+def test_versions_that_were_tried_are_not_counted_as_untried(tmp_path, monkeypatch):
+    monkeypatch.setattr(explanation, "RUN_DAY_EVENTS", 1)
+    few = Event("x", at(5), entity_id="e2")
+    versions = [
+        aggregate_row([A, B], inputs_hash="f" * 64),
+        aggregate_row([few], inputs_hash="e" * 64),
+    ]
+    finding = finding_of("aggregates/unexplained", a_case(tmp_path, [A, B, few], versions))
+    assert finding.keys == (f"e2 {few.day}",)
+    assert finding.reason == "too many runs to try for 1 version"
+
+
+def test_a_sent_day_without_a_version_leaves_no_inputs_unknown(tmp_path):
+    lines = [
+        log_line("replay_enqueued", at(29), "p1", scanned=0, sent=0),
+        log_line("processor_start", at(30), "r1", records=1),
+        loaded(A),
+    ]
+    evidence = a_case(tmp_path, [A], [], log_lines=lines)
+    assert keys("missing", evidence) == (DAY,)
+    assert finding_of("aggregates/split", evidence).outcome is Outcome.PASSED
+
+
+def test_a_version_outside_the_scope_that_no_line_tells_of_is_no_gap(tmp_path):
+    lines = [log_line("processor_start", at(30), "r1", records=1)]
+    evidence = a_case(tmp_path, [A], [aggregate_row([A])], log_lines=lines)
+    assert "no processor_aggregate_written line" in (
+        finding_of("aggregates/overwritten", evidence).reason or ""
+    )
+    evidence.scope = ELSEWHERE
+    assert finding_of("aggregates/overwritten", evidence).outcome is Outcome.PASSED
+
+
+def test_a_version_outside_the_scope_with_unknown_inputs_is_no_gap(tmp_path):
+    forged = aggregate_row([A], inputs_hash="f" * 64)
+    evidence = a_case(tmp_path, [A], [forged])
+    assert "inputs are unknown" in (finding_of("aggregates/split", evidence).reason or "")
+    evidence.scope = ELSEWHERE
+    assert finding_of("aggregates/split", evidence).outcome is Outcome.PASSED

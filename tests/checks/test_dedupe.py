@@ -111,6 +111,16 @@ def test_an_event_older_than_the_lifetime_has_lost_its_dedupe_row_rightly(tmp_pa
     assert found("dedupe/missing", evidence) == sorted([old.id, recent.id])
 
 
+@pytest.mark.parametrize(("younger_ms", "is_missing"), [(0, False), (1, True)])
+def test_an_event_is_young_up_to_the_lifetime_itself(tmp_path, younger_ms, is_missing):
+    seconds = timedelta(seconds=2)
+    arrived = CAPTURED - timedelta(days=1) + timedelta(milliseconds=younger_ms)
+    edge = Event("edge", arrived - seconds, lag=seconds)
+    limits = Thresholds(dedupe_lifetime_days=1)
+    evidence = behind_the_gate(tmp_path, raw=[edge], dedupe=[], thresholds=limits)
+    assert found("dedupe/missing", evidence) == ([edge.id] if is_missing else [])
+
+
 def test_the_first_arrival_tells_the_age_and_not_the_last(tmp_path):
     """A duplicate overwrites the row's ingest time (D1)."""
     again = event_row(B.but(lag=timedelta(hours=23)), status="ACCEPTED")
@@ -178,6 +188,19 @@ def test_an_acceptance_that_left_no_object_at_all_is_found_by_the_log(tmp_path):
     lines = [accepted(A, "r1"), accepted(A, "r2")]
     evidence = evidence_of(tmp_path, raw=[raw_row(B)], log_lines=lines)
     assert found("dedupe/reaccepted", evidence) == [A.id]
+
+
+def test_two_objects_are_proof_enough_where_the_log_tells_of_one_acceptance(tmp_path):
+    again = A.but(lag=timedelta(days=1))
+    raw = [raw_row(A), raw_row(again)]
+    evidence = evidence_of(tmp_path, raw=raw, log_lines=[accepted(A, "r1")])
+    assert found("dedupe/reaccepted", evidence) == [A.id]
+
+
+def test_acceptances_of_unknown_events_are_those_of_no_event(tmp_path):
+    lines = [{**accepted(A, request), "event_id": None} for request in ("r1", "r2")]
+    evidence = evidence_of(tmp_path, raw=[raw_row(A)], log_lines=lines)
+    assert found("dedupe/reaccepted", evidence) == []
 
 
 def test_one_request_that_logs_twice_accepted_once(tmp_path):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -7,10 +8,11 @@ import pytest
 
 from investigate.case import Coverage
 from investigate.checks.registry import book, offending_rows
-from investigate.evidence import Evidence
-from investigate.model import Finding, Outcome, Step
+from investigate.evidence import Evidence, Scope
+from investigate.model import Finding, Outcome, Step, Window
 from investigate.settings import Thresholds
 from tests.builders import (
+    END,
     Event,
     aggregate_row,
     at,
@@ -132,6 +134,12 @@ def test_a_malformed_message_duplicates_nothing(tmp_path: Path) -> None:
     assert the(finding_of("sqs/duplicate-messages", case)) == PASSED
 
 
+def test_messages_that_name_no_event_duplicate_nothing(tmp_path: Path) -> None:
+    nameless = [message_row(A, name, event_id=None) for name in ("m1", "m2")]
+    case = a_case(tmp_path, messages=nameless)
+    assert the(finding_of("sqs/duplicate-messages", case)) == PASSED
+
+
 UNREAD: dict[str, dict[str, Any]] = {
     "no mapping": {"mappings": []},
     "a mapping from another queue": {"mappings": [mapping_row(source_arn="arn:other")]},
@@ -231,6 +239,14 @@ def test_a_young_message_of_a_sample_does_not_prove_that_all_are_young(tmp_path:
     assert unknown(finding_of("sqs/expiring", case), "the oldest sampled message only")
 
 
+def test_a_queue_that_tells_its_oldest_age_needs_no_whole_sample(tmp_path: Path) -> None:
+    case = a_case(
+        tmp_path, queue_state=[queue_row(visible=9, oldest_age_s=5)], messages=[message_row(A)],
+        coverage=PARTIAL,
+    )  # fmt: skip
+    assert the(finding_of("sqs/expiring", case)) == PASSED
+
+
 @pytest.mark.parametrize("messages", [None, []])
 def test_waiting_messages_of_unknown_age_are_not_evaluated(
     tmp_path: Path, messages: list[Any] | None
@@ -243,6 +259,16 @@ def test_an_event_that_was_sent_and_is_nowhere_is_lost(tmp_path: Path) -> None:
     case = a_case(tmp_path, log_lines=[REPLAYED, STARTED, loaded(A)], aggregates=[],
                   messages=[message_row(B)])  # fmt: skip
     assert the(finding_of("sqs/lost", case)) == found(C.id)
+
+
+def test_an_event_outside_the_scope_that_may_wait_unseen_is_no_gap(tmp_path: Path) -> None:
+    case = a_case(
+        tmp_path, **GONE, queue_state=[queue_row(visible=9)], messages=[], coverage=PARTIAL
+    )
+    assert unknown(finding_of("sqs/lost", case), "2 sent events are not accounted for")
+    later = Scope(Window(END, END + timedelta(days=1)))
+    case.scope = later
+    assert the(finding_of("sqs/lost", case)) == PASSED
 
 
 def test_an_event_in_an_aggregate_is_not_lost(tmp_path: Path) -> None:

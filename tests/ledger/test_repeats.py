@@ -8,7 +8,7 @@ import pytest
 
 from investigate.errors import NotEvaluable
 from investigate.ledger.repeats import repeats
-from tests.builders import Event, at, dedupe_row, event_row, evidence_of, raw_row
+from tests.builders import CAPTURED, Event, at, dedupe_row, event_row, evidence_of, raw_row
 
 A, B = Event("a"), Event("b", at(7))
 SOON = timedelta(seconds=30)
@@ -44,6 +44,16 @@ def test_the_same_event_again_is_benign(tmp_path):
 def test_a_repeat_sooner_than_any_answer_is_a_double_send(tmp_path):
     quick = again(A, timedelta(milliseconds=300))
     assert told(tmp_path, **stores(A, events=[quick])) == {A.id: ("benign", "double-send", 1)}
+
+
+def test_a_refusal_that_is_not_settled_is_no_repeat_yet(tmp_path):
+    young = again(A, CAPTURED - timedelta(seconds=60) - A.ingested)
+    assert told(tmp_path, **stores(A, events=[young])) == {}
+
+
+def test_a_refusal_of_an_unknown_event_is_the_repeat_of_none(tmp_path):
+    nameless = again(A, event_id=None)
+    assert told(tmp_path, **stores(A, events=[nameless])) == {}
 
 
 def test_a_refused_event_without_an_object_hides_a_loss(tmp_path):
