@@ -297,11 +297,7 @@ class Investigation:
     def _tables_of(self, step: str) -> list[str]:
         if not step:
             return list(TABLES)
-        read = {
-            table
-            for check in book.of(Step.parse(step))
-            for table in (*check.needs, *check.whole, *check.either)
-        }
+        read = {table for check in book.of(Step.parse(step)) for table in check.tables}
         return [table for table in TABLES if table in read]
 
     def _scope_line(self) -> Shown:

@@ -287,6 +287,30 @@ def mapping_row(**changes: Any) -> dict[str, Any]:
     return {**row, **changes}
 
 
+DEAD_LETTERS_ARN = "arn:aws:sqs:eu-west-1:123456789012:dead-letters"
+
+
+def letter_row(
+    event: Event | None = None, message_id: str = "d1", **changes: Any
+) -> dict[str, Any]:
+    """A message that SQS moved from the replay queue, or one about no known event."""
+    content = {"event_id": event.id, "s3_key": event.s3_key} if event else {"odd": message_id}
+    body = json.dumps(content)
+    row = {
+        "channel": "sqs-redrive",
+        "message_id": message_id,
+        "source_arn": QUEUE_ARN,
+        "queue_arn": DEAD_LETTERS_ARN,
+        "body": body,
+        "body_sha": pipeline.sha256(body),
+        "event_id": event.id if event else None,
+        "attempts": 5,
+        "sent_utc": at(30),
+        "expires_utc": at(30 + 14 * 24),
+    }
+    return {**row, **changes}
+
+
 def evidence_of(
     folder: Path,
     *,

@@ -1,9 +1,19 @@
 """Every check, one module per group of finding codes; importing this fills the book."""
 
-from investigate.checks import aggregates, dedupe, events, processor, raw, raw_timing, replay, sqs
+from investigate.checks import (
+    aggregates,
+    dead_letters,
+    dedupe,
+    events,
+    processor,
+    raw,
+    raw_timing,
+    replay,
+    sqs,
+)
 from investigate.checks.registry import Check, Partly, answer, book, check, offending_rows
 
 __all__ = [
-    "Check", "Partly", "aggregates", "answer", "book", "check", "dedupe", "events",
+    "Check", "Partly", "aggregates", "answer", "book", "check", "dead_letters", "dedupe", "events",
     "offending_rows", "processor", "raw", "raw_timing", "replay", "sqs",
 ]  # fmt: skip

@@ -31,9 +31,9 @@ Question = Callable[[Evidence], ir.Table | Partly]
 class Check:
     """One question asked of a case. `needs` must be captured; of `whole` every row must be listed,
     because the check concludes something from a row's absence there; of `either` one must be
-    captured, and without the others the answer is partial. What could not be looked into is for
-    the check to say (`Partly`). `ownerless`: its rows may lack the entity or time of their event,
-    which the stores then tell."""
+    captured, and without the others the answer is partial. Which of `reads` it can do without, and
+    what could not be looked into, is for the check to say (`Partly`). `ownerless`: its rows may
+    lack the entity or time of their event, which the stores then tell."""
 
     code: str
     severity: Severity
@@ -46,7 +46,13 @@ class Check:
     whole: tuple[str, ...]
     ask: Question
     either: tuple[str, ...] = ()
+    reads: tuple[str, ...] = ()
     ownerless: bool = False
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The tables that the check looks at, each once."""
+        return tuple(dict.fromkeys((*self.needs, *self.whole, *self.either, *self.reads)))
 
     @property
     def step(self) -> Step:
@@ -73,6 +79,7 @@ class Book:
         needs: tuple[str, ...] = (),
         whole: tuple[str, ...] = (),
         either: tuple[str, ...] = (),
+        reads: tuple[str, ...] = (),
         ownerless: bool = False,
     ) -> Callable[[Question], Question]:
         """Register a function as a check; its docstring's first line is the question.
@@ -83,7 +90,7 @@ class Book:
         `{s}` after a noun, `{_s}` after a verb, `{are}`, `{were}`, `{have}` and `{their}` where a
         word follows the number.
         """
-        if not (needs or whole or either):
+        if not (needs or whole or either or reads):
             raise ValueError(f"{code}: a check reads at least one table")
 
         def register(ask: Question) -> Question:
@@ -95,7 +102,7 @@ class Book:
                 raise ValueError(f"{code}: the docstring must open with a question")
             self._checks[code] = Check(
                 code, severity, key, question, found, advice, avoid, needs, whole, ask, either,
-                ownerless,
+                reads, ownerless,
             )  # fmt: skip
             return ask
 

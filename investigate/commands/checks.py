@@ -33,6 +33,7 @@ def _as_document(check: Check) -> dict[str, Any]:
         "key": check.key,
         "needs": list(check.needs),
         "whole": list(check.whole),
+        "reads": list(check.tables),
         "advice": check.advice,
         "avoid": check.avoid,
     }
@@ -43,7 +44,7 @@ def _whole(check: Check) -> str:
         f"{check.code}  {check.severity.label}",
         labelled("question", check.question),
         labelled("key", check.key),
-        labelled("needs", ", ".join(dict.fromkeys((*check.needs, *check.whole)))),
+        labelled("reads", ", ".join(check.tables)),
         labelled("do", check.advice),
         labelled("do not", check.avoid),
     ]

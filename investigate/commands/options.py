@@ -15,7 +15,7 @@ from investigate.model import STEPS, Severity, Step
 from investigate.pipeline import DEFAULT_REPLAY_LIMIT
 
 # Known here too, because nothing heavy is loaded to read a command line; a test compares them.
-STEPS_WITH_CHECKS = tuple(step.value for step in STEPS)
+STEPS_WITH_CHECKS = tuple(step.value for step in (*STEPS, Step.DEAD_LETTERS))
 
 
 class Parser(argparse.ArgumentParser):
@@ -170,6 +170,14 @@ def _replay_plan(parser: argparse.ArgumentParser) -> None:
     _format(parser, "text", "json")
 
 
+def _redrive_plan(parser: argparse.ArgumentParser) -> None:
+    _question(parser)
+    parser.add_argument(
+        "--decisions", metavar="FILE", help="an edited table of --format csv, read back"
+    )
+    _format(parser, "text", "json", "csv")
+
+
 def _sandbox(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(metavar="ACTION", required=True, parser_class=Parser)
     demo = _action(actions, "demo", "make the demo cases again, byte for byte")
@@ -272,5 +280,6 @@ COMMANDS: Mapping[str, Command] = {
     "checks": Command("list every check: code, step, severity, question", _checks),
     "verify": Command("recompute every digest in a case's manifest", _case),
     "replay-plan": Command("say what a replay would send, and what not and why", _replay_plan),
+    "redrive-plan": Command("say what to do with each dead letter, and until when", _redrive_plan),
     "sandbox": Command("play the reference pipeline, with faults by name", _sandbox),
 }
