@@ -7,6 +7,7 @@ from investigate.numbers.aggregates import (
     version_coverage,
     versions_explained,
 )
+from investigate.numbers.dead_letters import discarded, letter_deadlines, letter_groups
 from investigate.numbers.events import (
     duplicates_by_cause,
     duplicates_over_time,
@@ -25,6 +26,7 @@ __all__ = [
     "aggregate_versions",
     "day_coverage",
     "day_verdicts",
+    "discarded",
     "duplicates_by_cause",
     "duplicates_over_time",
     "event_flow",
@@ -32,6 +34,8 @@ __all__ = [
     "invocations_over_time",
     "lag_over_time",
     "ledger_cells",
+    "letter_deadlines",
+    "letter_groups",
     "message_ages",
     "queue_levels",
     "receive_counts",

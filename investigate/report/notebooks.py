@@ -1,4 +1,4 @@
-"""The notebooks of the walk and the one that follows an event, and which step each is about."""
+"""The notebooks: those of the walk, of the chapters, and the one that follows an event."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ NOTEBOOKS: Mapping[str, Step | None] = {
     "04_sqs": Step.SQS,
     "05_processor": Step.PROCESSOR,
     "06_aggregates": Step.AGGREGATES,
+    "08_dead_letters": Step.DEAD_LETTERS,
     TRACE: None,
 }
 

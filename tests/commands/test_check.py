@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -81,7 +82,7 @@ def test_a_table_left_out_of_the_case_is_a_question_without_answer_not_a_pass(as
 
 
 def test_a_chapter_without_checks_is_refused_with_the_steps_that_have_some(ask):
-    for chapter in CHAPTERS:
+    for chapter in (step for step in CHAPTERS if step.value not in STEPS_WITH_CHECKS):
         code, out, err = ask("check", HEALTHY, "--step", f"raw,{chapter.value}")
         assert (code, out) == (2, "")
         assert f"no check of {chapter.value!r}" in err
@@ -101,13 +102,12 @@ def test_the_help_lists_the_values_that_exist(capsys):
     ):
         with pytest.raises(SystemExit):
             cli.main([command, "--help"])
-        said = capsys.readouterr().out
+        said = re.sub(r"-\s+", "-", capsys.readouterr().out)  # a line may end within a name
         assert [name for name in known if name not in said] == []
 
 
 def test_the_command_line_knows_the_steps_with_checks():
-    assert [step for step in STEPS_WITH_CHECKS if not book.of(Step(step))] == []
-    assert not [step for step in CHAPTERS if book.of(step)]
+    assert list(STEPS_WITH_CHECKS) == [step.value for step in Step if book.of(step)]
 
 
 def test_the_rows_of_a_check_are_printed_with_their_columns(ask):
