@@ -54,6 +54,9 @@ def overwritten(evidence: Evidence) -> ir.Table:
         version=logs.whole_in(lines.fields, "version"),
         inputs_hash=logs.text_in(lines.fields, "inputs_hash"),
     )
+    writes = writes.filter(
+        writes.entity_id.notnull(), writes.day.notnull(), writes.version.notnull()
+    )
     keys = writes.group_by(*DAY, "version").agg(
         requests=writes.request_id.nunique(), hashes=writes.inputs_hash.nunique()
     )

@@ -23,19 +23,43 @@ def raw_id(raw: ir.Table) -> ir.StringValue:
     return ibis.coalesce(raw.key_event_id, raw.event_id)
 
 
+def with_arrival(evidence: Evidence, rows: ir.Table) -> ir.Table:
+    """Add `arrived_utc` to rows that have event_id and event_time_utc: when any store first saw an
+    event of this id and this time. An id can stand for several events (D5, D25), of which each came
+    when it did. Raises `NotEvaluable` if none of raw, events and dedupe was captured."""
+    seen = evidence.derived("sightings", _sightings)
+    dated = seen.filter(seen.event_time_utc.notnull())
+    timed = dated.group_by("event_id", "event_time_utc").agg(of_event=dated.seen.min())
+    undated = seen.filter(seen.event_time_utc.isnull())
+    others = undated.group_by("event_id").agg(of_id=undated.seen.min())
+    rows = rows.left_join(timed, ["event_id", "event_time_utc"])
+    rows = rows.drop("event_id_right", "event_time_utc_right")
+    rows = rows.left_join(others, "event_id").drop("event_id_right")
+    first = ibis.ifelse(rows.of_event <= rows.of_id, rows.of_event, rows.of_id)
+    arrived = ibis.coalesce(first, rows.of_event, rows.of_id)
+    return rows.mutate(arrived_utc=arrived).drop("of_event", "of_id")
+
+
 def _build(evidence: Evidence) -> ir.Table:
+    seen = evidence.derived("sightings", _sightings)
+    return seen.group_by("event_id").agg(arrived_utc=seen.seen.min())
+
+
+def _sightings(evidence: Evidence) -> ir.Table:
+    """Every time (seen) at which a store saw an event, by its id and its time, if that is known."""
     sightings = []
     if evidence.has("raw"):
         raw = evidence["raw"]
-        sightings.append(raw.select(event_id=raw_id(raw), seen=raw.ingest_time_utc))
+        sightings.append(
+            raw.select("event_time_utc", event_id=raw_id(raw), seen=raw.ingest_time_utc)
+        )
     if evidence.has("events"):
         events = evidence["events"]
-        sightings.append(events.select("event_id", seen=events.ingest_time_utc))
+        sightings.append(events.select("event_time_utc", "event_id", seen=events.ingest_time_utc))
     if evidence.has("dedupe"):
         dedupe = evidence["dedupe"]
-        sightings.append(dedupe.select("event_id", seen=dedupe.first_seen_utc))
+        sightings.append(dedupe.select("event_time_utc", "event_id", seen=dedupe.first_seen_utc))
     if not sightings:
         raise NotEvaluable("none of raw, events and dedupe was captured")
     seen = ibis.union(*sightings) if len(sightings) > 1 else sightings[0]
-    seen = seen.filter(seen.event_id.notnull() & seen.seen.notnull())
-    return seen.group_by("event_id").agg(arrived_utc=seen.seen.min())
+    return seen.filter(seen.event_id.notnull() & seen.seen.notnull())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import ibis
 import ibis.expr.types as ir
 
@@ -11,6 +13,7 @@ from investigate.analysis.queues import readers, replay_queues
 from investigate.evidence import Evidence
 from investigate.model import counted
 
+_KEPT = ((15, 60), (63, 300), (455, 3600))
 NO_MAPPING = "no mapping from the queue to the function"
 NO_CONCURRENCY = "reserved concurrency is 0"
 
@@ -80,15 +83,31 @@ def dry_runs(evidence: Evidence) -> ir.Table:
 
 def with_deletions(evidence: Evidence, runs: ir.Table) -> ir.Table:
     """Add `deleted`: how many messages the replay queues deleted since each processor was last
-    modified, as CloudWatch has it; null where no point tells."""
+    modified, as CloudWatch has it; null where no point tells, or where the messages of the period
+    in which it was modified may be those deleted since."""
     if not (evidence.has("metric_points") and evidence.has("queue_state")):
         return runs.mutate(deleted=ibis.null("float64"))
     points, queues = evidence["metric_points"], replay_queues(evidence).select(queue="name")
     own = points.filter(points.namespace == "AWS/SQS", points.metric == "NumberOfMessagesDeleted")
     own = own.mutate(queue=logs.text_in(own.dimensions, "QueueName")).semi_join(queues, "queue")
     own = own.select("at_utc", "value")
-    pairs = runs.left_join(own, own.at_utc >= runs.last_modified_utc)
-    return pairs.group_by(runs.columns).agg(deleted=pairs.value.sum())
+    period = ibis.interval(seconds=metric_period(evidence))
+    pairs = runs.left_join(own, own.at_utc + period > runs.last_modified_utc)
+    # A point carries the start of its period: the first may tell of what came before the change.
+    mixed = pairs.at_utc < pairs.last_modified_utc
+    sums = pairs.group_by(runs.columns).agg(
+        deleted=pairs.value.sum(where=(~mixed).fill_null(True)), before=pairs.value.sum(where=mixed)
+    )
+    unknown = (sums.deleted.fill_null(0) == 0) & (sums.before.fill_null(0) > 0) & (sums.runs > 0)
+    deleted = ibis.ifelse(unknown, ibis.null("float64"), sums.deleted)
+    return sums.mutate(deleted=deleted).drop("before")
+
+
+def metric_period(evidence: Evidence) -> int:
+    """Return the seconds of a period of the captured CloudWatch metrics: the older the window, the
+    coarser (GetMetricData keeps minutes for 15 days, five minutes for 63)."""
+    age = evidence.case.captured_at - evidence.case.window.start + timedelta(hours=1)
+    return next((seconds for days, seconds in _KEPT if age <= timedelta(days=days)), _KEPT[-1][1])
 
 
 def unknown_dry_run(evidence: Evidence) -> ir.Table:
@@ -100,10 +119,11 @@ def unknown_dry_run(evidence: Evidence) -> ir.Table:
 def unseen_failures(evidence: Evidence) -> str:
     """Return why records may have failed although no successful run says so; empty if not."""
     failures = logs.lines(evidence, "processor_record_failed")
-    lone = failures.anti_join(evidence["invocations"], "request_id").count()
+    calls = evidence["invocations"]
+    lone = failures.anti_join(calls.filter(calls.status.notnull()), "request_id").count()
     lone_lines = int(evidence.engine.scalar(lone))
     if lone_lines:
-        return f"the invocations of {counted(lone_lines, 'failed record')} were not captured"
+        return f"the invocations of {counted(lone_lines, 'failed record')} were not captured whole"
     errors = _counted_errors(evidence) if evidence.has("metric_points") else 0
     return f"ProcessorErrorCount is {errors:,}, and no line says which" if errors else ""
 

@@ -59,7 +59,9 @@ def _without_unseen(evidence: Evidence, found: ir.Table) -> ir.Table:
     ends = hidden.hour + ibis.interval(hours=1)
     inside = (hidden.hour < found.end_utc) & (ends > found.start_utc)
     own = (found.source == hidden.of_source) & (found.event_type == hidden.of_type)
-    return found.anti_join(hidden, [hidden.anywhere | (own & inside)])
+    # Columns are named, so that rows can be counted over it before it is run.
+    kept = found.anti_join(hidden, [hidden.anywhere | (own & inside)])
+    return kept.select(*found.columns)
 
 
 def _gaps(evidence: Evidence, bound: datetime) -> ir.Table:

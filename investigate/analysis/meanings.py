@@ -14,13 +14,15 @@ UNEXPLAINED = "unexplained"
 OVERWRITTEN = "overwritten"
 DOUBLED = "doubled"
 EMPTY = "empty"
+UNDATED = "undated"  # without a readable time nobody knows what it should have held
 COMPLETE = "complete"
 AS_OF_EARLIER = "as of an earlier time"
 WITHOUT_MISSING = "without missing objects"
 BATCH = "one batch"
 # The first that holds, worst first.
 MEANINGS = (
-    UNEXPLAINED, OVERWRITTEN, DOUBLED, EMPTY, COMPLETE, AS_OF_EARLIER, WITHOUT_MISSING, BATCH,
+    UNEXPLAINED, OVERWRITTEN, DOUBLED, EMPTY, UNDATED, COMPLETE, AS_OF_EARLIER, WITHOUT_MISSING,
+    BATCH,
 )  # fmt: skip
 
 
@@ -66,6 +68,7 @@ def _meaning(rows: ir.Table) -> ir.StringValue:
         (rows.collided.notnull(), OVERWRITTEN),
         (rows.doubled > 0, DOUBLED),
         (rows.held == 0, EMPTY),
+        (rows.computed_at_utc.isnull(), UNDATED),
         (rows.held >= rows.of_day, COMPLETE),
         (rows.held >= rows.arrived, AS_OF_EARLIER),
         (without, WITHOUT_MISSING),

@@ -8,7 +8,7 @@ import ibis
 import ibis.expr.types as ir
 
 from investigate import pipeline
-from investigate.analysis.arrivals import raw_id
+from investigate.analysis.arrivals import raw_id, with_arrival
 from investigate.analysis.reach import unkept, within_reach
 from investigate.engine import blank
 from investigate.errors import NotEvaluable
@@ -119,11 +119,20 @@ def pointing_rows(evidence: Evidence) -> ir.Table:
 
 
 def pointing_nowhere(evidence: Evidence) -> tuple[ir.Table, str]:
-    """Return the rows that point at a raw object although none has their id, under any key, and
-    why others may do so."""
-    objects = raw_objects(evidence).select("rid")
-    rows = pointing_rows(evidence).anti_join(objects, [("event_id", "rid")])
+    """Return the rows that point at a raw object although none has their id, in its key or in its
+    body, and none stands under the key they name; and why others may do so."""
+    objects = raw_objects(evidence)
+    rows = pointing_rows(evidence).anti_join(ids_of(objects), [("event_id", "object_id")])
+    rows = rows.anti_join(objects.select(object_key="s3_key"), [("s3_key", "object_key")])
     return within_reach(evidence, rows)
+
+
+def ids_of(objects: ir.Table) -> ir.Table:
+    """Return (object_id, s3_key) of raw objects, by the id in their key and by that in their
+    body."""
+    in_body = objects.filter(objects.readable & objects.event_id.notnull())
+    known = objects.select("s3_key", object_id="rid")
+    return known.union(in_body.select("s3_key", object_id="event_id")).distinct()
 
 
 def refuse_if_unnamed(evidence: Evidence, rows: ir.Table, what: str) -> None:
@@ -135,10 +144,25 @@ def refuse_if_unnamed(evidence: Evidence, rows: ir.Table, what: str) -> None:
         raise NotEvaluable(f"{what} was found for {counted(count, 'event')}, but {reason}")
 
 
-def older_than_lifecycle(evidence: Evidence, rows: ir.Table) -> ir.BooleanValue:
-    """Return whether the bucket's lifecycle rule has taken a row's object; unknown age: no."""
-    oldest = evidence.case.captured_at - timedelta(days=evidence.thresholds.raw_lifetime_days)
-    return (rows.ingest_time_utc <= timestamp(oldest)).fill_null(False)
+def with_lifecycle(evidence: Evidence, rows: ir.Table) -> ir.Table:
+    """Add to rows of the index whether the bucket's lifecycle rule has taken their object
+    (`outlived`; unknown age: no), and whether it may have (`unsure`): a refusal has overwritten the
+    time of the first arrival (D1), and nothing else remembers it."""
+    limits = evidence.thresholds
+    oldest = evidence.case.captured_at - timedelta(days=limits.raw_lifetime_days)
+    rows = with_arrival(evidence, rows)
+    outlived = (rows.arrived_utc <= timestamp(oldest)).fill_null(False)
+    refused_by = oldest + timedelta(days=limits.dedupe_lifetime_days)
+    alone = (rows.status == pipeline.DUPLICATE) & (rows.arrived_utc == rows.ingest_time_utc)
+    unsure = (alone & (rows.arrived_utc <= timestamp(refused_by))).fill_null(False)
+    return rows.mutate(outlived=outlived, unsure=unsure & ~outlived)
+
+
+def unsure_of_lifecycle(evidence: Evidence, rows: ir.Table) -> str:
+    """Say in words how many rows of `with_lifecycle` are unsure; empty if none is."""
+    count = evidence.engine.scalar(evidence.in_scope(rows.filter(rows.unsure)).count())
+    what = counted(count, "refused event")
+    return f"when {what} first arrived is unknown: their objects may have expired" if count else ""
 
 
 def with_first_ingest(evidence: Evidence) -> ir.Table:

@@ -20,7 +20,8 @@ _SENT = ("event_id", "entity_id", "event_time_utc", "s3_key", "sent_utc")
 
 def sent(evidence: Evidence) -> ir.Table:
     """Return one row per event known to have been sent for processing: event_id, entity_id,
-    event_time_utc, day, s3_key (the key its message named, if a row tells), sent_utc (earliest).
+    event_time_utc, day, s3_key (the key its message named, if a row tells), sent_utc (earliest)
+    and last_sent_utc.
 
     From reconstructed logged replays and from `processor_record_loaded` lines. `sent_gaps` says
     which sent events it may lack. Raises `NotEvaluable` if log lines were not captured.
@@ -41,7 +42,9 @@ def _build_sent(evidence: Evidence) -> ir.Table:
         rows = replays.reconstructed(evidence)
         seen = seen.union(rows.select(*_SENT[:-1], sent_utc=rows.logged_utc).cast(seen.schema()))
     seen = seen.filter(seen.event_id.notnull() & of_entities(evidence, seen.entity_id))
-    events = seen.group_by("event_id").agg(**{name: seen[name].min() for name in _SENT[1:]})
+    events = seen.group_by("event_id").agg(
+        **{name: seen[name].min() for name in _SENT[1:]}, last_sent_utc=seen.sent_utc.max()
+    )
     return events.mutate(day=day_of(events.event_time_utc))
 
 
@@ -130,7 +133,7 @@ def unaccounted(evidence: Evidence) -> ir.Table:
 
 
 def _build_unaccounted(evidence: Evidence) -> ir.Table:
-    rows = evidence.settled(sent(evidence), "sent_utc", "log_lines")
+    rows = evidence.settled(sent(evidence), "last_sent_utc", "log_lines")
     for known in (processed(evidence), waiting(evidence), dead_lettered(evidence)):
         rows = rows.anti_join(known, "event_id")
     return rows
@@ -236,14 +239,15 @@ def _messages(evidence: Evidence, missing: ir.Table) -> int:
 
 def _unjudged_failures(evidence: Evidence) -> list[str]:
     """Say in words that records failed in invocations whose end was not captured."""
-    if evidence.is_whole("invocations"):
-        return []
-    failures = logs.lines(evidence, "processor_record_failed")
-    unknown = _count(evidence, failures.anti_join(evidence["invocations"], "request_id"))
-    reason = evidence.absence("invocations")
-    return (
-        [f"{counted(unknown, 'record')} failed in invocations unknown: {reason}"] if unknown else []
-    )
+    failures, calls = logs.lines(evidence, "processor_record_failed"), evidence["invocations"]
+    said = []
+    if not evidence.is_whole("invocations"):
+        unknown = _count(evidence, failures.anti_join(calls, "request_id"))
+        reason = evidence.absence("invocations")
+        said.append((unknown, f"failed in invocations unknown: {reason}"))
+    open_ended = failures.semi_join(calls.filter(calls.status.isnull()), "request_id")
+    said.append((_count(evidence, open_ended), "failed in invocations whose end is not in the log"))
+    return [f"{counted(many, 'record')} {what}" for many, what in said if many]
 
 
 def swallowed(records: int) -> str:

@@ -8,7 +8,7 @@ import ibis
 import ibis.expr.types as ir
 
 from investigate import pipeline
-from investigate.analysis.arrivals import arrivals
+from investigate.analysis.arrivals import with_arrival
 from investigate.analysis.logs import lines, moment_of, text_in, whole_in
 from investigate.analysis.reach import of_entities
 from investigate.engine import blank
@@ -80,8 +80,7 @@ def _build_window_rows(evidence: Evidence) -> ir.Table:
 
 
 def _rows_with_arrival(evidence: Evidence) -> ir.Table:
-    events, first = evidence["events"], arrivals(evidence)
-    joined = events.left_join(first, "event_id").drop("event_id_right")
+    joined = with_arrival(evidence, evidence["events"])
     return joined.mutate(
         arrived_utc=ibis.coalesce(joined.arrived_utc, joined.ingest_time_utc),
         # A replay sends no row without an id either: its message would name no event.
@@ -152,10 +151,11 @@ def reconstructed(evidence: Evidence) -> ir.Table:
 
 def left_out(evidence: Evidence) -> ir.Table:
     """Return (event_id, replay, why) of the rows that a logged replay did not send although their
-    event time lies in its window and they had arrived before it can have started. `why`:
+    event time lies in its window and they had arrived before it can have started; of replays that
+    are settled. `why`:
     `BY_TIME_ONLY`, `NOTHING_SCANNED`, `AFTER_LIMIT` or `NO_REFS`."""
     done = (
-        bounds(outcomes(evidence))
+        bounds(evidence.settled(outcomes(evidence), "logged_utc", "events"))
         .mutate(
             started_utc=lambda rows: (
                 rows.logged_utc - ibis.interval(seconds=pipeline.REPLAY_TIMEOUT_SECONDS)

@@ -6,6 +6,7 @@ import ibis.expr.types as ir
 
 from investigate.errors import NotEvaluable
 from investigate.evidence import Evidence
+from investigate.model import counted
 
 
 def invocations_of(evidence: Evidence, role: str) -> ir.Table:
@@ -13,6 +14,14 @@ def invocations_of(evidence: Evidence, role: str) -> ir.Table:
     functions = evidence["functions"]
     named = functions.filter(functions.role == role).select(function="name")
     return evidence["invocations"].semi_join(named, "function")
+
+
+def unended(evidence: Evidence, role: str) -> str:
+    """Say in words how many invocations of a role have no end in the log, long after they began;
+    empty if every one has. How such a one ended is unknown."""
+    calls = evidence.settled(invocations_of(evidence, role), "started_utc")
+    count = evidence.engine.scalar(calls.filter(calls.status.isnull()).count())
+    return f"the end of {counted(count, f'{role} invocation')} is not in the log" if count else ""
 
 
 def require_role(evidence: Evidence, role: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ibis
 import ibis.expr.types as ir
 
-from investigate.analysis.arrivals import arrivals, raw_id
+from investigate.analysis.arrivals import raw_id, with_arrival
 from investigate.analysis.objects import overlooked, unseen, unseen_objects
 from investigate.analysis.reach import unkept
 from investigate.engine import day_of
@@ -68,8 +68,7 @@ def _build(evidence: Evidence) -> ir.Table:
             "the events of a day are known from raw and events, and neither was captured"
         )
     events = ibis.union(*stores) if len(stores) > 1 else stores[0]
-    events = events.left_join(arrivals(evidence), "event_id").drop("event_id_right")
-    return _with_objects(evidence, events)
+    return _with_objects(evidence, with_arrival(evidence, events))
 
 
 def _one_per_id(rows: ir.Table, store: str) -> ir.Table:

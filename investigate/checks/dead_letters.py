@@ -12,7 +12,7 @@ from investigate.model import Severity, counted
 
 _PLAN = (
     "`investigate redrive-plan CASE` says of each letter whether to retry, repair, archive or "
-    "escalate it, why, and until when. "
+    "escalate it, why, and until when."
 )
 _SHOWN = (
     "channel", "queue_arn", "event_id", "entity_id", "event_time_utc", "fingerprint", "until_utc",
@@ -27,7 +27,7 @@ _SHOWN = (
     ownerless=True,
     reads=("dead_letters", "queue_state", "functions", "mappings"),
     found="{count} message{s} failed for good and wait{_s} in a dead-letter queue.",
-    advice=_PLAN + "Group by fingerprint: most incidents are one fault many times. Repair the "
+    advice=_PLAN + " Group by fingerprint: most incidents are one fault many times. Repair the "
     "cause first, then send back only what did not get through meanwhile.",
     avoid="Do not press redrive for the whole queue: it cannot leave anything out, it gives every "
     "message a new id and a new clock, and what fails again comes back. Do not receive by hand to "

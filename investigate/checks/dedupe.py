@@ -23,7 +23,7 @@ from investigate.checks.registry import Partly, check
 from investigate.engine import milliseconds_since_1970
 from investigate.errors import NotEvaluable
 from investigate.evidence import Evidence, timestamp
-from investigate.model import Severity, joined
+from investigate.model import Severity, counted, joined
 
 
 @check(
@@ -78,10 +78,15 @@ def missing(evidence: Evidence) -> Partly:
     gate = evidence["dedupe"].select(gate_id="event_id")
     open_ids = accepted.anti_join(gate, [("key", "gate_id")])
     oldest = evidence.case.captured_at - timedelta(days=evidence.thresholds.dedupe_lifetime_days)
-    arrived = arrivals(evidence).rename(arrived_id="event_id")
-    young = arrived.filter(arrived.arrived_utc > timestamp(oldest))
-    rows = open_ids.join(young, [("key", "arrived_id")]).drop("arrived_id")
-    return Partly(rows, overlooked(evidence) if evidence.has("raw") else "")
+    first = arrivals(evidence).rename(arrived_id="event_id")
+    rows = open_ids.left_join(first, open_ids.key == first.arrived_id).drop("arrived_id")
+    # Each acceptance has its own age: one that let an event in again made a row anew.
+    rows = rows.mutate(accepted_utc=ibis.coalesce(rows.ingest_time_utc, rows.arrived_utc))
+    young = rows.filter(rows.accepted_utc > timestamp(oldest))
+    undated = evidence.in_scope(rows.filter(rows.accepted_utc.isnull()))
+    many = evidence.engine.scalar(undated.count())
+    gap = f"when {counted(many, 'accepted event')} came is unknown" if many else ""
+    return Partly(young, joined(overlooked(evidence) if evidence.has("raw") else "", gap))
 
 
 @check(

@@ -9,6 +9,7 @@ from investigate import pipeline
 from investigate.analysis.duplicates import duplicates, semantic_duplicates
 from investigate.analysis.objects import (
     has_refs,
+    ids_of,
     pointing_rows,
     raw_objects,
     readable_objects,
@@ -67,7 +68,8 @@ def dangling_key(evidence: Evidence) -> Partly:
     rows = evidence.settled(pointing_rows(evidence), "ingest_time_utc", "raw")
     objects = raw_objects(evidence)
     lost = rows.anti_join(objects.select(object_key="s3_key"), [("s3_key", "object_key")])
-    there = objects.group_by(object_id="rid").agg(existing_key=objects.s3_key.min())
+    known = ids_of(objects)
+    there = known.group_by("object_id").agg(existing_key=known.s3_key.min())
     found = lost.filter(key_in_reach(evidence, lost)).join(there, [("event_id", "object_id")])
     shown_rows = _rows(found, "s3_key", "existing_key", "status", key=found.event_id)
     elsewhere = out_of_reach(evidence, lambda: lost.anti_join(found, "event_id"))

@@ -6,7 +6,7 @@ import ibis
 import ibis.expr.types as ir
 
 from investigate.analysis import consumption, processing
-from investigate.analysis.roles import invocations_of, require_role
+from investigate.analysis.roles import invocations_of, require_role, unended
 from investigate.checks.registry import Partly, check
 from investigate.evidence import Evidence
 from investigate.model import Severity, counted
@@ -89,7 +89,7 @@ def not_consuming(evidence: Evidence) -> ir.Table:
     + "Do not judge by ProcessorErrorCount: a failed invocation prints no metric, so it misses "
     "exactly these.",
 )
-def errors(evidence: Evidence) -> ir.Table:
+def errors(evidence: Evidence) -> Partly:
     """Which invocations of the processor ended with an error?"""
     return _ended(evidence, "error")
 
@@ -107,7 +107,7 @@ def errors(evidence: Evidence) -> ir.Table:
     avoid="Do not raise the function's timeout alone: above the queue's visibility timeout every "
     "slow batch is processed twice.",
 )
-def timeouts(evidence: Evidence) -> ir.Table:
+def timeouts(evidence: Evidence) -> Partly:
     """Which invocations of the processor ran into their time limit?"""
     return _ended(evidence, "timeout")
 
@@ -124,18 +124,19 @@ def timeouts(evidence: Evidence) -> ir.Table:
     avoid="Do not delete the big message to get the queue moving before its body and its raw "
     "object are saved.",
 )
-def out_of_memory(evidence: Evidence) -> ir.Table:
+def out_of_memory(evidence: Evidence) -> Partly:
     """Which invocations of the processor ran out of memory?"""
     return _ended(evidence, "out-of-memory")
 
 
-def _ended(evidence: Evidence, status: str) -> ir.Table:
+def _ended(evidence: Evidence, status: str) -> Partly:
     require_role(evidence, "processor")
     runs = invocations_of(evidence, "processor")
-    return runs.filter(runs.status == status).select(
+    rows = runs.filter(runs.status == status).select(
         "function", "started_utc", "duration_ms", "max_memory_mb", "memory_mb", "error_type",
         "error_message", key="request_id",
     )  # fmt: skip
+    return Partly(rows, unended(evidence, "processor"))
 
 
 @check(

@@ -7,7 +7,6 @@ import ibis.expr.types as ir
 
 from investigate.analysis.objects import (
     is_corrupt,
-    older_than_lifecycle,
     overlooked,
     pointing_nowhere,
     raw_objects,
@@ -16,8 +15,10 @@ from investigate.analysis.objects import (
     shown,
     unknown_first_ingest,
     unnamed,
+    unsure_of_lifecycle,
     with_deleted_versions,
     with_first_ingest,
+    with_lifecycle,
 )
 from investigate.analysis.reach import out_of_reach, unkept
 from investigate.checks.registry import Partly, check
@@ -49,9 +50,11 @@ def missing(evidence: Evidence) -> Partly:
     exists under no key?"""
     rows, reason = pointing_nowhere(evidence)
     rows = evidence.settled(rows, "ingest_time_utc", "raw")
-    rows = rows.filter(~older_than_lifecycle(evidence, rows))
+    rows = with_lifecycle(evidence, rows)
+    unsure = unsure_of_lifecycle(evidence, rows)
+    rows = rows.filter(~rows.outlived, ~rows.unsure)
     refuse_if_unnamed(evidence, rows, "no object")
-    return Partly(with_deleted_versions(evidence, _references(rows)), reason)
+    return Partly(with_deleted_versions(evidence, _references(rows)), joined(reason, unsure))
 
 
 @check(
@@ -71,9 +74,11 @@ def expired(evidence: Evidence) -> Partly:
     """Did the bucket's lifecycle rule take the raw object of a row that is still there?"""
     rows, reason = pointing_nowhere(evidence)
     rows = evidence.settled(rows, "ingest_time_utc", "raw")
-    rows = rows.filter(older_than_lifecycle(evidence, rows))
+    rows = with_lifecycle(evidence, rows)
+    unsure = unsure_of_lifecycle(evidence, rows)
+    rows = rows.filter(rows.outlived)
     refuse_if_unnamed(evidence, rows, "no object")
-    return Partly(_references(rows), reason)
+    return Partly(_references(rows), joined(reason, unsure))
 
 
 @check(
@@ -176,7 +181,7 @@ def overwritten(evidence: Evidence) -> Partly:
             "s3_key", "first_ingest_utc", "last_modified", "versions", "event_time_utc",
             "entity_id", key=ibis.coalesce(rows.rid, rows.s3_key), event_id="rid",
         ),
-        joined(unknown_first_ingest(evidence, others), unkept(evidence)),
+        joined(unknown_first_ingest(evidence, evidence.in_scope(others)), unkept(evidence)),
     )  # fmt: skip
 
 

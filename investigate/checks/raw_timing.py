@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import ibis
-import ibis.expr.types as ir
 
 from investigate.analysis.gaps import silences, untold
 from investigate.analysis.objects import overlooked, readable_objects, shown, unseen, unseen_objects
 from investigate.analysis.reach import unkept
-from investigate.analysis.roles import invocations_of, require_role
+from investigate.analysis.roles import invocations_of, require_role, unended
 from investigate.checks.registry import Partly, check
 from investigate.engine import differ, seconds_between
 from investigate.errors import NotEvaluable
@@ -95,12 +94,13 @@ def clock_skew(evidence: Evidence) -> Partly:
     avoid="Do not count failures by IngestCount: the metric is printed at the end of a request, "
     "so a failed one leaves none.",
 )
-def ingest_failures(evidence: Evidence) -> ir.Table:
+def ingest_failures(evidence: Evidence) -> Partly:
     """Did a request to the ingest function fail, and may it have lost an event?"""
     require_role(evidence, "ingest")
     calls = evidence.settled(invocations_of(evidence, "ingest"), "ended_utc")
     failed = calls.filter(differ(calls.status, "ok"))
-    return failed.select(
+    rows = failed.select(
         "function", "started_utc", "ended_utc", "status", "error_type", "error_message",
         key=failed.request_id,
     )  # fmt: skip
+    return Partly(rows, unended(evidence, "ingest"))

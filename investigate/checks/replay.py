@@ -8,7 +8,7 @@ import ibis.expr.types as ir
 from investigate import pipeline
 from investigate.analysis import logs, replays
 from investigate.analysis.loading import unloadable, unlooked
-from investigate.analysis.roles import invocations_of, require_role
+from investigate.analysis.roles import invocations_of, require_role, unended
 from investigate.checks.registry import Partly, check
 from investigate.evidence import Evidence
 from investigate.model import Severity, counted
@@ -59,7 +59,8 @@ def _would_stop(evidence: Evidence) -> ir.Table:
 
 def _did_stop(evidence: Evidence) -> ir.Table:
     done = evidence.settled(replays.outcomes(evidence), "logged_utc", "events")
-    short = done.filter(done.scanned < done.rows_there)
+    # One that scanned nothing did not stop early: it is in DRY_RUN or asked for nobody (D9).
+    short = done.filter((done.scanned > 0) & (done.scanned < done.rows_there))
     return short.select(
         "entity_id", "scanned", "start", "end", "logged_utc",
         how=ibis.literal("did stop early"), rows="rows_there",
@@ -84,7 +85,8 @@ def boundary(evidence: Evidence) -> Partly:
     uses?"""
     columns = ("event_id", "sk", "entity_id", "event_time", "reason")
     rows = replays.planned(evidence)
-    asked = rows.filter(rows.reason.isin((replays.BY_TEXT_ONLY, replays.BY_TIME_ONLY)))
+    odd = rows.reason.isin((replays.BY_TEXT_ONLY, replays.BY_TIME_ONLY))
+    asked = rows.filter(odd & rows.event_time_utc.notnull())
     asked = asked.mutate(
         start=ibis.literal(pipeline.format_time(evidence.window.start)),
         end=ibis.literal(pipeline.format_time(evidence.window.end)),
@@ -207,15 +209,16 @@ def dry_run(evidence: Evidence) -> Partly:
     avoid="Do not simply repeat the request, and switch off the client's own retry: each repeat "
     "sends the first part of the window again.",
 )
-def failures(evidence: Evidence) -> ir.Table:
+def failures(evidence: Evidence) -> Partly:
     """Did a replay fail or run into its time limit?"""
     require_role(evidence, "replay")
     runs = evidence.settled(invocations_of(evidence, "replay"), "ended_utc")
     ended_badly = runs.filter(runs.status != "ok")
-    return ended_badly.select(
+    rows = ended_badly.select(
         "function", "status", "started_utc", "duration_ms", "error_type", "error_message",
         key="request_id",
     )  # fmt: skip
+    return Partly(rows, unended(evidence, "replay"))
 
 
 def _unlogged(evidence: Evidence) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import plotly.graph_objects as go
@@ -55,7 +56,7 @@ def letter_groups(groups: Numbers) -> Drawing:
     )
 
 
-def _bar(decision: str, rows: list[Row], names: list[str]) -> Any:
+def _bar(decision: str, rows: Sequence[Row], names: list[str]) -> Any:
     part = [row for row in rows if row["decision"] == decision]
     if not part:
         return None

@@ -55,7 +55,7 @@ def _build(evidence: Evidence) -> ir.Table:
 
 def _with_facts(evidence: Evidence, rows: ir.Table) -> ir.Table:
     """Add what only other tables know of an event: lost, failed, asked (a replay wanted to send
-    it), dead (a dead letter holds it), sent_utc."""
+    it), dead (a dead letter holds it), sent_utc, last_sent_utc."""
     known = objections(evidence)
     marks = {
         "lost": known.filter(known.code == "sqs/lost"),
@@ -79,8 +79,8 @@ def _asked(evidence: Evidence) -> ir.Table:
 
 def _with_sending(evidence: Evidence, rows: ir.Table) -> ir.Table:
     if not evidence.has("log_lines"):
-        return rows.mutate(sent_utc=ibis.null("timestamp"))
-    sent = processing.sent(evidence).select("event_id", "sent_utc")
+        return rows.mutate(sent_utc=ibis.null("timestamp"), last_sent_utc=ibis.null("timestamp"))
+    sent = processing.sent(evidence).select("event_id", "sent_utc", "last_sent_utc")
     return rows.left_join(sent, "event_id").drop("event_id_right")
 
 
@@ -197,7 +197,7 @@ def _outlived(evidence: Evidence, rows: ir.Table) -> ir.BooleanValue:
     """Whether a message of the event, if it was ever left waiting, has reached its queue's age."""
     kept = evidence.fact("queue_retention", _retention)
     oldest = evidence.case.captured_at - timedelta(seconds=kept)
-    return (rows.sent_utc <= timestamp(oldest)).fill_null(False)
+    return (rows.last_sent_utc <= timestamp(oldest)).fill_null(False)
 
 
 def _retention(evidence: Evidence) -> int:

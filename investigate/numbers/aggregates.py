@@ -36,6 +36,8 @@ _SENTENCES = {
     "is gone",
     words.DOUBLED: "counts {doubled:,} of {events} more than once",
     words.EMPTY: "computed from no event at all",
+    words.UNDATED: "counts {held:,}; when it was computed is unknown, so nobody knows how many it "
+    "should have counted",
     words.COMPLETE: "all {events} of the day",
     words.AS_OF_EARLIER: "all {arrived:,} that had arrived by then; the day has {events} now",
     words.WITHOUT_MISSING: "{held:,} of the {arrived:,} that had arrived; without a readable "

@@ -55,7 +55,7 @@ def replays_logged(evidence: Evidence) -> list[dict[str, Any]]:
     rows = replays.outcomes(evidence)
     if evidence.entities:
         rows = rows.filter(rows.entity_id.isin(evidence.entities))
-    short = (rows.scanned < rows.rows_there).fill_null(False)
+    short = ((rows.scanned > 0) & (rows.scanned < rows.rows_there)).fill_null(False)
     rows = rows.select(
         "start", "end", "rows_there", "scanned", "sent", logged="logged_utc", entity="entity_id",
         of=rows.count().over(), of_short=short.sum().over(),

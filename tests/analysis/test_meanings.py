@@ -144,3 +144,13 @@ def test_many_events_share_a_square(tmp_path, monkeypatch):
     assert [(row["part"], row["events"], row["held"]) for row in rows] == [
         (0, 3, 3), (1, 2, 2), (2, 3, 1), (3, 2, 0),
     ]  # fmt: skip
+
+
+def test_a_version_without_a_time_is_undated_and_never_complete(tmp_path):
+    timeless = {"computed_at": None, "computed_at_utc": None}
+    alone = a_case(tmp_path, [A, B, C], [aggregate_row([A], **timeless)])
+    assert [meaning for meaning, _, _ in told(alone)] == ["undated"]
+    assert "when it was computed is unknown" in sentences(alone)[0]
+    versions = [aggregate_row([A], at(29), **timeless), aggregate_row([A, B, C], at(30))]
+    two = a_case(tmp_path, [A, B, C], versions)
+    assert [meaning for meaning, _, _ in told(two)] == ["undated", "complete"]

@@ -45,7 +45,7 @@ def test_what_concludes_from_absence_has_no_answer_where_rows_may_be_missing(tmp
 @pytest.mark.parametrize("code", [check.code for check in book])
 def test_every_check_of_a_troubled_case_looks_into_all_that_it_names(tmp_path, code):
     check = book[code]
-    named = {*check.needs, *check.whole, *check.either}
+    named = set(check.tables)
     kept = {name: rows for name, rows in troubled().items() if name not in named}
     evidence = evidence_of(tmp_path, **kept)
     with pytest.raises(NotEvaluable):

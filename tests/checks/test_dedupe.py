@@ -123,7 +123,7 @@ def test_an_event_is_young_up_to_the_lifetime_itself(tmp_path, younger_ms, is_mi
 
 def test_the_first_arrival_tells_the_age_and_not_the_last(tmp_path):
     """A duplicate overwrites the row's ingest time (D1)."""
-    again = event_row(B.but(lag=timedelta(hours=23)), status="ACCEPTED")
+    again = event_row(B.but(lag=timedelta(hours=23)), status="DUPLICATE")
     limits = Thresholds(dedupe_lifetime_days=1)
     evidence = evidence_of(tmp_path, raw=[raw_row(B)], events=[again], dedupe=[], thresholds=limits)
     assert found("dedupe/missing", evidence) == []
@@ -147,6 +147,24 @@ def test_half_of_the_proof_can_find_and_cannot_pass(tmp_path):
     assert outcome("dedupe/missing", nothing_found) is Outcome.NOT_EVALUATED
     no_proof = evidence_of(tmp_path, dedupe=[dedupe_row(B)])
     assert outcome("dedupe/missing", no_proof) is Outcome.NOT_EVALUATED
+
+
+def test_an_event_that_was_let_in_again_has_the_age_of_the_last_time(tmp_path):
+    again = B.but(lag=timedelta(hours=23))
+    limits = Thresholds(dedupe_lifetime_days=1)
+    for stores in ({"raw": [raw_row(B), raw_row(again)], "events": []},
+                   {"raw": [raw_row(B)], "events": [event_row(again)]}):  # fmt: skip
+        evidence = evidence_of(tmp_path, **stores, dedupe=[], thresholds=limits)
+        assert found("dedupe/missing", evidence) == [B.id]
+
+
+def test_an_accepted_event_of_unknown_age_is_no_pass(tmp_path):
+    undated = event_row(B, ingest_time=None, ingest_time_utc=None)
+    finding = finding_of(
+        "dedupe/missing", evidence_of(tmp_path, raw=[], events=[undated], dedupe=[])
+    )
+    assert finding.outcome is Outcome.NOT_EVALUATED
+    assert "when 1 accepted event came is unknown" in finding.reason
 
 
 # dedupe/reaccepted: the dedupe row had gone in between (D4)

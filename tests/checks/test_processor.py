@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -326,3 +327,35 @@ def test_a_processor_whose_dry_run_is_unknown_is_no_pass(tmp_path: Path) -> None
     case = a_case(tmp_path, functions=[function_row("processor", dry_run=None)])
     finding = finding_of("processor/dry-run-loss", case)
     assert unknown(finding, "the DRY_RUN of 1 processor is unknown")
+
+
+@pytest.mark.parametrize("code", ["errors", "timeouts", "out-of-memory"])
+def test_a_run_without_an_end_is_no_pass(tmp_path: Path, code: str) -> None:
+    calls = [invocation_row("r1", at(31), status=None, ended_utc=None)]
+    finding = finding_of(f"processor/{code}", a_case(tmp_path, invocations=calls))
+    assert unknown(finding, "the end of 1 processor invocation is not in the log")
+
+
+def test_a_failure_in_a_run_without_an_end_may_have_been_swallowed(tmp_path: Path) -> None:
+    calls = [invocation_row("r1", at(31), status=None, ended_utc=None)]
+    case = a_case(tmp_path, log_lines=[REPLAYED, STARTED, FAILED], invocations=calls)
+    assert finding_of("processor/swallowed-errors", case).outcome is Outcome.NOT_EVALUATED
+
+
+@pytest.mark.parametrize(
+    ("before", "since", "outcome"),
+    [
+        (100.0, 0.0, Outcome.NOT_EVALUATED),
+        (0.0, 0.0, Outcome.PASSED),
+        (100.0, 1.0, Outcome.FOUND),
+    ],
+)
+def test_deletions_of_the_minute_of_the_change_are_of_either_side(
+    tmp_path: Path, before: float, since: float, outcome: Outcome
+) -> None:
+    changed = at(31) + timedelta(seconds=20)
+    dry = [function_row("processor", dry_run=True, log_format="Text", last_modified_utc=changed)]
+    points = [deleted(before), deleted(since, at_utc=at(31) + timedelta(minutes=1))]
+    calls = [invocation_row("r1", changed + timedelta(seconds=5))]
+    case = a_case(tmp_path, functions=dry, metric_points=points, invocations=calls, log_lines=[])
+    assert finding_of("processor/dry-run-loss", case).outcome is outcome

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from investigate import numbers
 from investigate.case import Coverage
 from investigate.checks import book, offending_rows
 from investigate.evidence import Evidence, Scope
@@ -556,3 +557,82 @@ def test_a_failed_request_of_the_ingest_function_is_found(tmp_path, status):
 def test_without_a_known_ingest_function_nobody_can_tell(tmp_path):
     evidence = requests(tmp_path, invocation_row("r1", at(1)), roles=("processor",))
     assert outcome("raw/ingest-failures", evidence) is Outcome.NOT_EVALUATED
+
+
+def refused_again(first_days: float, again_days: float) -> tuple[Event, dict]:
+    """An event and the row that its last refusal left, by their age at the capture."""
+    event = Event("old", CAPTURED - timedelta(days=first_days))
+    again = CAPTURED - timedelta(days=again_days)
+    return event, event_row(event, status="DUPLICATE", ingest_time_utc=again)
+
+
+OF_LONG_AGO = Scope(Window(CAPTURED - timedelta(days=150), CAPTURED))
+
+
+def test_the_first_arrival_tells_whether_an_object_has_expired(tmp_path):
+    event, row = refused_again(95, 66)
+    evidence = evidence_of(
+        tmp_path, raw=[], events=[row], dedupe=[dedupe_row(event)], scope=OF_LONG_AGO
+    )
+    assert found("raw/missing", evidence) == []
+    assert found("raw/expired", evidence) == [event.id]
+
+
+@pytest.mark.parametrize(
+    ("again_days", "told"), [(66, None), (60, None), (59, "raw/missing"), (90, "raw/expired")]
+)
+def test_a_refusal_alone_does_not_tell_whether_an_object_has_expired(tmp_path, again_days, told):
+    event, row = refused_again(95, again_days)
+    evidence = evidence_of(tmp_path, raw=[], events=[row], dedupe=[], scope=OF_LONG_AGO)
+    for code in ("raw/missing", "raw/expired"):
+        if told is None:
+            finding = finding_of(code, evidence)
+            assert finding.outcome is Outcome.NOT_EVALUATED
+            assert "their objects may have expired" in finding.reason
+        else:
+            assert found(code, evidence) == ([event.id] if code == told else [])
+
+
+def test_an_object_under_another_id_is_not_missing_if_its_body_or_its_key_is_the_rows(tmp_path):
+    renamed = B.s3_key.replace(B.id, "f" * 64)
+    strange = raw_row(B, s3_key=renamed, key_event_id="f" * 64)
+    evidence = evidence_of(tmp_path, raw=[strange], events=[event_row(B)])
+    assert found("raw/missing", evidence) == []
+    assert found("events/dangling-key", evidence) == [B.id]
+    unlike = {**strange, "event_id": "e" * 64}
+    pointed = evidence_of(tmp_path, raw=[unlike], events=[event_row(B, s3_key=renamed)])
+    assert found("raw/missing", pointed) == []
+
+
+def test_an_unknown_first_ingest_outside_the_scope_is_no_gap(tmp_path):
+    other = {**unreadable_row(Event("o", at(3), entity_id="e9")), "entity_id": "e9"}
+    scope = Scope(Window(START, END), ("e1",))
+    evidence = evidence_of(tmp_path, raw=[raw_row(A), other], scope=scope)
+    assert found("raw/overwritten", evidence) == []
+    assert outcome("raw/overwritten", evidence_of(tmp_path, raw=[raw_row(A), other])) is (
+        Outcome.NOT_EVALUATED
+    )
+
+
+def test_silences_can_be_drawn_beside_an_object_that_nobody_could_fetch(tmp_path):
+    events = [Event(f"n{n}", at(1 + n / 10)) for n in range(30)] + [Event("z", at(15))]
+    hidden = unreadable_row(Event("u", at(2)), "denied")
+    evidence = evidence_of(
+        tmp_path, raw=[*map(raw_row, events), hidden], events=[*map(event_row, events)]
+    )
+    assert len(numbers.silences(evidence)) == len(found_keys("raw/gap", evidence)) == 2
+
+
+def found_keys(code: str, evidence: Evidence) -> list[str]:
+    return list(finding_of(code, evidence).keys)
+
+
+def test_an_ingest_request_without_an_end_is_no_pass(tmp_path):
+    calls = [invocation_row("i1", at(2), function="ingest", status=None, ended_utc=None)]
+    evidence = evidence_of(tmp_path, invocations=calls, functions=[function_row("ingest")])
+    finding = finding_of("raw/ingest-failures", evidence)
+    assert finding.outcome is Outcome.NOT_EVALUATED
+    assert "the end of 1 ingest invocation is not in the log" in finding.reason
+    young = [invocation_row("i1", YOUNG, function="ingest", status=None, ended_utc=None)]
+    running = evidence_of(tmp_path, invocations=young, functions=[function_row("ingest")])
+    assert found("raw/ingest-failures", running) == []

@@ -307,3 +307,22 @@ def test_what_ended_just_before_the_capture_is_not_judged(tmp_path: Path) -> Non
     run = invocation_row("p9", young, function="replay", status="error", ended_utc=young)
     case = a_case(tmp_path, invocations=[invocation_row("p1", at(30), function="replay"), run])
     assert the(finding_of("replay/failures", case)) == PASSED
+
+
+def test_a_replay_that_scanned_nothing_did_not_stop_early(tmp_path: Path) -> None:
+    case = a_case(tmp_path, replayed(0, 0))
+    assert the(finding_of("replay/truncated", case)) == PASSED
+    assert finding_of("replay/nothing-sent", case).outcome is Outcome.FOUND
+
+
+def test_a_row_of_unknown_time_is_at_no_edge(tmp_path: Path) -> None:
+    rows = [event_row(Event("odd", at(3)), event_time=None, event_time_utc=None)]
+    case = a_case(tmp_path, replayed(1, 1), events=rows)
+    assert the(finding_of("replay/boundary", case)) == PASSED
+
+
+def test_a_replay_without_an_end_is_no_pass(tmp_path: Path) -> None:
+    calls = [invocation_row("p1", at(30), function="replay", status=None, ended_utc=None)]
+    finding = finding_of("replay/failures", a_case(tmp_path, invocations=calls))
+    assert finding.outcome is Outcome.NOT_EVALUATED
+    assert "the end of 1 replay invocation is not in the log" in str(finding.reason)

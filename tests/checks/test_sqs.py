@@ -236,15 +236,22 @@ def test_a_young_message_of_a_sample_does_not_prove_that_all_are_young(tmp_path:
     case = a_case(
         tmp_path, queue_state=[queue_row(visible=9)], messages=[message_row(A)], coverage=PARTIAL
     )
-    assert unknown(finding_of("sqs/expiring", case), "the oldest sampled message only")
+    assert unknown(
+        finding_of("sqs/expiring", case), "the oldest message may be one that nobody saw"
+    )
 
 
-def test_a_queue_that_tells_its_oldest_age_needs_no_whole_sample(tmp_path: Path) -> None:
-    case = a_case(
-        tmp_path, queue_state=[queue_row(visible=9, oldest_age_s=5)], messages=[message_row(A)],
-        coverage=PARTIAL,
-    )  # fmt: skip
-    assert the(finding_of("sqs/expiring", case)) == PASSED
+def test_a_queue_leaves_messages_received_three_times_out_of_its_age(tmp_path: Path) -> None:
+    young = {"queue_state": [queue_row(visible=1, oldest_age_s=5)]}
+    part = a_case(tmp_path, **young, messages=[message_row(A)], coverage=PARTIAL)
+    assert unknown(
+        finding_of("sqs/expiring", part), "the oldest message may be one that nobody saw"
+    )
+    none = a_case(tmp_path, **young, messages=None)
+    assert unknown(finding_of("sqs/expiring", none), "messages: skipped")
+    assert the(
+        finding_of("sqs/expiring", a_case(tmp_path, **young, messages=[message_row(A)]))
+    ) == (PASSED)
 
 
 @pytest.mark.parametrize("messages", [None, []])

@@ -88,6 +88,20 @@ SAMPLES: dict[str, Sequence[Numbers]] = {
             {"station": "events", "cell": "unknown", "events": 9, "broken": 0},
         )
     ],
+    "letter_deadlines": [
+        numbers(
+            {"message_id": HOSTILE, "channel": "sqs-redrive", "decision": "retry",
+             "reason": HOSTILE, "failed": "2026-03-10 06:00:00", "until": "2026-03-14 06:00:00",
+             "left_s": 172_800, "now": "2026-03-12 06:00:00", "expiring_s": 86_400, "total": 1}
+        )
+    ],
+    "letter_groups": [
+        numbers(
+            {"channel": "sqs-redrive", "function": "processor", "fingerprint": HOSTILE,
+             "kind": "malformed", "lasting": "permanent", "decision": "repair", "letters": 3,
+             "first_failed": None, "last_failed": None, "first_until": None}
+        )
+    ],
     "message_ages": [
         numbers(
             {"age_s": 3600, "well_formed": True, "messages": 2, "seconds": 3600, "oldest_s": 5000,

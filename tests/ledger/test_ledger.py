@@ -24,6 +24,7 @@ from tests.builders import (
     dedupe_row,
     event_row,
     evidence_of,
+    finding_of,
     function_row,
     invocation_row,
     log_line,
@@ -286,3 +287,28 @@ def test_every_cell_is_one_of_the_words_and_every_event_is_counted_once_per_stat
     for row in counted:
         totals[row["station"]] += row["events"]
     assert len(set(totals.values())) == 1
+
+
+def test_a_replay_that_is_not_settled_breaks_no_story(tmp_path):
+    young = CAPTURED - timedelta(seconds=100)
+    line = {**replayed(1, 1), "logged_utc": young}
+    calls = [invocation_row("p1", young, function="replay")]
+    evidence = a_case(
+        tmp_path, raw=[raw_row(A), raw_row(B)], events=[event_row(A), event_row(B)],
+        dedupe=[dedupe_row(A), dedupe_row(B)], log_lines=[line], invocations=calls, aggregates=[],
+    )  # fmt: skip
+    assert finding_of("replay/truncated", evidence).keys == ()
+    assert broken_at(B, evidence) == (None, None)
+
+
+def test_the_last_sending_tells_whether_a_message_can_have_expired(tmp_path):
+    lines = [
+        {**replayed(1, 1, "p0"), "logged_utc": at(2)},
+        {**replayed(1, 1), "logged_utc": at(47)},
+    ]
+    calls = [invocation_row(name, at(2), function="replay") for name in ("p0", "p1")]
+    evidence = a_case(
+        tmp_path, log_lines=lines, invocations=calls, aggregates=[], messages=[],
+        queue_state=[queue_row(retention_s=86_400)], dead_letters=[],
+    )  # fmt: skip
+    assert cells_of(A, evidence)["queue"] == "absent"
