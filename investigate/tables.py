@@ -82,20 +82,23 @@ METRIC_POINTS = _schema(
 QUEUE_STATE = _schema(
     name=TEXT, arn=TEXT, role=TEXT, visible=WHOLE, not_visible=WHOLE, delayed=WHOLE,
     oldest_age_s=WHOLE, retention_s=WHOLE, visibility_timeout_s=WHOLE, dead_letter_arn=TEXT,
-    max_receive_count=WHOLE,
+    max_receive_count=WHOLE, delay_s=WHOLE, fifo=FLAG, redrive_allow=TEXT,
+    last_modified_utc=MOMENT,
 )  # fmt: skip
 
 FUNCTIONS = _schema(
     name=TEXT, role=TEXT, arn=TEXT, timeout_s=WHOLE, memory_mb=WHOLE, reserved_concurrency=WHOLE,
     dlq_arn=TEXT, on_failure_arn=TEXT, max_retry_attempts=WHOLE, max_event_age_s=WHOLE,
     log_group=TEXT, log_format=TEXT, tracing=TEXT, dry_run=FLAG, code_sha256=TEXT,
-    last_modified_utc=MOMENT, qualified_invoke_configs=TEXT,
+    last_modified_utc=MOMENT, qualified_invoke_configs=TEXT, handler=TEXT, runtime=TEXT,
+    log_level=TEXT, log_retention_days=WHOLE, log_group_exists=FLAG, invokers=TEXT,
 )  # fmt: skip
 
 MAPPINGS = _schema(
     uuid=TEXT, function=TEXT, source_arn=TEXT, state=TEXT, batch_size=WHOLE, window_s=WHOLE,
     max_retry_attempts=WHOLE, max_record_age_s=WHOLE, bisect=FLAG, partial_batch_response=FLAG,
     on_failure_arn=TEXT, max_concurrency=WHOLE, last_result=TEXT,
+    parallelization=WHOLE, filters=TEXT, last_modified_utc=MOMENT, source_retention_s=WHOLE,
 )  # fmt: skip
 
 ALARMS = _schema(
@@ -110,17 +113,47 @@ SPANS = _schema(
     error=FLAG, fault=FLAG, throttle=FLAG, document=TEXT, origin=TEXT, request_id=TEXT,
 )  # fmt: skip
 
+DELIVERIES = _schema(
+    arn=TEXT, kind=TEXT, source_arn=TEXT, name=TEXT, target_arn=TEXT, state=TEXT,
+    max_retry_attempts=WHOLE, max_event_age_s=WHOLE, dead_letter_arn=TEXT, raw_delivery=FLAG,
+    pattern=TEXT,
+)  # fmt: skip
+
+DEPLOYMENTS = _schema(
+    resource=TEXT, kind=TEXT, at_utc=MOMENT, what=TEXT, status=TEXT, version=TEXT, detail=TEXT,
+)  # fmt: skip
+
+RESCUED = _schema(
+    message_id=TEXT, queue_arn=TEXT, stream_arn=TEXT, shard_id=TEXT, sequence=TEXT, status=TEXT,
+    partition_key=TEXT, arrived_utc=MOMENT, data=TEXT, event_id=TEXT, error=TEXT,
+)  # fmt: skip
+
 TABLES: Mapping[str, pa.Schema] = {
     "raw": RAW, "events": EVENTS, "dedupe": DEDUPE, "messages": MESSAGES,
     "dead_letters": DEAD_LETTERS, "aggregates": AGGREGATES, "invocations": INVOCATIONS,
     "log_lines": LOG_LINES, "metric_points": METRIC_POINTS, "queue_state": QUEUE_STATE,
     "functions": FUNCTIONS, "mappings": MAPPINGS, "alarms": ALARMS, "spans": SPANS,
+    "deliveries": DELIVERIES, "deployments": DEPLOYMENTS, "rescued": RESCUED,
 }  # fmt: skip
 
 # Columns of tables that were captured before there were such columns: a case may lack them.
 LATER: Mapping[str, frozenset[str]] = {
     "messages": frozenset({"sender_id", "trace_id", "attributes"}),
-    "functions": frozenset({"qualified_invoke_configs"}),
+    "functions": frozenset(
+        {
+            "qualified_invoke_configs",
+            "handler",
+            "runtime",
+            "log_level",
+            "log_retention_days",
+            "log_group_exists",
+            "invokers",
+        }
+    ),
+    "queue_state": frozenset({"delay_s", "fifo", "redrive_allow", "last_modified_utc"}),
+    "mappings": frozenset(
+        {"parallelization", "filters", "last_modified_utc", "source_retention_s"}
+    ),
 }
 
 # A table's rows are stored in this order, so that one pipeline gives one file, byte for byte.
@@ -131,7 +164,9 @@ ORDER: Mapping[str, tuple[str, ...]] = {
     "log_lines": ("function", "logged_utc", "request_id", "message", "fields"),
     "metric_points": ("namespace", "metric", "dimensions", "at_utc", "value"),
     "queue_state": ("name",), "functions": ("name",), "mappings": ("uuid",), "alarms": ("name",),
-    "spans": ("trace_id", "segment_id"),
+    "spans": ("trace_id", "segment_id"), "deliveries": ("arn",),
+    "deployments": ("resource", "at_utc", "what", "version"),
+    "rescued": ("queue_arn", "message_id", "sequence"),
 }  # fmt: skip
 
 
