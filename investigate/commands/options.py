@@ -41,7 +41,8 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     if rest:
         known = re.findall(r"--[a-z][a-z-]*", options.parser.format_usage())
         kind = "option" if rest[0].startswith("-") else "argument"
-        raise UsageError.unknown(f"{kind} of {options.parser.prog!r}", rest[0], known)
+        asked = re.sub(r"://.*", "://***", rest[0], flags=re.DOTALL)  # URLs to notify hold secrets
+        raise UsageError.unknown(f"{kind} of {options.parser.prog!r}", asked, known)
     return options
 
 
@@ -144,6 +145,20 @@ def _report(parser: argparse.ArgumentParser) -> None:
     _question(parser)
     parser.add_argument("--out", metavar="DIR", default="reports", help="default: %(default)s")
     _verdict(parser)
+    parser.add_argument(
+        "--notify",
+        metavar="URL",
+        action="append",
+        default=[],
+        help="tell this apprise URL what is new; repeatable (default: those in INVESTIGATE_NOTIFY)",
+    )
+    parser.add_argument(
+        "--notify-at",
+        metavar="SEVERITY",
+        type=Severity.parse,
+        default=Severity.DANGEROUS,
+        help="tell only of this or worse (default: dangerous)",
+    )
 
 
 def _doctor(parser: argparse.ArgumentParser) -> None:

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 
 from investigate.commands.console import Console
 from investigate.commands.question import parameters_of
+from investigate.errors import UsageError
 from investigate.findings import examine, exit_code
 from investigate.investigation import evidence_for
+from investigate.model import counted
+from investigate.notify.memory import Memory, file_for
+from investigate.notify.message import Where
+from investigate.notify.targets import Target, targets_of
+from investigate.notify.tell import Delivery, tell
+from investigate.report.briefing import Document
 from investigate.report.build import write_report
 from investigate.report.execute import Executed
 from investigate.report.folder import refuse_foreign, refuse_unwritable
@@ -16,6 +24,8 @@ from investigate.report.notebooks import default_folder, sources
 from investigate.report.text import headline
 
 NOTEBOOK_FAILED = 3
+NOT_TOLD = 4
+NOTIFY = "INVESTIGATE_NOTIFY"
 
 
 def run(options: argparse.Namespace, console: Console) -> int:
@@ -23,6 +33,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
     out = Path(options.out)
     refuse_foreign(out)
     refuse_unwritable(out)
+    targets = _targets(options, out)
     notebooks = sources(default_folder())
     evidence = evidence_for(parameters_of(options))
     console.say("running the checks")
@@ -34,6 +45,48 @@ def run(options: argparse.Namespace, console: Console) -> int:
 
     failed = write_report(evidence, examination, out, notebooks=notebooks, told=told)
     console.out(f"{headline(examination.document)}\n\n  {out / 'index.html'}")
+    if not _tell(examination.document, targets, options, console):
+        return NOT_TOLD
     if failed:
         return NOTEBOOK_FAILED
     return exit_code(examination.findings, options.fail_on, allow_gaps=options.allow_gaps)
+
+
+def _targets(options: argparse.Namespace, out: Path) -> list[Target]:
+    """Return whom to tell; raise `UsageError`, before anything is computed, if that cannot be."""
+    targets = targets_of(options.notify or os.environ.get(NOTIFY, "").split())
+    if targets:
+        Memory(file_for(out))
+    return targets
+
+
+def _tell(
+    document: Document, targets: list[Target], options: argparse.Namespace, console: Console
+) -> bool:
+    """Tell people what is new to them, and return whether everybody knows."""
+    if not targets:
+        return True
+    out = Path(options.out)
+    where = Where(options.case, str(out / "index.html"))
+    told = tell(document, targets, level=options.notify_at, where=where, memory=file_for(out))
+    failed = False
+    try:
+        for delivery in told:
+            console.say(_said(delivery, options))
+            failed = failed or bool(delivery.failure)
+    except (UsageError, OSError) as error:
+        # The report is written: whatever the file beside it does, this is no other verdict.
+        console.say(f"investigate: not everybody was told: {error}")
+        return False
+    return not failed
+
+
+def _said(delivery: Delivery, options: argparse.Namespace) -> str:
+    if delivery.failure:
+        return (
+            f"investigate: {delivery.target} was not told: {delivery.failure}\n"
+            "  the findings stand, and the next run tries again"
+        )
+    if delivery.told:
+        return f"{delivery.target}: told of {counted(delivery.told, 'finding')}"
+    return f"{delivery.target}: nothing new at or above {options.notify_at.label}"

@@ -1,0 +1,94 @@
+"""URLs hold secrets: what is shown of them, which are refused, and what came of a delivery."""
+
+from __future__ import annotations
+
+import pytest
+
+from investigate.errors import UsageError
+from investigate.model import Severity
+from investigate.notify import targets as module
+from investigate.notify.message import LONGEST, Message
+from investigate.notify.targets import masked, targets_of, without_secrets
+
+MESSAGE = Message("A title", "A text", Severity.ESCALATE)
+SLACK = "slack://TAAAAAAAA/BBBBBBBBB/" + "c" * 24
+PAGERDUTY = "pagerduty://" + "i" * 32 + "@" + "a" * 20
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        (SLACK, "slack://***"),
+        ("json://me:hunter2@h.example:80/t0ken?k=v", "json://h.example:80/***"),
+        ("json://me:hunt@r2@h.example", "json://h.example/***"),
+        ("json://h.example?token=hunter2", "json://h.example/***"),
+        ("mailto://me:hunter2@mail.example?to=a@b.example", "mailto://mail.example/***"),
+        ("https://discord.com/api/webhooks/1/hunter2", "https://***"),
+        ("hunter2", "***"),
+        ("", "***"),
+    ],
+)
+def test_of_a_url_nothing_is_shown_that_could_be_a_secret(url, shown):
+    assert masked(url) == shown
+
+
+def test_a_target_shows_no_secret_and_is_told_apart_by_its_url():
+    one, other, same = targets_of([SLACK, SLACK.replace("c", "d"), f" {SLACK}\n"])
+    assert one.name == "target 1 (slack://***)"
+    assert "cccc" not in f"{one!r} {one.id}"
+    assert one.id == same.id != other.id
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("slack://hunter2", "target 2 (slack://***): apprise can use no such URL"),
+        ("nonsense://hunter2", "target 2 (nonsense://***): apprise can use no such URL"),
+        ("hunter2", "target 2 (***): it is no URL of the form service://…"),
+        ("", "target 2 (***): it is no URL of the form service://…"),
+    ],
+)
+def test_a_bad_url_is_refused_without_showing_it(url, why, capfd):
+    with pytest.raises(UsageError) as refused:
+        targets_of([SLACK, url])
+    assert refused.value.message == why
+    assert "hunter2" not in str(refused.value)
+    assert tuple(capfd.readouterr()) == ("", "")
+
+
+def test_a_target_says_how_much_room_it_has():
+    slack, pagerduty = targets_of([SLACK, PAGERDUTY])
+    assert slack.room("A title") == LONGEST
+    assert pagerduty.room("A title") == 1024 - len("A title") - 2
+
+
+def test_what_arrives_is_the_title_the_text_and_how_bad_it_is(listener):
+    assert targets_of([listener.url])[0].send(MESSAGE) == ""
+    heard = listener.heard[0]
+    assert (heard["title"], heard["message"]) == ("A title", "A text")
+    assert heard["type"] == "failure"
+
+
+@pytest.mark.parametrize("more", ["", "?optional=yes"])
+def test_an_answer_that_is_a_refusal_is_a_failure(listener, more, capfd):
+    listener.answer = 503
+    failure = targets_of([listener.url + more])[0].send(MESSAGE)
+    assert "503" in failure
+    assert "s3cretpath" not in failure
+    assert tuple(capfd.readouterr()) == ("", "")
+
+
+def test_no_answer_is_a_failure(listener, monkeypatch):
+    monkeypatch.setattr(module, "SECONDS", 0.000001)
+    assert targets_of([listener.url])[0].send(MESSAGE)
+
+
+def test_what_a_service_says_is_told_without_parts_of_the_url():
+    url = "json://me:hunt%40r2@h.example/t0ken?key=s3cret"
+    said = "no HUNT@R2,\n t0ken, hunt%40r2 nor s3cret at h.example; see https://x.example/hunter"
+    assert without_secrets(said, url) == "no ***, ***, *** nor *** at h.example; see ***"
+
+
+@pytest.mark.parametrize("severity", Severity)
+def test_each_severity_has_its_type(severity):
+    assert module._TYPES[severity].value in {"info", "warning", "failure"}
