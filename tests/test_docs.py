@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from investigate.checks import book
-from investigate.commands.options import COMMANDS
+from investigate.commands.options import COMMANDS, build_parser
 from investigate.model import STEPS
 from investigate.sandbox.faults import faults
 from investigate.settings import Thresholds
@@ -92,3 +92,11 @@ def test_the_page_of_the_pipeline_says_what_every_defect_is():
     page = (ROOT / "docs/pipeline.md").read_text(encoding="utf-8")
     assert re.findall(r"^\| (D\d+) \|", page, re.MULTILINE) == [f"D{n}" for n in range(1, 29)]
     assert "pipeline.md" in (ROOT / "docs/checks.md").read_text(encoding="utf-8")
+
+
+def test_the_page_of_notifications_names_every_option_of_telling():
+    page = (ROOT / "docs/notifications.md").read_text(encoding="utf-8")
+    command = build_parser()._subparsers._group_actions[0].choices["report"]
+    telling = set(re.findall(r"--notify[a-z-]*", command.format_help()))
+    assert telling == {"--notify", "--notify-at"}
+    assert [name for name in (*telling, "INVESTIGATE_NOTIFY") if f"`{name}" not in page] == []

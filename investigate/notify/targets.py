@@ -29,7 +29,9 @@ _TYPES = {
 # Where the host is a host and not a part of a token.
 _HOSTED = {"json", "jsons", "xml", "xmls", "form", "forms", "mailto", "mailtos"}
 _SCHEME = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
+_HOST = re.compile(r"[A-Za-z0-9.-]+(?::\d+)?")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://\S+")
+_SALT = b"investigate.notified"  # always the same: so must the digest be in the next run
 _ROUNDS = 100_000
 _HINT = "docs/notifications.md has one to start from for each service"
 
@@ -84,7 +86,7 @@ def masked(url: str) -> str:
         return "***"
     scheme, rest = match[1].lower(), re.split(r"[/?#]", match[2])[0]
     host = rest.rpartition("@")[2] if scheme in _HOSTED else ""
-    return f"{scheme}://{host}/***" if host else f"{scheme}://***"
+    return f"{scheme}://{host}/***" if _HOST.fullmatch(host) else f"{scheme}://***"
 
 
 def without_secrets(text: str, url: str) -> str:
@@ -112,10 +114,7 @@ def _target(place: int, url: str) -> Target:
 
 def _digest(url: str) -> str:
     """Return what tells one URL from another and from which no password is soon guessed."""
-    return hashlib.pbkdf2_hmac("sha256", url.encode(), SALT, _ROUNDS, dklen=8).hex()
-
-
-SALT = b"investigate.notified"  # the same always: the digest must be the same in the next run
+    return hashlib.pbkdf2_hmac("sha256", url.encode(), _SALT, _ROUNDS, dklen=8).hex()
 
 
 def _asset() -> AppriseAsset:

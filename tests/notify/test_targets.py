@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from investigate.errors import UsageError
@@ -10,6 +13,7 @@ from investigate.notify import targets as module
 from investigate.notify.message import LONGEST, Message
 from investigate.notify.targets import masked, targets_of, without_secrets
 
+ROOT = Path(__file__).resolve().parent.parent.parent
 MESSAGE = Message("A title", "A text", Severity.ESCALATE)
 SLACK = "slack://TAAAAAAAA/BBBBBBBBB/" + "c" * 24
 PAGERDUTY = "pagerduty://" + "i" * 32 + "@" + "a" * 20
@@ -22,6 +26,7 @@ PAGERDUTY = "pagerduty://" + "i" * 32 + "@" + "a" * 20
         ("json://me:hunter2@h.example:80/t0ken?k=v", "json://h.example:80/***"),
         ("json://me:hunt@r2@h.example", "json://h.example/***"),
         ("json://h.example?token=hunter2", "json://h.example/***"),
+        ("json://me:hunter2", "json://***"),
         ("mailto://me:hunter2@mail.example?to=a@b.example", "mailto://mail.example/***"),
         ("https://discord.com/api/webhooks/1/hunter2", "https://***"),
         ("hunter2", "***"),
@@ -33,7 +38,7 @@ def test_of_a_url_nothing_is_shown_that_could_be_a_secret(url, shown):
 
 
 def test_a_target_shows_no_secret_and_is_told_apart_by_its_url():
-    one, other, same = targets_of([SLACK, SLACK.replace("c", "d"), f" {SLACK}\n"])
+    one, other, same = targets_of([SLACK, SLACK.replace("cc", "dd"), f" {SLACK}\n"])
     assert one.name == "target 1 (slack://***)"
     assert "cccc" not in f"{one!r} {one.id}"
     assert one.id == same.id != other.id
@@ -54,6 +59,14 @@ def test_a_bad_url_is_refused_without_showing_it(url, why, capfd):
     assert refused.value.message == why
     assert "hunter2" not in str(refused.value)
     assert tuple(capfd.readouterr()) == ("", "")
+
+
+def test_every_url_in_the_page_of_notifications_can_be_used():
+    page = (ROOT / "docs/notifications.md").read_text(encoding="utf-8")
+    table = page.split("## A URL for each service")[1].split("##")[0]
+    urls = re.findall(r"^\|[^|]*\| `(\w+://[^`]+)`", table, re.MULTILINE)
+    assert {url.split(":")[0] for url in urls} >= {"slack", "pagerduty", "opsgenie", "mailtos"}
+    assert len(targets_of(urls)) == len(urls)
 
 
 def test_a_target_says_how_much_room_it_has():
@@ -89,6 +102,8 @@ def test_what_a_service_says_is_told_without_parts_of_the_url():
     assert without_secrets(said, url) == "no ***, ***, *** nor *** at h.example; see ***"
 
 
-@pytest.mark.parametrize("severity", Severity)
-def test_each_severity_has_its_type(severity):
-    assert module._TYPES[severity].value in {"info", "warning", "failure"}
+def test_only_what_must_wake_somebody_is_critical_and_what_is_normal_opens_no_alert():
+    types = {severity.label: module._TYPES[severity].value for severity in Severity}
+    assert types == {
+        "escalate": "failure", "dangerous": "warning", "suspect": "warning", "expected": "info",
+    }  # fmt: skip
