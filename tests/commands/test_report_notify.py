@@ -7,6 +7,7 @@ import json
 import pytest
 
 from investigate.commands import report
+from investigate.findings import examine
 from tests.builders import Event, event_row, evidence_of, raw_row
 from tests.notify.listener import listening
 from tests.report.samples import seven_notebooks
@@ -21,24 +22,31 @@ def listener(monkeypatch):
         yield heard
 
 
-@pytest.fixture
-def lost(tmp_path):
+@pytest.fixture(scope="module")
+def lost(tmp_path_factory):
     """A case in which the raw object of `b` is missing and `a` was overwritten with a card."""
     a, b = Event("a"), Event("b")
     payload = json.dumps({"card": PAYLOAD})
+    index = [event_row(a), event_row(b)]
     rows = [{**raw_row(a), "payload": payload, "payload_sha_actual": "0" * 64}]
-    return evidence_of(tmp_path, raw=rows, events=[event_row(a), event_row(b)]).case.folder
+    return evidence_of(tmp_path_factory.mktemp("cases"), raw=rows, events=index)
+
+
+@pytest.fixture(scope="module")
+def examined(lost):
+    return examine(lost)
 
 
 @pytest.fixture
-def run(ask, lost, tmp_path, monkeypatch):
+def run(ask, lost, examined, tmp_path, monkeypatch):
     folder = seven_notebooks(tmp_path / "notebooks")
     monkeypatch.setattr(report, "default_folder", lambda: folder)
+    monkeypatch.setattr(report, "examine", lambda evidence: examined)
     # What the notebooks do is the business of other tests.
     monkeypatch.setattr("investigate.report.build.execute_all", lambda *_, **__: [])
 
     def report_on(*arguments: object):
-        return ask("report", lost, "--out", tmp_path / "out", *arguments)
+        return ask("report", lost.case.folder, "--out", tmp_path / "out", *arguments)
 
     return report_on
 
