@@ -7,8 +7,6 @@ from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
-import pytest
-
 from investigate.checks import book
 from investigate.commands.options import COMMANDS
 
@@ -36,8 +34,6 @@ def table() -> list[Row]:
 
 
 TABLE = table()
-NUMBERS = [str(row.number) for row in TABLE]
-SHOWN = [row for row in TABLE if row.shown != "–"]
 
 
 def test_every_row_is_there_once_and_in_order():
@@ -55,24 +51,22 @@ def test_a_restatement_is_short_and_no_other_rows():
     assert [asks for asks, times in Counter(row.asks for row in TABLE).items() if times > 1] == []
 
 
-@pytest.mark.parametrize("row", TABLE, ids=NUMBERS)
-def test_a_row_has_a_state_and_says_what_belongs_to_it(row):
+def test_a_row_has_a_state_and_says_what_belongs_to_it():
+    assert [(row.number, wrong) for row in TABLE if (wrong := lacks(row))] == []
+
+
+def lacks(row: Row) -> str:
     reason = row.state.partition(": ")[2]
     if row.word == "implemented":
-        assert reason == ""
-        assert "`" in row.where
-        assert row.shown != "–"
-    elif row.word == "waits":
-        assert re.search(r"\S \(issue \d+\)$", reason)
-    else:
-        assert row.word == "declined"
-        assert len(reason.split()) >= 5
+        return "" if "`" in row.where and row.shown != "–" and not reason else "a place and a test"
+    if row.word == "waits":
+        return "" if re.search(r"\S \(issue \d+\)$", reason) else "what it waits for"
+    return "" if row.word == "declined" and len(reason.split()) >= 5 else "a reason"
 
 
-@pytest.mark.parametrize("row", TABLE, ids=NUMBERS)
-def test_a_place_exists(row):
-    places = re.findall(r"`([^`]+)`", row.where)
-    assert [place for place in places if not exists(place)] == []
+def test_every_place_exists():
+    places = [(row.number, place) for row in TABLE for place in re.findall("`([^`]+)`", row.where)]
+    assert [(number, place) for number, place in places if not exists(place)] == []
 
 
 def exists(place: str) -> bool:
@@ -83,13 +77,12 @@ def exists(place: str) -> bool:
     return place in CODES
 
 
-@pytest.mark.parametrize("row", TABLE, ids=NUMBERS)
-def test_a_place_that_is_still_to_come_belongs_to_a_row_that_waits(row):
-    to_come = re.findall(r"(?<![`\w/])(?:investigate|notebooks)/[\w./]+", row.where)
-    assert not to_come or row.word == "waits"
+def test_only_a_row_that_waits_names_a_place_that_is_still_to_come():
+    to_come = re.compile(r"(?<![`\w/])(?:investigate|notebooks)/[\w./]+")
+    assert [r.number for r in TABLE if to_come.search(r.where) and r.word != "waits"] == []
 
 
-@pytest.mark.parametrize("row", SHOWN, ids=lambda row: str(row.number))
-def test_what_shows_it_exists(row):
-    path, _, name = row.shown.strip("`").partition("::")
-    assert f"\ndef {name}(" in (ROOT / path).read_text(encoding="utf-8")
+def test_what_shows_a_row_exists():
+    shown = [(row.number, row.shown.strip("`").split("::")) for row in TABLE if row.shown != "–"]
+    texts = {path: (ROOT / path).read_text(encoding="utf-8") for _, (path, _) in shown}
+    assert [n for n, (path, name) in shown if f"\ndef {name}(" not in texts[path]] == []
