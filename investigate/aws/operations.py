@@ -21,10 +21,12 @@ READ_ONLY: Mapping[str, frozenset[str]] = MappingProxyType(
                 "GetFunctionConcurrency",
                 "GetFunctionConfiguration",
                 "GetFunctionEventInvokeConfig",
+                "GetPolicy",
                 "ListEventSourceMappings",
                 "ListFunctionEventInvokeConfigs",
             }
         ),
+        "kinesis": frozenset({"DescribeStreamSummary"}),
         "logs": frozenset({"DescribeLogGroups", "FilterLogEvents"}),
         "cloudwatch": frozenset({"DescribeAlarms", "GetMetricData"}),
         "xray": frozenset({"BatchGetTraces", "GetTraceSummaries"}),

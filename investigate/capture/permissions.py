@@ -91,10 +91,13 @@ NEEDS: Sequence[Need] = (
          "asynchronous calls stay unknown"),
     Need("lambda", "ListFunctionEventInvokeConfigs", "function", ("functions",), "the settings of "
          "its versions and aliases stay unknown"),
+    Need("lambda", "GetPolicy", "function", ("functions",), "who may invoke it stays unknown"),
     Need("lambda", "ListEventSourceMappings", "any", ("mappings",), "the table is left out"),
     Need("logs", "FilterLogEvents", "log group", _LOGS, "the function's log is left out"),
-    Need("logs", "DescribeLogGroups", "any", _LOGS, "what the retention has already deleted stays "
-         "unknown"),
+    Need("kinesis", "DescribeStreamSummary", "data stream", ("mappings",), "how long the stream of "
+         "a mapping keeps its records stays unknown"),
+    Need("logs", "DescribeLogGroups", "any", ("functions", *_LOGS), "what the retention has "
+         "already deleted stays unknown, and whether a function has a log group"),
     Need("cloudwatch", "GetMetricData", "any", ("metric_points", "queue_state"), "only the metrics "
          "that stand in logs; the age of the oldest message stays unknown"),
     Need("cloudwatch", "DescribeAlarms", "alarm", ("alarms",), "the table is left out"),
@@ -209,6 +212,12 @@ def _log_groups(scope: Scope) -> Iterator[str]:
         yield scope.arn("logs", f"log-group:{group}:*")
 
 
+def _data_streams(scope: Scope) -> Iterator[str]:
+    # Which streams there are, only the functions' mappings and their dead letters tell.
+    if scope.names.functions:
+        yield scope.arn("kinesis", "stream/*")
+
+
 def _stacks(scope: Scope) -> Iterator[str]:
     if scope.names.stack:
         parts = scope.names.stack.split("/")
@@ -230,6 +239,7 @@ _ARNS: Mapping[str, Callable[[Scope], Iterator[str]]] = {
     "table": _tables,
     "queue": _queues,
     "function": _functions,
+    "data stream": _data_streams,
     "log group": _log_groups,
     "alarm": _alarms,
 }

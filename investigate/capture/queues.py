@@ -18,7 +18,7 @@ from investigate.capture.source import (
     Source,
     gap,
 )
-from investigate.capture.values import from_millis, json_object, moment, text, whole
+from investigate.capture.values import from_millis, json_object, moment, text, utc, whole
 from investigate.case import Coverage
 from investigate.errors import AccessError
 
@@ -159,6 +159,10 @@ def _state(source: Source, role: str, attributes: Mapping[str, str]) -> tuple[Ro
         "visibility_timeout_s": whole(attributes.get("VisibilityTimeout")),
         "dead_letter_arn": text(redrive.get("deadLetterTargetArn")),
         "max_receive_count": whole(redrive.get("maxReceiveCount")),
+        "delay_s": whole(attributes.get("DelaySeconds")),
+        "fifo": attributes.get("FifoQueue") == "true",
+        "redrive_allow": attributes.get("RedriveAllowPolicy"),
+        "last_modified_utc": utc(attributes.get("LastModifiedTimestamp")),
     }
     return state, gaps
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from investigate.aws import Connection
-from investigate.capture import alarms, functions, logs, queues, raw, spans
+from investigate.capture import alarms, functions, logs, mappings, queues, raw, spans
 from investigate.capture import tables as dynamodb
 from investigate.capture.draft import Draft, begun_at, refuse_finished
 from investigate.capture.memory import lean
@@ -46,7 +46,7 @@ CAPTURES: Mapping[tuple[str, ...], Reader] = {
     ("messages",): queues.read_messages,
     ("dead_letters",): queues.read_dead_letters,
     ("functions",): functions.read_functions,
-    ("mappings",): functions.read_mappings,
+    ("mappings",): mappings.read_mappings,
     ("aggregates",): dynamodb.read_aggregates,
     ("invocations", "log_lines", "metric_points"): logs.read,
     ("events",): dynamodb.read_events,

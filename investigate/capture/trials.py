@@ -149,6 +149,8 @@ _ABSENT = {
     "s3:GetObjectVersion": ("NoSuchKey", "NoSuchVersion", "404"),
     "logs:FilterLogEvents": ("ResourceNotFoundException",),
     "lambda:GetFunctionEventInvokeConfig": ("ResourceNotFoundException",),
+    "lambda:GetPolicy": ("ResourceNotFoundException",),
+    "kinesis:DescribeStreamSummary": ("ResourceNotFoundException",),
 }
 _NOTES = {
     "logs:FilterLogEvents": "there is no such log group: the function has never written a line, "
@@ -239,6 +241,11 @@ def _mappings(subject: Subject) -> Iterator[tuple[str, Parameters]]:
     yield "*", {"MaxItems": 1}
 
 
+def _stream(subject: Subject) -> Iterator[tuple[str, Parameters]]:
+    if subject.names.functions:
+        yield "*", {"StreamName": _NOBODY}
+
+
 def _lines(subject: Subject) -> Iterator[tuple[str, Parameters]]:
     end = to_millis(subject.moment)
     for group in subject.log_groups:
@@ -286,7 +293,9 @@ _CALLS: Mapping[str, Callable[[Subject], Iterator[tuple[str, Parameters]]]] = {
     "lambda:GetFunctionConcurrency": _function,
     "lambda:GetFunctionEventInvokeConfig": _function,
     "lambda:ListFunctionEventInvokeConfigs": _function,
+    "lambda:GetPolicy": _function,
     "lambda:ListEventSourceMappings": _mappings,
+    "kinesis:DescribeStreamSummary": _stream,
     "logs:FilterLogEvents": _lines,
     "logs:DescribeLogGroups": _groups,
     "cloudwatch:GetMetricData": _metric,

@@ -65,8 +65,22 @@ def test_the_state_of_the_replay_queue(world):
             "visibility_timeout_s": pipeline.QUEUE_VISIBILITY_SECONDS,
             "dead_letter_arn": None,
             "max_receive_count": None,
+            "delay_s": 0,
+            "fifo": False,
+            "redrive_allow": None,
+            "last_modified_utc": START,
         }
     ]
+
+
+def test_what_a_queue_says_of_its_settings_stands_in_its_row(world):
+    allow = json.dumps({"redrivePermission": "denyAll"})
+    world.clients.sqs.set_queue_attributes(
+        QueueUrl=world.names.replay_queue_url,
+        Attributes={"DelaySeconds": "7", "RedriveAllowPolicy": allow},
+    )
+    (row,) = rows_of(state(source_of(world)))
+    assert (row["delay_s"], json.loads(row["redrive_allow"])) == (7, json.loads(allow))
 
 
 def test_the_age_of_the_oldest_message_is_the_latest_that_cloudwatch_has(world):
