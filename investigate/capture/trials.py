@@ -15,6 +15,7 @@ from investigate.capture.exports import summary_of
 from investigate.capture.functions import log_group
 from investigate.capture.inventory import manifest_of
 from investigate.capture.permissions import NEEDS, Need
+from investigate.capture.trials_of_sources import CALLS, UNTRIED
 from investigate.capture.values import to_millis
 from investigate.capture.verified import Place
 from investigate.errors import AccessError
@@ -65,16 +66,25 @@ class Subject:
     @cached_property
     def log_groups(self) -> tuple[str, ...]:
         """The log group of each function: its own, or the default one if that cannot be read."""
-        return tuple(dict.fromkeys(self._log_group(name) for name in self.names.functions.values()))
+        return tuple(dict.fromkeys(log_group(known) for known in self._functions))
 
-    def _log_group(self, name: str) -> str:
+    @property
+    def function_arns(self) -> tuple[str, ...]:
+        """The ARN of each function that can be read."""
+        return tuple(known["FunctionArn"] for known in self._functions if "FunctionArn" in known)
+
+    @cached_property
+    def _functions(self) -> list[Parameters]:
+        """The configuration of each function; of one that cannot be read, only its name."""
+        return [self._function(name) for name in self.names.functions.values()]
+
+    def _function(self, name: str) -> Parameters:
         try:
-            known = self.connection.call("lambda", "GetFunctionConfiguration", FunctionName=name)
+            return self.connection.call("lambda", "GetFunctionConfiguration", FunctionName=name)
         except AccessError as error:
             if error.kind in _STOPPING:
                 raise
-            known = {"FunctionName": name}
-        return log_group(known)
+            return {"FunctionName": name}
 
 
 def try_all(subject: Subject) -> list[Trial]:
@@ -93,8 +103,9 @@ def needed_but_lacking(trials: Sequence[Trial]) -> list[Need]:
 
 
 def _trials(subject: Subject, need: Need) -> Iterator[Trial]:
-    if need.has_effect:
-        yield Trial(need, "", "not tried", "it has an effect")
+    untried = "it has an effect" if need.has_effect else UNTRIED.get(need.action)
+    if untried:
+        yield Trial(need, "", "not tried", untried)
         return
     calls = list(_CALLS[need.action](subject))
     if not calls:
@@ -150,7 +161,13 @@ _ABSENT = {
     "logs:FilterLogEvents": ("ResourceNotFoundException",),
     "lambda:GetFunctionEventInvokeConfig": ("ResourceNotFoundException",),
     "lambda:GetPolicy": ("ResourceNotFoundException",),
+    "events:DescribeRule": ("ResourceNotFoundException",),
+    "events:ListTargetsByRule": ("ResourceNotFoundException",),
+    "sns:ListSubscriptionsByTopic": ("NotFound", "NotFoundException"),
+    "sns:GetSubscriptionAttributes": ("NotFound", "NotFoundException"),
     "kinesis:DescribeStreamSummary": ("ResourceNotFoundException",),
+    "kinesis:GetShardIterator": ("ResourceNotFoundException",),
+    "dynamodb:GetShardIterator": ("ResourceNotFoundException",),
 }
 _NOTES = {
     "logs:FilterLogEvents": "there is no such log group: the function has never written a line, "
@@ -241,11 +258,6 @@ def _mappings(subject: Subject) -> Iterator[tuple[str, Parameters]]:
     yield "*", {"MaxItems": 1}
 
 
-def _stream(subject: Subject) -> Iterator[tuple[str, Parameters]]:
-    if subject.names.functions:
-        yield "*", {"StreamName": _NOBODY}
-
-
 def _lines(subject: Subject) -> Iterator[tuple[str, Parameters]]:
     end = to_millis(subject.moment)
     for group in subject.log_groups:
@@ -278,6 +290,7 @@ def _traces(subject: Subject) -> Iterator[tuple[str, Parameters]]:
 
 _CALLS: Mapping[str, Callable[[Subject], Iterator[tuple[str, Parameters]]]] = {
     "cloudformation:ListStackResources": _stack,
+    "cloudformation:DescribeStackEvents": _stack,
     "s3:ListBucket": _list_keys,
     "s3:GetObject": _object,
     "s3:GetBucketVersioning": _bucket,
@@ -294,12 +307,13 @@ _CALLS: Mapping[str, Callable[[Subject], Iterator[tuple[str, Parameters]]]] = {
     "lambda:GetFunctionEventInvokeConfig": _function,
     "lambda:ListFunctionEventInvokeConfigs": _function,
     "lambda:GetPolicy": _function,
+    "lambda:ListVersionsByFunction": _function,
     "lambda:ListEventSourceMappings": _mappings,
-    "kinesis:DescribeStreamSummary": _stream,
     "logs:FilterLogEvents": _lines,
     "logs:DescribeLogGroups": _groups,
     "cloudwatch:GetMetricData": _metric,
     "cloudwatch:DescribeAlarms": _alarms,
     "xray:GetTraceSummaries": _summaries,
     "xray:BatchGetTraces": _traces,
+    **CALLS,
 }
