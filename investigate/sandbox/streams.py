@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from moto.core.exceptions import ServiceException
+from moto.core.exceptions import JsonRESTError
 
 
 def refuse_unknown_streams(streams: Any) -> None:
@@ -21,12 +21,12 @@ def refuse_unknown_streams(streams: Any) -> None:
         shard = table and table.stream_shard
         if shard is None or shard.id != shard_id:
             said = f"Requested resource not found: Stream: {arn} not found"
-            raise ServiceException("ResourceNotFoundException", said)
+            raise JsonRESTError("ResourceNotFoundException", said)
         return iterator(arn, shard_id, shard_iterator_type, sequence_number)
 
     def get_records(iterator_arn: str, limit: int) -> Any:
         if iterator_arn not in streams.shard_iterators:
-            raise ServiceException("ValidationException", "Invalid ShardIterator")
+            raise JsonRESTError("ValidationException", "Invalid ShardIterator")
         return records(iterator_arn, limit)
 
     streams.get_shard_iterator = get_shard_iterator

@@ -104,7 +104,7 @@ def test_what_others_say_of_a_function_is_unknown_where_it_is_denied(
     refuse(source.connection, service, operation)
     captured = read(source)
     assert captured.coverage.status == "partial"
-    assert f"{service}:{operation} of " in str(captured.coverage.reason)
+    assert f"{service}:{operation}" in str(captured.coverage.reason)
     assert [row.get(column) for row in rows_of(captured)] == [None, None, None]
 
 

@@ -75,12 +75,13 @@ def test_the_state_of_the_replay_queue(world):
 
 def test_what_a_queue_says_of_its_settings_stands_in_its_row(world):
     allow = json.dumps({"redrivePermission": "denyAll"})
-    world.clients.sqs.set_queue_attributes(
-        QueueUrl=world.names.replay_queue_url,
-        Attributes={"DelaySeconds": "7", "RedriveAllowPolicy": allow},
+    said = {"DelaySeconds": "7", "RedriveAllowPolicy": allow, "FifoQueue": "true"}
+    source = source_of(world)
+    source.connection.client("sqs").meta.events.register(
+        "after-call.sqs.GetQueueAttributes", lambda parsed, **_: parsed["Attributes"].update(said)
     )
-    (row,) = rows_of(state(source_of(world)))
-    assert (row["delay_s"], json.loads(row["redrive_allow"])) == (7, json.loads(allow))
+    (row,) = rows_of(state(source))
+    assert (row["delay_s"], row["fifo"], row["redrive_allow"]) == (7, True, allow)
 
 
 def test_the_age_of_the_oldest_message_is_the_latest_that_cloudwatch_has(world):

@@ -42,8 +42,8 @@ def test_who_may_do_everything_lacks_nothing(world):
     trials = try_all(subject(world))
     assert {trial.need for trial in trials} == set(NEEDS)
     wanted = {need.action: {"granted"} for need in NEEDS}
-    wanted |= dict.fromkeys(OF_A_STACK, {"not configured"})
-    wanted |= dict.fromkeys(("sqs:ReceiveMessage", *UNTRIED), {"not tried"})
+    wanted |= {key: {"not configured"} for key in OF_A_STACK}
+    wanted |= {key: {"not tried"} for key in ("sqs:ReceiveMessage", *UNTRIED)}
     assert statuses(trials) == wanted
     assert needed_but_lacking(trials) == []
 
