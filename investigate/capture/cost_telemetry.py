@@ -63,6 +63,35 @@ def mappings(plan: Plan) -> Iterator[Cost]:
         yield Cost("mappings", "lambda:ListEventSourceMappings", words, "at least", number)
 
 
+def deliveries(plan: Plan) -> Iterator[Cost]:
+    """Yield what the table `deliveries` takes; the functions' policies count with `functions`."""
+    number = len(plan.names.functions)
+    if number:
+        words = (
+            "one for each function; three more for each rule, one for each topic and subscription"
+        )
+        yield Cost("deliveries", "events:ListRuleNamesByTarget", words, "at least", number)
+
+
+def deployments(plan: Plan) -> Iterator[Cost]:
+    """Yield what the table `deployments` takes."""
+    number = len(plan.names.functions)
+    if number:
+        words = "one for each function; more only if one has over 50 versions"
+        yield Cost("deployments", "lambda:ListVersionsByFunction", words, "at least", number)
+    if plan.names.stack:
+        words = "one for 100 events of the stack, from 14 days before the window on"
+        yield Cost("deployments", "cloudformation:DescribeStackEvents", words, "at least", 1)
+
+
+def rescued(plan: Plan) -> Iterator[Cost]:
+    """Yield what the table `rescued` takes; how many records the letters point at, only they tell."""
+    wanted = plan.options.sample_messages
+    if wanted and plan.names.functions:
+        words = "two for each dead letter of a stream, as far as there are any"
+        yield Cost("rescued", "kinesis:GetRecords", words, "unknown")
+
+
 def alarms(plan: Plan) -> Iterator[Cost]:
     """Yield what the table `alarms` takes."""
     price = prices.CLOUDWATCH_REQUESTS.for_(1)

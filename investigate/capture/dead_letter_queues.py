@@ -121,8 +121,11 @@ def targets(source: Source) -> Targets:
     return found
 
 
-def named_with_all(connection: Connection, names: PipelineNames) -> PipelineNames:
-    """Return the names with every queue that the pipeline's own settings send failures to.
+def named_with_all(
+    connection: Connection, names: PipelineNames
+) -> tuple[PipelineNames, tuple[str, ...]]:
+    """Return the names with every queue that the pipeline's own settings send failures to, and the
+    buckets that they send failures to.
 
     A queue whose URL may not be asked for has the one it has on AWS; one that is gone is left out.
     """
@@ -131,7 +134,8 @@ def named_with_all(connection: Connection, names: PipelineNames) -> PipelineName
     # Settings alone are asked for: nothing is kept in the draft, which is never begun.
     found = targets(Source(connection, names, options, Draft(Path("settings"), {})))
     urls = [*found.urls, *(_url_if_any(connection, arn) for arn in found.queues)]
-    return replace(names, dead_letter_queue_urls=tuple(url for url in urls if url))
+    buckets = tuple(sorted({folder.bucket for folder in found.folders}))
+    return replace(names, dead_letter_queue_urls=tuple(url for url in urls if url)), buckets
 
 
 def _url_if_any(connection: Connection, arn: str) -> str | None:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from investigate import pipeline
 from investigate.aws import Connection
-from investigate.capture.dead_letter_queues import place_of_url
+from investigate.capture.dead_letter_queues import FAILURES_PREFIX, place_of_url
 from investigate.capture.exports import summary_of
 from investigate.capture.functions import log_group
 from investigate.capture.inventory import manifest_of
@@ -45,6 +45,7 @@ class Subject:
     connection: Connection
     names: PipelineNames
     moment: datetime
+    failure_buckets: tuple[str, ...] = ()  # that Lambda puts failures into
 
     @property
     def tables(self) -> dict[str, str]:
@@ -135,7 +136,7 @@ def _judged(
     # A report has a name, which may be wrong; another object is made up.
     made_up = need.kind != "object" or parameters["Key"].endswith(_NOBODY)
     if error.kind == "denied":
-        hidden = need.kind == "object" and made_up and not _may_list(subject)
+        hidden = need.kind == "object" and made_up and not _may_list(subject, parameters)
         return "denied", _HIDDEN if hidden else ""
     if made_up and error.code in _ABSENT.get(need.action, ()):
         return "granted", _NOTES.get(need.action, "")
@@ -144,10 +145,10 @@ def _judged(
     return "unknown", error.code
 
 
-def _may_list(subject: Subject) -> bool:
-    _, parameters = next(_list_keys(subject))
+def _may_list(subject: Subject, parameters: Parameters) -> bool:
+    asked = {"Bucket": parameters["Bucket"], "Prefix": parameters["Key"], "MaxKeys": 1}
     try:
-        subject.connection.call("s3", "ListObjectsV2", **parameters)
+        subject.connection.call("s3", "ListObjectsV2", **asked)
     except AccessError:
         return False
     return True
@@ -190,10 +191,19 @@ def _list_keys(subject: Subject) -> Iterator[tuple[str, Parameters]]:
         yield name, {**bucket, "Prefix": subject.names.raw_prefix, "MaxKeys": 1}
 
 
+def _listings(subject: Subject) -> Iterator[tuple[str, Parameters]]:
+    yield from _list_keys(subject)
+    for name in subject.failure_buckets:
+        yield name, {"Bucket": name, "Prefix": FAILURES_PREFIX, "MaxKeys": 1}
+
+
 def _object(subject: Subject) -> Iterator[tuple[str, Parameters]]:
     yield from _raw_object(subject)
     for place in _reports(subject.names):
         yield str(place), {"Bucket": place.bucket, "Key": place.key}
+    for name in subject.failure_buckets:
+        key = f"{FAILURES_PREFIX}{_NOBODY}"
+        yield f"{name}/{FAILURES_PREFIX}*", {"Bucket": name, "Key": key}
 
 
 def _reports(names: PipelineNames) -> Iterator[Place]:
@@ -291,7 +301,7 @@ def _traces(subject: Subject) -> Iterator[tuple[str, Parameters]]:
 _CALLS: Mapping[str, Callable[[Subject], Iterator[tuple[str, Parameters]]]] = {
     "cloudformation:ListStackResources": _stack,
     "cloudformation:DescribeStackEvents": _stack,
-    "s3:ListBucket": _list_keys,
+    "s3:ListBucket": _listings,
     "s3:GetObject": _object,
     "s3:GetBucketVersioning": _bucket,
     "s3:ListBucketVersions": _list_keys,

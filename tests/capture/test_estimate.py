@@ -166,6 +166,9 @@ def test_logs_metrics_queues_and_functions_are_reckoned(world):
     assert (sample.requests, sample.bound) == (8, "about")
     assert costs["functions GetFunctionConfiguration"].requests == 18
     assert costs["mappings ListEventSourceMappings"].requests == 2
+    assert costs["deliveries ListRuleNamesByTarget"].requests == 3
+    assert costs["deployments ListVersionsByFunction"].requests == 3
+    assert costs["rescued GetRecords"].bound == "unknown"
     metrics = costs["metric_points GetMetricData"]
     assert metrics.price_usd == pytest.approx(int(metrics.basis.split()[0]) / 100_000)
 

@@ -481,7 +481,7 @@ def test_a_queue_of_the_same_name_in_another_region_is_not_taken_for_it():
 
 def named_by(names, connection=None):
     connection = connection or connect(region="eu-west-1", objects="botocore")
-    return dead_letter_queues.named_with_all(connection, names).dead_letter_queue_urls
+    return dead_letter_queues.named_with_all(connection, names)[0].dead_letter_queue_urls
 
 
 def test_every_queue_that_takes_failures_becomes_known_once():
@@ -531,7 +531,7 @@ def test_failures_that_go_to_a_topic_are_said_not_to_be_read(world):
     assert dead_letters(source_of(world, sample_messages=5)) == (
         "skipped",
         "failures of demo-processor go to arn:aws:sns:eu-west-1:123456789012:alerts, "
-        "which is no queue and is not read",
+        "which is neither queue nor bucket and is not read",
     )
 
 

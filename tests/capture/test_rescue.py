@@ -110,8 +110,7 @@ def test_what_kinesis_has_trimmed_is_expired(end, left, found, error):
     pointer = rescue.Pointer("m", DEAD, "s", "shard", "1", end)
     records = []
     with pytest.raises(shards.Gone, match=error):
-        for record in rescue._records(Left(left), pointer):
-            records.append(record["sequence"])
+        records.extend(record["sequence"] for record in rescue._records(Left(left), pointer))
     assert records == found
 
 
