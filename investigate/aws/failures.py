@@ -90,7 +90,8 @@ _HINTS = {
 _LONGEST = 300  # characters of what a server says that are told
 _SUBJECTS = (
     "Bucket", "TableName", "QueueUrl", "QueueName", "FunctionName", "EventSourceArn",
-    "logGroupName", "StackName",
+    "logGroupName", "StackName", "StreamARN", "StreamArn", "TargetArn", "Rule", "TopicArn",
+    "SubscriptionArn", "Name",
 )  # fmt: skip
 
 

@@ -21,14 +21,20 @@ READ_ONLY: Mapping[str, frozenset[str]] = MappingProxyType(
                 "GetFunctionConcurrency",
                 "GetFunctionConfiguration",
                 "GetFunctionEventInvokeConfig",
+                "GetPolicy",
                 "ListEventSourceMappings",
                 "ListFunctionEventInvokeConfigs",
+                "ListVersionsByFunction",
             }
         ),
+        "events": frozenset({"DescribeRule", "ListRuleNamesByTarget", "ListTargetsByRule"}),
+        "sns": frozenset({"GetSubscriptionAttributes", "ListSubscriptionsByTopic"}),
+        "dynamodbstreams": frozenset({"GetRecords", "GetShardIterator"}),
+        "kinesis": frozenset({"DescribeStreamSummary", "GetRecords", "GetShardIterator"}),
         "logs": frozenset({"DescribeLogGroups", "FilterLogEvents"}),
         "cloudwatch": frozenset({"DescribeAlarms", "GetMetricData"}),
         "xray": frozenset({"BatchGetTraces", "GetTraceSummaries"}),
-        "cloudformation": frozenset({"ListStackResources"}),
+        "cloudformation": frozenset({"DescribeStackEvents", "ListStackResources"}),
         "sts": frozenset({"GetCallerIdentity"}),
     }
 )
@@ -37,16 +43,17 @@ SIDE_EFFECTS: Mapping[str, frozenset[str]] = MappingProxyType(
     {"sqs": frozenset({"ReceiveMessage"})}
 )
 
-# Where the IAM action has another name than the operation.
+# Where the IAM action has another name than the operation, or another prefix than the service.
 _ACTIONS = {
     "ListObjectsV2": "ListBucket",
     "ListObjectVersions": "ListBucketVersions",
 }
+_PREFIXES = {"dynamodbstreams": "dynamodb"}
 
 
 def action_of(service: str, operation: str) -> str:
     """Return the IAM action that allows an operation; S3 names two of them differently."""
-    return f"{service}:{_ACTIONS.get(operation, operation)}"
+    return f"{_PREFIXES.get(service, service)}:{_ACTIONS.get(operation, operation)}"
 
 
 def allowed_operations(service: str, *, sampling: bool = False) -> frozenset[str]:

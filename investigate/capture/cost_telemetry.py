@@ -7,7 +7,7 @@ from datetime import timedelta
 from math import ceil
 from typing import Any
 
-from investigate.capture import metrics, prices, sampling, spans
+from investigate.capture import log_groups, metrics, prices, sampling, spans
 from investigate.capture.cost import Cost, Plan
 from investigate.capture.functions import log_group
 from investigate.errors import AccessError
@@ -16,8 +16,9 @@ from investigate.model import counted
 LOG_PAGE_BYTES = 1_000_000
 _UNNAMED = "without those that only settings name"
 _POINTS_AT_ONCE = 100_800
-# The first look and its configuration, its concurrency, its settings for asynchronous calls.
-_FUNCTION_REQUESTS = 4
+# The first look and its configuration, its concurrency, its settings for asynchronous calls, its
+# policy, its log group.
+_FUNCTION_REQUESTS = 6
 _QUEUE_REQUESTS = 2  # the first look, and all its attributes
 
 
@@ -62,6 +63,35 @@ def mappings(plan: Plan) -> Iterator[Cost]:
         yield Cost("mappings", "lambda:ListEventSourceMappings", words, "at least", number)
 
 
+def deliveries(plan: Plan) -> Iterator[Cost]:
+    """Yield what the table `deliveries` takes; the functions' policies count with `functions`."""
+    number = len(plan.names.functions)
+    if number:
+        words = (
+            "one for each function; three more for each rule, one for each topic and subscription"
+        )
+        yield Cost("deliveries", "events:ListRuleNamesByTarget", words, "at least", number)
+
+
+def deployments(plan: Plan) -> Iterator[Cost]:
+    """Yield what the table `deployments` takes."""
+    number = len(plan.names.functions)
+    if number:
+        words = "one for each function; more only if one has over 50 versions"
+        yield Cost("deployments", "lambda:ListVersionsByFunction", words, "at least", number)
+    if plan.names.stack:
+        words = "one for 100 events of the stack, from 14 days before the window on"
+        yield Cost("deployments", "cloudformation:DescribeStackEvents", words, "at least", 1)
+
+
+def rescued(plan: Plan) -> Iterator[Cost]:
+    """Yield what the table `rescued` takes; how many records the letters point at, only they tell."""
+    wanted = plan.options.sample_messages
+    if wanted and plan.names.functions:
+        words = "two for each dead letter of a stream, as far as there are any"
+        yield Cost("rescued", "kinesis:GetRecords", words, "unknown")
+
+
 def alarms(plan: Plan) -> Iterator[Cost]:
     """Yield what the table `alarms` takes."""
     price = prices.CLOUDWATCH_REQUESTS.for_(1)
@@ -73,13 +103,12 @@ def log_lines(plan: Plan) -> Iterator[Cost]:
     """Yield what the functions' logs takes."""
     for name in plan.names.functions.values():
         group = log_group(_configuration(plan, name))
-        pages = plan.connection.pages("logs", "DescribeLogGroups", logGroupNamePrefix=group)
-        known = [one for page in pages for one in page["logGroups"] if one["logGroupName"] == group]
-        size = int(known[0].get("storedBytes", 0)) if known else 0
+        known = log_groups.described(plan.connection, group)
+        size = int(known.get("storedBytes", 0)) if known else 0
         yield Cost(
             "log_lines", "logs:FilterLogEvents",
             f"all that {group} keeps, 1 MB a request; what is outside the window is not read"
-            if known
+            if known is not None
             else f"{group} does not exist",
             "at most",
             requests=max(1, ceil(size / LOG_PAGE_BYTES)),

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from investigate.aws import Connection
+from investigate.capture import deliveries, mappings
 from investigate.capture.draft import Draft
 from investigate.capture.sampling import redrive_of
 from investigate.capture.source import CaptureOptions, Source, gap
@@ -22,6 +23,28 @@ _REGION = re.compile(
     r"https?://(?:sqs\.(?P<region>[a-z0-9-]+)|(?P<older>[a-z0-9-]+)\.queue)\.amazonaws\.com(?:\.cn)?/"
 )
 
+# Where Lambda puts failures into a bucket: below it, the UUID of a mapping, or async/FUNCTION.
+FAILURES_PREFIX = "aws/lambda/"
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """Where in a bucket the failures of one function or mapping are."""
+
+    arn: str  # of the bucket
+    prefix: str
+    whose: str
+
+    @property
+    def bucket(self) -> str:
+        """The name of the bucket."""
+        return self.arn.split(":")[5]
+
+    @property
+    def place(self) -> str:
+        """The folder as a URL."""
+        return f"s3://{self.bucket}/{self.prefix}"
+
 
 @dataclass
 class Targets:
@@ -29,11 +52,12 @@ class Targets:
 
     urls: list[str] = field(default_factory=list)
     queues: list[str] = field(default_factory=list)  # ARNs of queues that no URL is known of
-    others: dict[str, str] = field(default_factory=dict)  # ARN of what is no queue -> whose
+    folders: list[Folder] = field(default_factory=list)
+    others: dict[str, str] = field(default_factory=dict)  # ARN of what is neither -> whose
     gaps: list[Coverage] = field(default_factory=list)
 
     def __bool__(self) -> bool:
-        return bool(self.urls or self.queues or self.others)
+        return bool(self.urls or self.queues or self.folders or self.others)
 
     @property
     def names(self) -> list[str]:
@@ -85,8 +109,11 @@ def targets(source: Source) -> Targets:
     """Return where failures go; what could not be asked is among the gaps."""
     found = Targets(list(dict.fromkeys(source.names.dead_letter_queue_urls)))
     known = {place_of_url(url) for url in (*found.urls, source.names.replay_queue_url) if url}
-    for whose, arn in _settings(source, found.gaps):
-        if arn.split(":")[2] != "sqs":
+    for whose, arn, folder in _settings(source, found.gaps):
+        service = arn.split(":")[2]
+        if service == "s3" and folder:
+            found.folders.append(Folder(arn, f"{FAILURES_PREFIX}{folder}/", whose))
+        elif service != "sqs":
             found.others[arn] = whose
         elif place_of_arn(arn) not in known:
             known.add(place_of_arn(arn))
@@ -94,8 +121,11 @@ def targets(source: Source) -> Targets:
     return found
 
 
-def named_with_all(connection: Connection, names: PipelineNames) -> PipelineNames:
-    """Return the names with every queue that the pipeline's own settings send failures to.
+def named_with_all(
+    connection: Connection, names: PipelineNames
+) -> tuple[PipelineNames, tuple[str, ...]]:
+    """Return the names with every queue that the pipeline's own settings send failures to, and the
+    buckets that they send failures to.
 
     A queue whose URL may not be asked for has the one it has on AWS; one that is gone is left out.
     """
@@ -104,7 +134,8 @@ def named_with_all(connection: Connection, names: PipelineNames) -> PipelineName
     # Settings alone are asked for: nothing is kept in the draft, which is never begun.
     found = targets(Source(connection, names, options, Draft(Path("settings"), {})))
     urls = [*found.urls, *(_url_if_any(connection, arn) for arn in found.queues)]
-    return replace(names, dead_letter_queue_urls=tuple(url for url in urls if url))
+    buckets = tuple(sorted({folder.bucket for folder in found.folders}))
+    return replace(names, dead_letter_queue_urls=tuple(url for url in urls if url)), buckets
 
 
 def _url_if_any(connection: Connection, arn: str) -> str | None:
@@ -145,15 +176,9 @@ def _unopened(arn: str, error: AccessError) -> Coverage:
     return Coverage(known.status, f"{arn} takes failed messages: {known.reason}")
 
 
-def _settings(source: Source, gaps: list[Coverage]) -> Iterator[tuple[str, str]]:
-    """Yield whose failures go to which ARN, by the redrive policy and the functions' settings."""
-    if source.names.replay_queue_url:
-        try:
-            arn = redrive_of(source.replay_queue).get("deadLetterTargetArn")
-        except AccessError as error:
-            gaps.append(gap(error))
-        else:
-            yield from _arns("the replay queue", arn)
+def _settings(source: Source, gaps: list[Coverage]) -> Iterator[tuple[str, str, str]]:
+    """Yield whose failures go to which ARN, and in a bucket to which folder, by all settings."""
+    yield from _of_the_queue(source, gaps)
     for role, name in source.names.functions.items():
         known, configs = source.functions[role], source.invoke_configs[role]
         gaps.extend(one for one in (known, configs) if isinstance(one, Coverage))
@@ -161,9 +186,32 @@ def _settings(source: Source, gaps: list[Coverage]) -> Iterator[tuple[str, str]]
             yield from _arns(name, known.get("DeadLetterConfig", {}).get("TargetArn"))
         for config in [] if isinstance(configs, Coverage) else configs:
             on_failure = config.get("DestinationConfig", {}).get("OnFailure", {})
-            yield from _arns(name, on_failure.get("Destination"))
+            yield from _arns(name, on_failure.get("Destination"), f"async/{name}")
+    yield from _of_what_is_before(source, gaps)
 
 
-def _arns(whose: str, arn: object) -> Iterator[tuple[str, str]]:
+def _of_the_queue(source: Source, gaps: list[Coverage]) -> Iterator[tuple[str, str, str]]:
+    if source.names.replay_queue_url:
+        try:
+            arn = redrive_of(source.replay_queue).get("deadLetterTargetArn")
+        except AccessError as error:
+            gaps.append(gap(error))
+        else:
+            yield from _arns("the replay queue", arn)
+
+
+def _of_what_is_before(source: Source, gaps: list[Coverage]) -> Iterator[tuple[str, str, str]]:
+    """Yield where mappings, rules and subscriptions send what they could not deliver."""
+    mapped, delivered = mappings.entries(source), deliveries.found(source)
+    # What has no name is no lack of these: the pipeline may well have no such part.
+    gaps.extend(one for one in (*mapped.gaps, *delivered.gaps) if one.status != "skipped")
+    for entry in mapped.rows:
+        whose = f"the mapping {entry['UUID']}"
+        yield from _arns(whose, mappings.failures_to(entry), str(entry["UUID"]))
+    for row in delivered.rows:
+        yield from _arns(str(row["arn"]), row["dead_letter_arn"])
+
+
+def _arns(whose: str, arn: object, folder: str = "") -> Iterator[tuple[str, str, str]]:
     if isinstance(arn, str) and len(arn.split(":")) > 5:
-        yield whose, arn
+        yield whose, arn, folder

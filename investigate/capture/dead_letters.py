@@ -14,6 +14,8 @@ from investigate.capture.values import from_millis, json_object, moment, text, w
 DYNAMODB_STREAM_KEEPS = timedelta(hours=24)
 BATCHES = ("KinesisBatchInfo", "DDBStreamBatchInfo")
 _OF_EVENTBRIDGE = {"RULE_ARN", "TARGET_ARN"}
+# What a custom event bus of version 2 writes, as JSON (EventBridge user guide, "Custom event bus").
+_OF_SUBSCRIBER = {"subscriberArn", "errorCode", "failedMessages"}
 _OF_LAMBDA = {"RequestID", "ErrorCode"}
 
 
@@ -102,6 +104,7 @@ def _is_notification(letter: DeadLetter) -> bool:
 
 _SHAPES: tuple[tuple[str, Callable[[DeadLetter], bool]], ...] = (
     ("eventbridge-dlq", lambda letter: not letter.given.keys().isdisjoint(_OF_EVENTBRIDGE)),
+    ("eventbridge-dlq", lambda letter: letter.record.keys() >= _OF_SUBSCRIBER),
     ("sns-dlq", _is_notification),
     ("lambda-dlq", lambda letter: letter.given.keys() >= _OF_LAMBDA),
     ("stream-destination", _is_stream),
@@ -185,6 +188,8 @@ def _requested(letter: DeadLetter) -> dict[str, Any]:
 
 
 def _eventbridge(letter: DeadLetter) -> dict[str, Any]:
+    if letter.record.keys() >= _OF_SUBSCRIBER:
+        return _subscriber(letter)
     return {
         "source_arn": letter.given.get("RULE_ARN"),
         "target_arn": letter.given.get("TARGET_ARN"),
@@ -193,6 +198,20 @@ def _eventbridge(letter: DeadLetter) -> dict[str, Any]:
         "error_message": letter.given.get("ERROR_MESSAGE"),
         "condition": letter.given.get("EXHAUSTED_RETRY_CONDITION"),
         "attempts": whole(letter.given.get("RETRY_ATTEMPTS")),
+        "last_failed_utc": letter.sent,
+    }
+
+
+def _subscriber(letter: DeadLetter) -> dict[str, Any]:
+    """What a subscriber of version 2 says, which stands where a rule stood; its events are named by
+    ids of EventBridge's own."""
+    return {
+        "source_arn": text(letter.record["subscriberArn"]),
+        "target_arn": text(letter.record.get("targetArn")),
+        "error_code": text(letter.record["errorCode"]),
+        "error_message": text(letter.record.get("errorMessage")),
+        "condition": text(letter.record.get("exhaustedRetryCondition")),
+        "attempts": whole(letter.record.get("retryAttempts")),
         "last_failed_utc": letter.sent,
     }
 

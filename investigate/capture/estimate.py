@@ -11,12 +11,15 @@ from investigate.capture.cost_objects import raw
 from investigate.capture.cost_tables import table
 from investigate.capture.cost_telemetry import (
     alarms,
+    deliveries,
+    deployments,
     functions,
     log_lines,
     mappings,
     messages,
     metric_points,
     queue_state,
+    rescued,
     traces,
 )
 from investigate.capture.source import CaptureOptions
@@ -100,8 +103,11 @@ _RECKONED: Sequence[tuple[tuple[str, ...], str, Reckon]] = (
     (("metric_points",), "cloudwatch:GetMetricData", metric_points),
     (("queue_state", "mappings", "messages"), "sqs:GetQueueAttributes", queue_state),
     (("messages", "dead_letters"), "sqs:ReceiveMessage", messages),
-    (("functions", "log_lines"), "lambda:GetFunctionConfiguration", functions),
+    (("functions", "log_lines", "deliveries"), "lambda:GetFunctionConfiguration", functions),
     (("mappings",), "lambda:ListEventSourceMappings", mappings),
+    (("deliveries",), "events:ListRuleNamesByTarget", deliveries),
+    (("deployments",), "lambda:ListVersionsByFunction", deployments),
+    (("rescued",), "kinesis:GetRecords", rescued),
     (("alarms",), "cloudwatch:DescribeAlarms", alarms),
     (("spans",), "xray:GetTraceSummaries", traces),
 )  # fmt: skip

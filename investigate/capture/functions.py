@@ -1,10 +1,13 @@
-"""The functions and their event source mappings; values of environment variables are never kept."""
+"""The functions; of their environment only `DRY_RUN` and the level of the log are kept."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Mapping
 from typing import Any
 
+from investigate.capture import log_groups
+from investigate.capture.invokers import invokers
 from investigate.capture.source import Captured, Gathered, Row, Source, gap
 from investigate.capture.values import moment, text, whole
 from investigate.case import Coverage
@@ -12,6 +15,12 @@ from investigate.errors import AccessError
 from investigate.settings import FUNCTION_ROLES
 
 _OWN_CONFIG = "GetFunctionEventInvokeConfig"
+# Where a function without the level of Lambda's own logging says it: ingest and the processor in
+# the first, Powertools for AWS Lambda in the second. No other variable is ever kept, nor are these
+# if they hold another word.
+_LEVEL_VARIABLES = ("LOG_LEVEL", "POWERTOOLS_LOG_LEVEL")
+_LEVELS = frozenset({"TRACE", "DEBUG", "INFO", "WARN", "WARNING", "ERROR", "CRITICAL", "FATAL"})
+_NEVER = 0  # days, of a log group that keeps its lines for ever
 
 
 def read_functions(source: Source) -> list[Captured]:
@@ -23,29 +32,12 @@ def read_functions(source: Source) -> list[Captured]:
             gathered.gaps.append(known)
             continue
         settings, gaps = _more_settings(source, role, known["FunctionName"])
-        gathered.add([{**function_row(role, known), **settings}])
-        gathered.gaps.extend(gaps)
+        about, more_gaps = _surroundings(source, known)
+        gathered.add([{**function_row(role, known), **settings, **about}])
+        gathered.gaps.extend([*gaps, *more_gaps])
         if "Error" in known.get("Environment", {}):
             gathered.gaps.append(Coverage("denied", f"DRY_RUN of the {role} function is unknown"))
     return [gathered.captured("functions")]
-
-
-def read_mappings(source: Source) -> list[Captured]:
-    """Return the table `mappings`: those of the processor and those of the replay queue."""
-    gathered = Gathered()
-    found: dict[str, Row] = {}
-    for question in _questions(source, gathered):
-        try:
-            for page in source.connection.pages("lambda", "ListEventSourceMappings", **question):
-                found.update(
-                    {entry["UUID"]: mapping_row(entry) for entry in page["EventSourceMappings"]}
-                )
-        except AccessError as error:
-            gathered.gaps.append(gap(error))
-            continue
-        gathered.places += 1
-    gathered.rows.extend(found.values())
-    return [gathered.captured("mappings")]
 
 
 def log_group(configuration: Mapping[str, Any]) -> str:
@@ -57,7 +49,9 @@ def log_group(configuration: Mapping[str, Any]) -> str:
 def function_row(role: str, known: Mapping[str, Any]) -> Row:
     """Return a function's configuration as a row of `functions`."""
     environment = known.get("Environment", {})
-    dry_run = environment.get("Variables", {}).get("DRY_RUN", "false").lower() == "true"
+    variables = environment.get("Variables", {})
+    dry_run = variables.get("DRY_RUN", "false").lower() == "true"
+    logging = known.get("LoggingConfig", {})
     return {
         "name": known["FunctionName"],
         "role": role,
@@ -66,40 +60,21 @@ def function_row(role: str, known: Mapping[str, Any]) -> Row:
         "memory_mb": whole(known.get("MemorySize")),
         "dlq_arn": text(known.get("DeadLetterConfig", {}).get("TargetArn")),
         "log_group": log_group(known),
-        "log_format": known.get("LoggingConfig", {}).get("LogFormat", "Text"),
+        "log_format": logging.get("LogFormat", "Text"),
+        "log_level": text(logging.get("ApplicationLogLevel")) or _level_in(variables),
         "tracing": text(known.get("TracingConfig", {}).get("Mode")),
         # The pipeline's own rule: "true" in any case; "1" and "yes" are not dry runs.
         "dry_run": None if "Error" in environment else dry_run,
         "code_sha256": text(known.get("CodeSha256")),
         "last_modified_utc": moment(known.get("LastModified")),
+        "handler": text(known.get("Handler")),
+        "runtime": text(known.get("Runtime")),
     }
 
 
-def mapping_row(entry: Mapping[str, Any]) -> Row:
-    """Return an event source mapping as a row of `mappings`."""
-    on_failure = entry.get("DestinationConfig", {}).get("OnFailure", {})
-    return {
-        "uuid": entry["UUID"],
-        "function": name_of(entry["FunctionArn"]),
-        "source_arn": text(entry.get("EventSourceArn")),
-        "state": text(entry.get("State")),
-        "batch_size": whole(entry.get("BatchSize")),
-        "window_s": whole(entry.get("MaximumBatchingWindowInSeconds")),
-        "max_retry_attempts": whole(entry.get("MaximumRetryAttempts")),
-        "max_record_age_s": whole(entry.get("MaximumRecordAgeInSeconds")),
-        "bisect": entry.get("BisectBatchOnFunctionError"),
-        "partial_batch_response": "ReportBatchItemFailures"
-        in (entry.get("FunctionResponseTypes") or []),
-        "on_failure_arn": text(on_failure.get("Destination")),
-        "max_concurrency": whole(entry.get("ScalingConfig", {}).get("MaximumConcurrency")),
-        "last_result": text(entry.get("LastProcessingResult")),
-    }
-
-
-def name_of(function_arn: str) -> str:
-    """Return the name in a function's ARN, with or without a version at its end."""
-    parts = function_arn.split(":")
-    return parts[6] if len(parts) > 6 else function_arn
+def _level_in(variables: Mapping[str, str]) -> str | None:
+    said = (variables.get(name, "").upper() for name in _LEVEL_VARIABLES)
+    return next((level for level in said if level in _LEVELS), None)
 
 
 def _more_settings(source: Source, role: str, name: str) -> tuple[Row, list[Coverage]]:
@@ -115,6 +90,23 @@ def _more_settings(source: Source, role: str, name: str) -> tuple[Row, list[Cove
     if isinstance(configs, Coverage):
         return settings | _own_invoke_config(source, name), [*gaps, configs]
     return settings | invoke_settings(configs), gaps
+
+
+def _surroundings(source: Source, known: Row) -> tuple[Row, list[Coverage]]:
+    """Return what others say of a function: who may invoke it, and its log group."""
+    about: Row = {}
+    gaps = []
+    try:
+        group = log_groups.described(source.connection, log_group(known))
+        about["log_group_exists"] = group is not None
+        if group is not None:
+            about["log_retention_days"] = whole(group.get("retentionInDays", _NEVER))
+    except AccessError as error:
+        gaps.append(gap(error))
+    allowed = invokers(source, known["FunctionName"])
+    if isinstance(allowed, Coverage):
+        return about, [*gaps, allowed]
+    return {**about, "invokers": json.dumps(allowed, ensure_ascii=False)}, gaps
 
 
 def _own_invoke_config(source: Source, name: str) -> Row:
@@ -147,18 +139,3 @@ def _invoke_config(answer: Mapping[str, Any]) -> Row:
         "max_retry_attempts": whole(answer.get("MaximumRetryAttempts")),
         "max_event_age_s": whole(answer.get("MaximumEventAgeInSeconds")),
     }
-
-
-def _questions(source: Source, gathered: Gathered) -> Iterator[dict[str, str]]:
-    processor = source.names.functions.get("processor")
-    if processor:
-        yield {"FunctionName": processor}
-    else:
-        gathered.gaps.append(source.lacks("processor function"))
-    if not source.names.replay_queue_url:
-        gathered.gaps.append(source.lacks("replay queue"))
-        return
-    try:
-        yield {"EventSourceArn": source.replay_queue["QueueArn"]}
-    except AccessError as error:
-        gathered.gaps.append(gap(error))

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from investigate.capture import log_events, metrics
+from investigate.capture import log_events, log_groups, metrics
 from investigate.capture.functions import log_group
 from investigate.capture.loglines import LogReader
 from investigate.capture.source import (
@@ -146,9 +146,8 @@ def _kept_since(source: Source, group: str) -> datetime | None:
 
 
 def _retention_days(source: Source, group: str) -> int | None:
-    pages = source.connection.pages("logs", "DescribeLogGroups", logGroupNamePrefix=group)
-    found = [one for page in pages for one in page["logGroups"] if one["logGroupName"] == group]
-    return found[0].get("retentionInDays") if found else None
+    known = log_groups.described(source.connection, group)
+    return known.get("retentionInDays") if known else None
 
 
 def _unlogged_successes(source: Source) -> Iterator[Coverage]:

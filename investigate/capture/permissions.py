@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from investigate.aws import SIDE_EFFECTS, action_of
-from investigate.capture.dead_letter_queues import place_of_url
+from investigate.capture.dead_letter_queues import FAILURES_PREFIX, place_of_url
 from investigate.settings import PipelineNames
 
 Statement = dict[str, Any]
 _DYNAMODB = ("events", "dedupe", "aggregates")
 _LOGS = ("invocations", "log_lines", "metric_points")
+_DELIVERIES = ("deliveries", "queue_state", "dead_letters")
+_LOST = "the records that a dead letter only points at are not fetched"
+_RESCUE = "--sample-messages"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,7 @@ class Scope:
     account: str
     region: str
     log_groups: tuple[str, ...] = ()  # none: the default one of each function
+    failure_buckets: tuple[str, ...] = ()  # that Lambda puts failures into
 
     def arn(self, service: str, resource: str) -> str:
         """Return the ARN of a resource in this account and region."""
@@ -61,10 +65,13 @@ class Scope:
 NEEDS: Sequence[Need] = (
     Need("cloudformation", "ListStackResources", "stack", (), "no resource is found by the name "
          "of the stack: name each in the configuration", "a stack in the configuration"),
-    Need("s3", "ListObjectsV2", "listing", ("raw",), "no raw objects; and an object that does not "
-         "exist cannot be told from one that may not be read"),
-    Need("s3", "GetObject", "object", ("raw",), "objects are known, and not what they hold; no "
-         "inventory and no export can be read"),
+    Need("cloudformation", "DescribeStackEvents", "stack", ("deployments",), "what the stack has "
+         "changed stays unknown", "a stack in the configuration"),
+    Need("s3", "ListObjectsV2", "listing", ("raw", "dead_letters"), "no raw objects, and no "
+         "failures that go to a bucket; and an object that does not exist cannot be told from one "
+         "that may not be read"),
+    Need("s3", "GetObject", "object", ("raw", "dead_letters"), "objects are known, and not what "
+         "they hold; no inventory and no export can be read"),
     Need("s3", "GetBucketVersioning", "bucket", ("raw",), "that earlier versions exist stays "
          "unknown"),
     Need("s3", "ListObjectVersions", "listing", ("raw",), "no raw objects of a bucket that keeps "
@@ -91,10 +98,27 @@ NEEDS: Sequence[Need] = (
          "asynchronous calls stay unknown"),
     Need("lambda", "ListFunctionEventInvokeConfigs", "function", ("functions",), "the settings of "
          "its versions and aliases stay unknown"),
+    Need("lambda", "GetPolicy", "function", ("functions", "deliveries"), "who may invoke it stays "
+         "unknown, and so do the topics and the event buses before it"),
+    Need("lambda", "ListVersionsByFunction", "function", ("deployments",), "when it was changed "
+         "stays unknown"),
     Need("lambda", "ListEventSourceMappings", "any", ("mappings",), "the table is left out"),
+    Need("kinesis", "GetShardIterator", "data stream", ("rescued",), _LOST, _RESCUE),
+    Need("kinesis", "GetRecords", "data stream", ("rescued",), _LOST, _RESCUE),
+    Need("dynamodbstreams", "GetShardIterator", "table stream", ("rescued",), _LOST, _RESCUE),
+    Need("dynamodbstreams", "GetRecords", "table stream", ("rescued",), _LOST, _RESCUE),
     Need("logs", "FilterLogEvents", "log group", _LOGS, "the function's log is left out"),
-    Need("logs", "DescribeLogGroups", "any", _LOGS, "what the retention has already deleted stays "
-         "unknown"),
+    Need("events", "ListRuleNamesByTarget", "any", _DELIVERIES, "which rules invoke the functions "
+         "stays unknown, and with them the dead-letter queues of their targets"),
+    Need("events", "DescribeRule", "rule", _DELIVERIES, "the rules are left out"),
+    Need("events", "ListTargetsByRule", "rule", _DELIVERIES, "the rules are left out"),
+    Need("sns", "ListSubscriptionsByTopic", "topic", _DELIVERIES, "the subscriptions are left out, "
+         "and with them their dead-letter queues"),
+    Need("sns", "GetSubscriptionAttributes", "any", _DELIVERIES, "the subscriptions are left out"),
+    Need("kinesis", "DescribeStreamSummary", "data stream", ("mappings",), "how long the stream of "
+         "a mapping keeps its records stays unknown"),
+    Need("logs", "DescribeLogGroups", "any", ("functions", *_LOGS), "what the retention has "
+         "already deleted stays unknown, and whether a function has a log group"),
     Need("cloudwatch", "GetMetricData", "any", ("metric_points", "queue_state"), "only the metrics "
          "that stand in logs; the age of the oldest message stays unknown"),
     Need("cloudwatch", "DescribeAlarms", "alarm", ("alarms",), "the table is left out"),
@@ -152,7 +176,9 @@ def _narrowed(
     if kind == "listing" and scope.names.raw_prefix:
         # IfExists: a GetObject has no prefix, and only who may list is told that a key is missing.
         prefix = scope.names.raw_prefix
-        statement["Condition"] = {"StringLikeIfExists": {"s3:prefix": [prefix, f"{prefix}*"]}}
+        failures = [f"{FAILURES_PREFIX}*"] if scope.failure_buckets else []
+        prefixes = [prefix, f"{prefix}*", *failures]
+        statement["Condition"] = {"StringLikeIfExists": {"s3:prefix": prefixes}}
     return statement
 
 
@@ -165,10 +191,18 @@ def _bucket(scope: Scope) -> Iterator[str]:
         yield f"arn:{scope.partition}:s3:::{scope.names.raw_bucket}"
 
 
+def _listed(scope: Scope) -> Iterator[str]:
+    yield from _bucket(scope)
+    for bucket in scope.failure_buckets:
+        yield f"arn:{scope.partition}:s3:::{bucket}"
+
+
 def _objects(scope: Scope) -> Iterator[str]:
     names = scope.names
     for bucket in _bucket(scope):
         yield f"{bucket}/{names.raw_prefix}*"
+    for name in scope.failure_buckets:
+        yield f"arn:{scope.partition}:s3:::{name}/{FAILURES_PREFIX}*"
     if names.raw_inventory:  # its data lies beside the folder of the manifest
         yield _below(scope, names.raw_inventory, up=2)
     for export in (names.events_export, names.dedupe_export, names.aggregates_export):
@@ -209,6 +243,28 @@ def _log_groups(scope: Scope) -> Iterator[str]:
         yield scope.arn("logs", f"log-group:{group}:*")
 
 
+def _data_streams(scope: Scope) -> Iterator[str]:
+    # Which streams there are, only the functions' mappings and their dead letters tell.
+    if scope.names.functions:
+        yield scope.arn("kinesis", "stream/*")
+
+
+def _table_streams(scope: Scope) -> Iterator[str]:
+    if scope.names.functions:
+        yield scope.arn("dynamodb", "table/*/stream/*")
+
+
+def _rules(scope: Scope) -> Iterator[str]:
+    # Which rules and topics lead to the functions, only AWS tells.
+    if scope.names.functions:
+        yield scope.arn("events", "rule/*")
+
+
+def _topics(scope: Scope) -> Iterator[str]:
+    if scope.names.functions:
+        yield scope.arn("sns", "*")
+
+
 def _stacks(scope: Scope) -> Iterator[str]:
     if scope.names.stack:
         parts = scope.names.stack.split("/")
@@ -224,12 +280,16 @@ def _alarms(scope: Scope) -> Iterator[str]:
 
 _ARNS: Mapping[str, Callable[[Scope], Iterator[str]]] = {
     "stack": _stacks,
-    "listing": _bucket,
+    "listing": _listed,
     "bucket": _bucket,
     "object": _objects,
     "table": _tables,
     "queue": _queues,
     "function": _functions,
+    "rule": _rules,
+    "topic": _topics,
+    "data stream": _data_streams,
+    "table stream": _table_streams,
     "log group": _log_groups,
     "alarm": _alarms,
 }

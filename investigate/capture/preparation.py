@@ -22,6 +22,7 @@ from investigate.tables import TABLES, schema_of
 _OF_QUEUES = ("queue_state", "messages", "dead_letters", "mappings", "metric_points", "alarms")
 _OF_FUNCTIONS = (
     "functions", "mappings", "invocations", "log_lines", "metric_points", "dead_letters", "spans",
+    "deliveries", "deployments",
 )  # fmt: skip
 _REGION_HEADER = "x-amz-bucket-region"
 

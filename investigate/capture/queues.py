@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from investigate import pipeline
-from investigate.capture import dead_letter_queues, dead_letters, sampling
+from investigate.capture import dead_letter_queues, dead_letters, failure_objects, sampling
 from investigate.capture.dead_letter_queues import DeadLetterQueue, Targets, name_of
 from investigate.capture.metrics import Series, latest
 from investigate.capture.source import (
@@ -18,7 +18,7 @@ from investigate.capture.source import (
     Source,
     gap,
 )
-from investigate.capture.values import from_millis, json_object, moment, text, whole
+from investigate.capture.values import from_millis, json_object, moment, text, utc, whole
 from investigate.case import Coverage
 from investigate.errors import AccessError
 
@@ -60,20 +60,25 @@ def read_messages(source: Source) -> list[Captured]:
 
 
 def read_dead_letters(source: Source) -> list[Captured]:
-    """Return the table `dead_letters`: on request a sample of each dead-letter queue."""
+    """Return the table `dead_letters`: on request a sample of each dead-letter queue, and the
+    failures that Lambda put into a bucket, which are read in any case."""
     targets = dead_letter_queues.targets(source)
     reason = _unread(source, targets)
-    if reason:
+    if reason and not targets.folders:
         return [Captured("dead_letters", reason)]
     gathered = Gathered(gaps=targets.gaps)
+    if reason:
+        gathered.gaps.append(reason)
+    for folder in targets.folders:
+        failure_objects.gather(source, folder, gathered)
     told = []
-    for queue in dead_letter_queues.opened(source, targets):
+    for queue in () if reason else dead_letter_queues.opened(source, targets):
         if isinstance(queue, Coverage):
             gathered.gaps.append(queue)
             continue
         told.append(_read_letters(source, queue, gathered))
     for arn, whose in targets.others.items():
-        said = f"failures of {whose} go to {arn}, which is no queue and is not read"
+        said = f"failures of {whose} go to {arn}, which is neither queue nor bucket and is not read"
         gathered.gaps.append(Coverage("skipped", said))
     return [_with_horizon(source, _told(gathered.captured("dead_letters"), told))]
 
@@ -89,7 +94,7 @@ def _unread(source: Source, targets: Targets) -> Coverage | None:
     """Why no dead-letter queue is received from, or None."""
     if not targets:
         return next(iter(targets.gaps), source.lacks("dead-letter queue"))
-    if source.options.sample_messages:
+    if source.options.sample_messages or not (targets.names or targets.others):
         return None
     queues = f" from {' and '.join(targets.names)}" if targets.names else ""
     return Coverage(
@@ -159,6 +164,10 @@ def _state(source: Source, role: str, attributes: Mapping[str, str]) -> tuple[Ro
         "visibility_timeout_s": whole(attributes.get("VisibilityTimeout")),
         "dead_letter_arn": text(redrive.get("deadLetterTargetArn")),
         "max_receive_count": whole(redrive.get("maxReceiveCount")),
+        "delay_s": whole(attributes.get("DelaySeconds")),
+        "fifo": attributes.get("FifoQueue") == "true",
+        "redrive_allow": attributes.get("RedriveAllowPolicy"),
+        "last_modified_utc": utc(attributes.get("LastModifiedTimestamp")),
     }
     return state, gaps
 

@@ -12,7 +12,18 @@ from pathlib import Path
 from typing import Any
 
 from investigate.aws import Connection
-from investigate.capture import alarms, functions, logs, queues, raw, spans
+from investigate.capture import (
+    alarms,
+    deliveries,
+    deployments,
+    functions,
+    logs,
+    mappings,
+    queues,
+    raw,
+    rescue,
+    spans,
+)
 from investigate.capture import tables as dynamodb
 from investigate.capture.draft import Draft, begun_at, refuse_finished
 from investigate.capture.memory import lean
@@ -45,8 +56,11 @@ CAPTURES: Mapping[tuple[str, ...], Reader] = {
     ("queue_state",): queues.read_state,
     ("messages",): queues.read_messages,
     ("dead_letters",): queues.read_dead_letters,
+    ("rescued",): rescue.read_rescued,
     ("functions",): functions.read_functions,
-    ("mappings",): functions.read_mappings,
+    ("mappings",): mappings.read_mappings,
+    ("deliveries",): deliveries.read_deliveries,
+    ("deployments",): deployments.read_deployments,
     ("aggregates",): dynamodb.read_aggregates,
     ("invocations", "log_lines", "metric_points"): logs.read,
     ("events",): dynamodb.read_events,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -31,6 +31,7 @@ QUEUE_COUNTS = {
     "delayed": "ApproximateNumberOfMessagesDelayed",
 }
 
+Answer = TypeVar("Answer")
 Row = dict[str, Any]
 Rows: TypeAlias = "Sequence[Row] | pa.Table"
 Progress = Callable[[str, int], None]  # what is read, and how many of its rows are there
@@ -152,6 +153,7 @@ class Source:
         self.draft = draft
         self._mask = mask
         self._progress = progress
+        self._asked: dict[str, Any] = {}
 
     def keep(self, unit: str, rows: Mapping[str, Rows], note: Note) -> None:
         """Put rows into the draft, masked and in the order of their tables, with the note from
@@ -191,6 +193,13 @@ class Source:
     def body(self, bucket: str, key: str) -> bytes:
         """Return a whole object of any bucket; raise `AccessError`."""
         return self.connection.read_object(Bucket=bucket, Key=key)[1]
+
+    def once(self, what: str, ask: Callable[[], Answer]) -> Answer:
+        """Return the answer that several readers share: asked for by the first of them."""
+        if what not in self._asked:
+            self._asked[what] = ask()
+        answer: Answer = self._asked[what]
+        return answer
 
     def lacks(self, what: str) -> Coverage:
         """Return the coverage of a resource that neither configuration nor stack names."""

@@ -10,11 +10,12 @@ from typing import Any, Literal
 
 from investigate import pipeline
 from investigate.aws import Connection
-from investigate.capture.dead_letter_queues import place_of_url
+from investigate.capture.dead_letter_queues import FAILURES_PREFIX, place_of_url
 from investigate.capture.exports import summary_of
 from investigate.capture.functions import log_group
 from investigate.capture.inventory import manifest_of
 from investigate.capture.permissions import NEEDS, Need
+from investigate.capture.trials_of_sources import CALLS, UNTRIED
 from investigate.capture.values import to_millis
 from investigate.capture.verified import Place
 from investigate.errors import AccessError
@@ -44,6 +45,7 @@ class Subject:
     connection: Connection
     names: PipelineNames
     moment: datetime
+    failure_buckets: tuple[str, ...] = ()  # that Lambda puts failures into
 
     @property
     def tables(self) -> dict[str, str]:
@@ -65,16 +67,25 @@ class Subject:
     @cached_property
     def log_groups(self) -> tuple[str, ...]:
         """The log group of each function: its own, or the default one if that cannot be read."""
-        return tuple(dict.fromkeys(self._log_group(name) for name in self.names.functions.values()))
+        return tuple(dict.fromkeys(log_group(known) for known in self._functions))
 
-    def _log_group(self, name: str) -> str:
+    @property
+    def function_arns(self) -> tuple[str, ...]:
+        """The ARN of each function that can be read."""
+        return tuple(known["FunctionArn"] for known in self._functions if "FunctionArn" in known)
+
+    @cached_property
+    def _functions(self) -> list[Parameters]:
+        """The configuration of each function; of one that cannot be read, only its name."""
+        return [self._function(name) for name in self.names.functions.values()]
+
+    def _function(self, name: str) -> Parameters:
         try:
-            known = self.connection.call("lambda", "GetFunctionConfiguration", FunctionName=name)
+            return self.connection.call("lambda", "GetFunctionConfiguration", FunctionName=name)
         except AccessError as error:
             if error.kind in _STOPPING:
                 raise
-            known = {"FunctionName": name}
-        return log_group(known)
+            return {"FunctionName": name}
 
 
 def try_all(subject: Subject) -> list[Trial]:
@@ -93,8 +104,9 @@ def needed_but_lacking(trials: Sequence[Trial]) -> list[Need]:
 
 
 def _trials(subject: Subject, need: Need) -> Iterator[Trial]:
-    if need.has_effect:
-        yield Trial(need, "", "not tried", "it has an effect")
+    untried = "it has an effect" if need.has_effect else UNTRIED.get(need.action)
+    if untried:
+        yield Trial(need, "", "not tried", untried)
         return
     calls = list(_CALLS[need.action](subject))
     if not calls:
@@ -124,7 +136,7 @@ def _judged(
     # A report has a name, which may be wrong; another object is made up.
     made_up = need.kind != "object" or parameters["Key"].endswith(_NOBODY)
     if error.kind == "denied":
-        hidden = need.kind == "object" and made_up and not _may_list(subject)
+        hidden = need.kind == "object" and made_up and not _may_list(subject, parameters)
         return "denied", _HIDDEN if hidden else ""
     if made_up and error.code in _ABSENT.get(need.action, ()):
         return "granted", _NOTES.get(need.action, "")
@@ -133,10 +145,10 @@ def _judged(
     return "unknown", error.code
 
 
-def _may_list(subject: Subject) -> bool:
-    _, parameters = next(_list_keys(subject))
+def _may_list(subject: Subject, parameters: Parameters) -> bool:
+    asked = {"Bucket": parameters["Bucket"], "Prefix": parameters["Key"], "MaxKeys": 1}
     try:
-        subject.connection.call("s3", "ListObjectsV2", **parameters)
+        subject.connection.call("s3", "ListObjectsV2", **asked)
     except AccessError:
         return False
     return True
@@ -149,6 +161,14 @@ _ABSENT = {
     "s3:GetObjectVersion": ("NoSuchKey", "NoSuchVersion", "404"),
     "logs:FilterLogEvents": ("ResourceNotFoundException",),
     "lambda:GetFunctionEventInvokeConfig": ("ResourceNotFoundException",),
+    "lambda:GetPolicy": ("ResourceNotFoundException",),
+    "events:DescribeRule": ("ResourceNotFoundException",),
+    "events:ListTargetsByRule": ("ResourceNotFoundException",),
+    "sns:ListSubscriptionsByTopic": ("NotFound", "NotFoundException"),
+    "sns:GetSubscriptionAttributes": ("NotFound", "NotFoundException"),
+    "kinesis:DescribeStreamSummary": ("ResourceNotFoundException",),
+    "kinesis:GetShardIterator": ("ResourceNotFoundException",),
+    "dynamodb:GetShardIterator": ("ResourceNotFoundException",),
 }
 _NOTES = {
     "logs:FilterLogEvents": "there is no such log group: the function has never written a line, "
@@ -171,10 +191,19 @@ def _list_keys(subject: Subject) -> Iterator[tuple[str, Parameters]]:
         yield name, {**bucket, "Prefix": subject.names.raw_prefix, "MaxKeys": 1}
 
 
+def _listings(subject: Subject) -> Iterator[tuple[str, Parameters]]:
+    yield from _list_keys(subject)
+    for name in subject.failure_buckets:
+        yield name, {"Bucket": name, "Prefix": FAILURES_PREFIX, "MaxKeys": 1}
+
+
 def _object(subject: Subject) -> Iterator[tuple[str, Parameters]]:
     yield from _raw_object(subject)
     for place in _reports(subject.names):
         yield str(place), {"Bucket": place.bucket, "Key": place.key}
+    for name in subject.failure_buckets:
+        key = f"{FAILURES_PREFIX}{_NOBODY}"
+        yield f"{name}/{FAILURES_PREFIX}*", {"Bucket": name, "Key": key}
 
 
 def _reports(names: PipelineNames) -> Iterator[Place]:
@@ -271,7 +300,8 @@ def _traces(subject: Subject) -> Iterator[tuple[str, Parameters]]:
 
 _CALLS: Mapping[str, Callable[[Subject], Iterator[tuple[str, Parameters]]]] = {
     "cloudformation:ListStackResources": _stack,
-    "s3:ListBucket": _list_keys,
+    "cloudformation:DescribeStackEvents": _stack,
+    "s3:ListBucket": _listings,
     "s3:GetObject": _object,
     "s3:GetBucketVersioning": _bucket,
     "s3:ListBucketVersions": _list_keys,
@@ -286,6 +316,8 @@ _CALLS: Mapping[str, Callable[[Subject], Iterator[tuple[str, Parameters]]]] = {
     "lambda:GetFunctionConcurrency": _function,
     "lambda:GetFunctionEventInvokeConfig": _function,
     "lambda:ListFunctionEventInvokeConfigs": _function,
+    "lambda:GetPolicy": _function,
+    "lambda:ListVersionsByFunction": _function,
     "lambda:ListEventSourceMappings": _mappings,
     "logs:FilterLogEvents": _lines,
     "logs:DescribeLogGroups": _groups,
@@ -293,4 +325,5 @@ _CALLS: Mapping[str, Callable[[Subject], Iterator[tuple[str, Parameters]]]] = {
     "cloudwatch:DescribeAlarms": _alarms,
     "xray:GetTraceSummaries": _summaries,
     "xray:BatchGetTraces": _traces,
+    **CALLS,
 }

@@ -74,6 +74,17 @@ def from_millis(value: Any) -> datetime | None:
         return None
 
 
+def utc(value: Any) -> datetime | None:
+    """Return the UTC time that a time, or seconds since 1970 as a number or its text, states.
+
+    SQS writes whole seconds; the SDK makes a time in the local zone of what other services write.
+    """
+    if isinstance(value, datetime):
+        return value.astimezone(UTC)
+    seconds = str(value).split(".")[0]
+    return from_millis(f"{seconds}000") if whole(seconds) is not None else None
+
+
 def to_millis(when: datetime) -> int:
     """Return the whole milliseconds since 1970 of a time."""
     return (when - EPOCH) // timedelta(milliseconds=1)

@@ -37,10 +37,10 @@ def run(options: argparse.Namespace, console: Console) -> int:
     if names is None:
         console.out("\nname a pipeline to try its permissions: investigate doctor --config FILE")
         return 2 if wrong else 0
-    names = _found(connection, names, console)
-    subject = Subject(connection, names, datetime.now(UTC))
+    names, buckets = _found(connection, names, console)
+    subject = Subject(connection, names, datetime.now(UTC), buckets)
     trials = try_all(subject)
-    scope = Scope(names, account, connection.region, subject.log_groups)
+    scope = Scope(names, account, connection.region, subject.log_groups, buckets)
     console.out(_permissions(trials, scope))
     return 2 if wrong else _code(trials)
 
@@ -52,9 +52,9 @@ def _policy(options: argparse.Namespace, names: PipelineNames | None) -> dict[st
     account = check_account(connection, names)
     if names.stack:
         names = discover(connection, names.stack, names)
-    names = named_with_all(connection, names)
+    names, buckets = named_with_all(connection, names)
     groups = Subject(connection, names, datetime.now(UTC)).log_groups
-    scope = Scope(names, account, connection.region, groups)
+    scope = Scope(names, account, connection.region, groups, buckets)
     return policy(scope, sampling=options.sampling)
 
 
@@ -115,12 +115,15 @@ def skew_of(headers: dict[str, str], now: datetime) -> str:
     return "agrees with that of AWS"
 
 
-def _found(connection: Connection, names: PipelineNames, console: Console) -> PipelineNames:
-    """Return the names, those of the stack filled in; print what they are and what is lacking."""
+def _found(
+    connection: Connection, names: PipelineNames, console: Console
+) -> tuple[PipelineNames, tuple[str, ...]]:
+    """Return the names, those of the stack filled in, and the buckets that failures go to; print
+    what they are and what is lacking."""
     check_account(connection, names)
     if names.stack:
         names = discover(connection, names.stack, names)
-    names = named_with_all(connection, names)
+    names, buckets = named_with_all(connection, names)
     known = [
         ("raw bucket", names.raw_bucket),
         *((f"{one} table", getattr(names, f"{one}_table")) for one in _TABLES),
@@ -128,12 +131,13 @@ def _found(connection: Connection, names: PipelineNames, console: Console) -> Pi
         *((f"{one} export", getattr(names, f"{one}_export")) for one in _TABLES),
         ("replay queue", names.replay_queue_url),
         *(("dead-letter queue", url) for url in names.dead_letter_queue_urls),
+        *(("bucket of failures", name) for name in buckets),
         *((f"{role} function", name) for role, name in names.functions.items()),
     ]
     rows = [(what, name) for what, name in known if name]
     lines = [table([("PIPELINE", "NAME"), *rows]), *lacking(names)]
     console.out("\n" + "\n".join(lines))
-    return names
+    return names, buckets
 
 
 def _permissions(trials: Sequence[Trial], scope: Scope) -> str:

@@ -22,6 +22,7 @@ from investigate.sandbox.cloud import ACCOUNT, SandboxOptions, log_group
 from investigate.sandbox.lines import stamp
 from investigate.sandbox.metrics import MetricBook
 from investigate.sandbox.readings import answer_quickly, filter_traces
+from investigate.sandbox.streams import refuse_unknown_streams
 from investigate.settings import FUNCTION_ROLES
 
 # Operation -> the metric it feeds, and the list in the answer that says how much (None: one).
@@ -44,6 +45,7 @@ SAFE_ENVIRONMENT: Mapping[str, str | None] = {
     "AWS_CONFIG_FILE": os.devnull,
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
     "AWS_EC2_METADATA_DISABLED": "true",
+    "AWS_ACCOUNT_ID_ENDPOINT_MODE": "disabled",  # moto answers under the older names
     "TZ": "UTC",  # moto writes one time in local time
 }
 
@@ -106,15 +108,15 @@ class Corrections:
         """Complete what functions say, and measure the queues."""
         for role in FUNCTION_ROLES:
             function = self._backend("lambda").get_function(self._options.function(role))
-            function.get_configuration = partial(
-                _with_log_format, function.get_configuration, self._options.log_format
-            )
+            # A class of its own rather than an attribute: a published version is a copy.
+            function.__class__ = _with_log_format(function.__class__, self._options.log_format)
         backend = self._backend("sqs")
         # Old messages are dropped when time passes; moto asks again for each, which is slow.
         backend.is_message_valid_based_on_retention_period = lambda *_: True
         backend.receive_message = partial(_receive_at_once, backend.receive_message)
         answer_quickly(self._backend("cloudwatch"))
         filter_traces(self._backend("xray"))
+        refuse_unknown_streams(self._backend("dynamodbstreams"))
         self._clock.listeners.append(self._time_passed)
         sqs.meta.events.register("provide-client-params.sqs", _remember_queue)
         sqs.meta.events.register("after-call.sqs", self._measure)
@@ -165,8 +167,13 @@ def _age(message: Any, now: datetime) -> float:
     return float(now.timestamp() - message.sent_timestamp / 1000)
 
 
-def _with_log_format(configuration: Callable[..., Any], log_format: str, *a: Any, **k: Any) -> Any:
+def _with_log_format(kind: Any, log_format: str) -> Any:
+    """Return a class of functions that say how they log."""
     levels = {"ApplicationLogLevel": "INFO", "SystemLogLevel": "INFO"}
-    found = configuration(*a, **k)
     about = {"LogFormat": log_format, **(levels if log_format == "JSON" else {})}
-    return {**found, "LoggingConfig": {**about, "LogGroup": log_group(found["FunctionName"])}}
+
+    def get_configuration(function: Any, *a: Any, **k: Any) -> Any:
+        found = kind.get_configuration(function, *a, **k)
+        return {**found, "LoggingConfig": {**about, "LogGroup": log_group(found["FunctionName"])}}
+
+    return type(kind.__name__, (kind,), {"get_configuration": get_configuration})

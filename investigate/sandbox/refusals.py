@@ -85,6 +85,12 @@ MANNERS: Mapping[str, Manners] = {
         Refusal(400, "ExpiredTokenException", _EXPIRED),
         Refusal(400, "AccessDeniedException", _DENIED),
     ),
+    "kinesis": Manners(
+        (Refusal(400, "ProvisionedThroughputExceededException", "Rate exceeded for shard."),),
+        _USUAL.failed,
+        Refusal(400, "ExpiredTokenException", _EXPIRED),
+        Refusal(400, "AccessDeniedException", _DENIED),
+    ),
     "sqs": Manners(
         (Refusal(403, "RequestThrottled", "Request is denied due to request throttling."),),
         _OF_QUERY.failed,

@@ -223,6 +223,30 @@ def test_an_event_that_eventbridge_could_not_deliver_says_why_in_its_attributes(
     }
 
 
+def test_an_event_that_a_bus_of_version_2_could_not_deliver_says_why_in_its_body():
+    record = {
+        "version": "1.0",
+        "busArn": RULE.replace(":rule/", ":event-bus/"),
+        "subscriberArn": RULE.replace(":rule/", ":subscriber/"),
+        "targetArn": FUNCTION,
+        "errorCode": "THROTTLING",
+        "errorMessage": "slow down",
+        "exhaustedRetryCondition": "MaximumEventAgeInSeconds",
+        "retryAttempts": 5,
+        "failedMessages": [{"eventId": "x", "timestamp": "2026-03-10T11:00:00Z"}],
+    }
+    assert told(message(record)) == {
+        "channel": "eventbridge-dlq",
+        "source_arn": record["subscriberArn"],
+        "target_arn": FUNCTION,
+        "error_code": "THROTTLING",
+        "error_message": "slow down",
+        "condition": "MaximumEventAgeInSeconds",
+        "attempts": 5,
+        "last_failed_utc": SENT,
+    }
+
+
 def test_a_notification_in_its_envelope_names_its_topic():
     envelope = {
         "Type": "Notification",

@@ -164,8 +164,11 @@ def test_logs_metrics_queues_and_functions_are_reckoned(world):
     assert costs["queue_state GetQueueAttributes"].requests == 2
     sample = costs["messages ReceiveMessage"]
     assert (sample.requests, sample.bound) == (8, "about")
-    assert costs["functions GetFunctionConfiguration"].requests == 12
+    assert costs["functions GetFunctionConfiguration"].requests == 18
     assert costs["mappings ListEventSourceMappings"].requests == 2
+    assert costs["deliveries ListRuleNamesByTarget"].requests == 3
+    assert costs["deployments ListVersionsByFunction"].requests == 3
+    assert costs["rescued GetRecords"].bound == "unknown"
     metrics = costs["metric_points GetMetricData"]
     assert metrics.price_usd == pytest.approx(int(metrics.basis.split()[0]) / 100_000)
 
@@ -180,9 +183,13 @@ def test_queues_and_functions_are_reckoned_as_a_capture_asks_for_them(world, tmp
     costs = reckoned(world)
     case = take(world, tmp_path / "case")
     asked = requests(case)
-    operations = ("Configuration", "Concurrency")
-    settings = asked["lambda:ListFunctionEventInvokeConfigs"]
-    of_functions = sum(asked[f"lambda:GetFunction{one}"] for one in operations) + settings
+    operations = (
+        "GetFunctionConfiguration", "GetFunctionConcurrency", "ListFunctionEventInvokeConfigs",
+        "GetPolicy",
+    )  # fmt: skip
+    # Of the groups, each is asked for once more when its lines are read.
+    groups = asked["logs:DescribeLogGroups"] // 2
+    of_functions = sum(asked[f"lambda:{one}"] for one in operations) + groups
     assert costs["functions GetFunctionConfiguration"].requests == of_functions
     assert costs["queue_state GetQueueAttributes"].requests == asked["sqs:GetQueueAttributes"]
 

@@ -1,11 +1,16 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta, timezone
 
+import boto3
 import pytest
 
 from investigate.capture import functions
+from investigate.capture import mappings as event_sources
+from investigate.capture.invokers import invokers_in
 from investigate.capture.source import Gathered
+from investigate.case import Coverage
 from tests.builders import START
 from tests.capture.helpers import coverage, refuse, rows_of, source_of
 
@@ -18,7 +23,7 @@ def read(source):
 
 
 def mappings(source):
-    (captured,) = functions.read_mappings(source)
+    (captured,) = event_sources.read_mappings(source)
     return captured
 
 
@@ -43,7 +48,81 @@ def test_every_named_function_is_a_row_with_its_role(world):
         "last_modified_utc": START,
         "reserved_concurrency": None,
         "qualified_invoke_configs": None,
+        "handler": "handlers.processor",
+        "runtime": "python3.11",
+        "log_level": "INFO",
+        "log_group_exists": True,
+        "log_retention_days": 0,
+        "invokers": "[]",
     }
+
+
+def test_the_retention_of_the_log_group_is_of_exactly_that_name(world):
+    logs = world.clients.logs
+    logs.create_log_group(logGroupName=f"/aws/lambda/{PROCESSOR}-two")
+    logs.put_retention_policy(logGroupName=f"/aws/lambda/{PROCESSOR}-two", retentionInDays=1)
+    logs.put_retention_policy(logGroupName=f"/aws/lambda/{PROCESSOR}", retentionInDays=30)
+    logs.delete_log_group(logGroupName="/aws/lambda/demo-ingest")
+    ingest, replay, processor = rows_of(read(source_of(world)))
+    assert (processor["log_group_exists"], processor["log_retention_days"]) == (True, 30)
+    assert (replay["log_group_exists"], replay["log_retention_days"]) == (True, 0)
+    assert ingest["log_group_exists"] is False
+    assert "log_retention_days" not in ingest
+
+
+def test_who_may_invoke_a_function_is_in_its_policy(world):
+    topic = "arn:aws:sns:eu-west-1:123456789012:orders"
+    world.clients.lambda_.add_permission(
+        FunctionName=PROCESSOR, StatementId="topic", Action="lambda:InvokeFunction",
+        Principal="sns.amazonaws.com", SourceArn=topic,
+    )  # fmt: skip
+    row = rows_of(read(source_of(world)))[2]
+    assert json.loads(row["invokers"]) == [{"principal": "sns.amazonaws.com", "source_arn": topic}]
+
+
+def test_every_form_of_a_policy_is_read():
+    allow = {"Effect": "Allow", "Action": "lambda:InvokeFunction"}
+    said = [
+        {**allow, "Principal": {"Service": ["a", "b"]}},
+        {**allow, "Principal": "*", "Condition": {"StringEquals": {"aws:SourceArn": ["x", "y"]}}},
+        {"Effect": "Deny", "Principal": {"AWS": "no"}},
+    ]
+    found = [(one["principal"], one["source_arn"]) for one in invokers_in({"Statement": said})]
+    assert found == [("a", None), ("b", None), ("*", "x"), ("*", "y")]
+    (single,) = invokers_in({"Statement": {**allow, "Principal": {"AWS": "1"}}})
+    assert single == {"principal": "1", "source_arn": None}
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "column"),
+    [("lambda", "GetPolicy", "invokers"), ("logs", "DescribeLogGroups", "log_group_exists")],
+)
+def test_what_others_say_of_a_function_is_unknown_where_it_is_denied(
+    world, service, operation, column
+):
+    source = source_of(world)
+    refuse(source.connection, service, operation)
+    captured = read(source)
+    assert captured.coverage.status == "partial"
+    assert f"{service}:{operation}" in str(captured.coverage.reason)
+    assert [row.get(column) for row in rows_of(captured)] == [None, None, None]
+
+
+@pytest.mark.parametrize(
+    ("variables", "level"),
+    [
+        ({"LOG_LEVEL": "debug"}, "DEBUG"),
+        ({"POWERTOOLS_LOG_LEVEL": "WARN"}, "WARN"),
+        ({"LOG_LEVEL": "hunter2", "POWERTOOLS_LOG_LEVEL": "ERROR"}, "ERROR"),
+        ({"LOG_LEVEL": "hunter2"}, None),
+        ({"LEVEL": "INFO"}, None),
+    ],
+)
+def test_the_level_of_the_log_is_a_known_word_of_two_variables(variables, level):
+    known = {"FunctionName": "f", "FunctionArn": "a", "Environment": {"Variables": variables}}
+    assert functions.function_row("ingest", known)["log_level"] == level
+    logging = {"LoggingConfig": {"ApplicationLogLevel": "FATAL"}}
+    assert functions.function_row("ingest", {**known, **logging})["log_level"] == "FATAL"
 
 
 def test_concurrency_and_the_settings_of_asynchronous_calls_are_read(world):
@@ -198,7 +277,7 @@ def test_without_a_processor_the_mappings_of_the_queue_are_known_in_part(world):
 
 
 def test_every_setting_of_a_mapping_has_its_column():
-    row = functions.mapping_row(
+    row = event_sources.mapping_row(
         {
             "UUID": "u",
             "FunctionArn": "arn:aws:lambda:eu-west-1:1:function:f:live",
@@ -213,6 +292,9 @@ def test_every_setting_of_a_mapping_has_its_column():
             "DestinationConfig": {"OnFailure": {"Destination": "arn:d"}},
             "ScalingConfig": {"MaximumConcurrency": 3},
             "LastProcessingResult": "OK",
+            "ParallelizationFactor": 4,
+            "FilterCriteria": {"Filters": [{"Pattern": "{}"}]},
+            "LastModified": START.astimezone(timezone(timedelta(hours=5))),
         }
     )
     assert row == {
@@ -229,12 +311,44 @@ def test_every_setting_of_a_mapping_has_its_column():
         "on_failure_arn": "arn:d",
         "max_concurrency": 3,
         "last_result": "OK",
+        "parallelization": 4,
+        "filters": '{"Filters": [{"Pattern": "{}"}]}',
+        "last_modified_utc": START,
     }
+
+
+def test_a_mapping_of_a_stream_says_how_long_the_stream_keeps_a_record(world):
+    kinesis = boto3.client("kinesis")
+    kinesis.create_stream(StreamName="orders", ShardCount=1)
+    kinesis.increase_stream_retention_period(StreamName="orders", RetentionPeriodHours=48)
+    arn = "arn:aws:kinesis:eu-west-1:123456789012:stream/orders"
+    world.clients.lambda_.create_event_source_mapping(
+        FunctionName=PROCESSOR, EventSourceArn=arn, StartingPosition="LATEST"
+    )
+    kept = {
+        row["source_arn"]: row["source_retention_s"] for row in rows_of(mappings(source_of(world)))
+    }
+    assert kept == {arn: 48 * 3600, "arn:aws:sqs:eu-west-1:123456789012:demo-replay": None}
+    denied = source_of(world)
+    refuse(denied.connection, "kinesis", "DescribeStreamSummary")
+    captured = mappings(denied)
+    reason = f"AccessDeniedException: kinesis:DescribeStreamSummary of {arn}"
+    assert coverage(captured) == ("partial", reason)
+    assert {row["source_retention_s"] for row in rows_of(captured)} == {None}
+
+
+def test_a_dynamodb_stream_keeps_its_records_for_a_day(world):
+    arn = "arn:aws:dynamodb:eu-west-1:123456789012:table/t/stream/2026-03-10T00:00:00.000"
+    entry = {"UUID": "u", "FunctionArn": "f", "EventSourceArn": arn}
+    source = source_of(world)
+    source.once("mappings", lambda: Gathered([entry], places=1))
+    (row,) = rows_of(mappings(source))
+    assert row["source_retention_s"] == 86_400
 
 
 def test_gathered_places_that_all_fail_are_denied_before_they_are_failed():
     gathered = Gathered()
     for status in ("skipped", "failed", "denied", "failed"):
-        gathered.gaps.append(functions.Coverage(status, f"because {status}"))
+        gathered.gaps.append(Coverage(status, f"because {status}"))
     captured = gathered.captured("functions")
     assert coverage(captured) == ("denied", "because skipped; because failed; because denied")

@@ -106,6 +106,14 @@ def test_the_bucket_is_narrowed_to_its_prefix():
     assert "arn:aws:s3:::orders-raw/*" in whole["ReadS3Objects"]["Resource"]
 
 
+def test_a_bucket_of_failures_is_narrowed_to_what_lambda_writes():
+    told = by_sid(policy(replace(WHOLE, failure_buckets=("failures",))))
+    assert told["ReadS3Keys"]["Resource"] == ["arn:aws:s3:::failures", "arn:aws:s3:::orders-raw"]
+    prefixes = told["ReadS3Keys"]["Condition"]["StringLikeIfExists"]["s3:prefix"]
+    assert prefixes == ["raw/", "raw/*", "aws/lambda/*"]
+    assert "arn:aws:s3:::failures/aws/lambda/*" in told["ReadS3Objects"]["Resource"]
+
+
 def test_an_inventory_is_allowed_with_its_data_and_an_export_with_its_own():
     assert {
         "arn:aws:s3:::orders-inventory/orders-raw/daily/*",

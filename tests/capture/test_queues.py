@@ -65,8 +65,23 @@ def test_the_state_of_the_replay_queue(world):
             "visibility_timeout_s": pipeline.QUEUE_VISIBILITY_SECONDS,
             "dead_letter_arn": None,
             "max_receive_count": None,
+            "delay_s": 0,
+            "fifo": False,
+            "redrive_allow": None,
+            "last_modified_utc": START,
         }
     ]
+
+
+def test_what_a_queue_says_of_its_settings_stands_in_its_row(world):
+    allow = json.dumps({"redrivePermission": "denyAll"})
+    said = {"DelaySeconds": "7", "RedriveAllowPolicy": allow, "FifoQueue": "true"}
+    source = source_of(world)
+    source.connection.client("sqs").meta.events.register(
+        "after-call.sqs.GetQueueAttributes", lambda parsed, **_: parsed["Attributes"].update(said)
+    )
+    (row,) = rows_of(state(source))
+    assert (row["delay_s"], row["fifo"], row["redrive_allow"]) == (7, True, allow)
 
 
 def test_the_age_of_the_oldest_message_is_the_latest_that_cloudwatch_has(world):
@@ -466,7 +481,7 @@ def test_a_queue_of_the_same_name_in_another_region_is_not_taken_for_it():
 
 def named_by(names, connection=None):
     connection = connection or connect(region="eu-west-1", objects="botocore")
-    return dead_letter_queues.named_with_all(connection, names).dead_letter_queue_urls
+    return dead_letter_queues.named_with_all(connection, names)[0].dead_letter_queue_urls
 
 
 def test_every_queue_that_takes_failures_becomes_known_once():
@@ -516,7 +531,7 @@ def test_failures_that_go_to_a_topic_are_said_not_to_be_read(world):
     assert dead_letters(source_of(world, sample_messages=5)) == (
         "skipped",
         "failures of demo-processor go to arn:aws:sns:eu-west-1:123456789012:alerts, "
-        "which is no queue and is not read",
+        "which is neither queue nor bucket and is not read",
     )
 
 

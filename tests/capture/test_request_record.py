@@ -15,9 +15,13 @@ from tests.capture.campaigns import OPTIONS, campaigning
 ELSEWHERE = {
     ("dynamodb", "DescribeTable"),
     ("cloudformation", "ListStackResources"),
+    ("cloudformation", "DescribeStackEvents"),
     ("xray", "BatchGetTraces"),
     ("sqs", "GetQueueUrl"),
 }
+# Asked of a stream that a received dead letter points into; DynamoDB Streams signs as DynamoDB.
+RESCUE = {("kinesis", "GetShardIterator"), ("kinesis", "GetRecords")}
+RESCUE_OF_TABLES = {("dynamodb", "GetShardIterator"), ("dynamodb", "GetRecords")}
 
 
 def test_all_kinds_of_captures_together_ask_for_everything_on_the_list_and_nothing_else(

@@ -10,6 +10,7 @@ import pytest
 from investigate.aws import SIDE_EFFECTS, connect
 from investigate.capture.permissions import NEEDS
 from investigate.capture.trials import Subject, Trial, needed_but_lacking, try_all
+from investigate.capture.trials_of_sources import UNTRIED
 from investigate.errors import AccessError
 from investigate.sandbox.serve import serve
 from investigate.settings import PipelineNames
@@ -17,6 +18,8 @@ from tests.builders import END
 from tests.capture.delivered import BUCKET, Objects
 from tests.capture.helpers import refuse
 from tests.capture.whole import deliver, export_of, inventory_of
+
+OF_A_STACK = ("cloudformation:ListStackResources", "cloudformation:DescribeStackEvents")
 
 
 def subject(world: Any, names: PipelineNames | None = None, **options: Any) -> Subject:
@@ -39,8 +42,8 @@ def test_who_may_do_everything_lacks_nothing(world):
     trials = try_all(subject(world))
     assert {trial.need for trial in trials} == set(NEEDS)
     wanted = {need.action: {"granted"} for need in NEEDS}
-    wanted["cloudformation:ListStackResources"] = {"not configured"}
-    wanted["sqs:ReceiveMessage"] = {"not tried"}
+    wanted |= {key: {"not configured"} for key in OF_A_STACK}
+    wanted |= {key: {"not tried"} for key in ("sqs:ReceiveMessage", *UNTRIED)}
     assert statuses(trials) == wanted
     assert needed_but_lacking(trials) == []
 
@@ -51,8 +54,10 @@ def test_nothing_with_an_effect_is_sent_and_every_other_action_is(world):
         sent = {tuple(request)[:2] for request in served.requests}
     effects = {(service, name) for service, names in SIDE_EFFECTS.items() for name in names}
     assert sent & effects == set()
-    wanted = {(need.service, need.operation) for need in NEEDS if not need.has_effect}
-    assert sent == wanted - {("cloudformation", "ListStackResources")}
+    tried = [need for need in NEEDS if not need.has_effect and need.action not in UNTRIED]
+    # DynamoDB Streams signs its requests as DynamoDB.
+    wanted = {(need.service.removesuffix("streams"), need.operation) for need in tried}
+    assert sent == wanted - {tuple(action.split(":")) for action in OF_A_STACK}
 
 
 def test_each_configured_resource_is_tried_for_itself(world):
@@ -106,7 +111,9 @@ def test_a_report_that_is_denied_or_not_there_is_said_by_its_name(world):
 
 def test_every_denied_action_is_said_to_be_and_lacks_if_every_capture_needs_it(world):
     asked = subject(world, replace(world.names, stack="orders"))
-    denied = [need for need in NEEDS if not need.has_effect]
+    denied = [need for need in NEEDS if not need.has_effect and need.action not in UNTRIED]
+    # What is before the functions is tried by their ARNs; so their configuration is denied below.
+    denied = [need for need in denied if need.operation != "GetFunctionConfiguration"]
     for need in denied:
         refuse(asked.connection, need.service, need.operation)
     trials = try_all(asked)
@@ -115,6 +122,15 @@ def test_every_denied_action_is_said_to_be_and_lacks_if_every_capture_needs_it(w
         need.action: {"denied"} for need in denied
     }
     assert needed_but_lacking(trials) == [need for need in denied if not need.only_for]
+
+
+def test_without_a_function_that_can_be_read_what_is_before_them_is_not_tried(world):
+    asked = subject(world)
+    refuse(asked.connection, "lambda", "GetFunctionConfiguration")
+    told = statuses(try_all(asked))
+    assert told["lambda:GetFunctionConfiguration"] == {"denied"}
+    assert told["events:ListRuleNamesByTarget"] == {"not configured"}
+    assert told["kinesis:GetShardIterator"] == {"not configured"}
 
 
 def test_a_refused_object_is_denied_for_sure_only_if_the_bucket_may_be_listed(world):
