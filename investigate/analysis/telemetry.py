@@ -37,7 +37,7 @@ def silent_functions(evidence: Evidence) -> ir.Table:
     functions = evidence["functions"].select("log_group", function="name")
     counted = _sums(evidence, "Invocations").select("function", invocations="value")
     counted = counted.filter(counted.invocations > 0)
-    ran = functions.inner_join(counted, "function").drop("function_right")
+    ran = functions.inner_join(counted, "function")
     for table in ("invocations", "log_lines"):
         if evidence.has(table):
             ran = ran.anti_join(evidence[table].select("function").distinct(), "function")

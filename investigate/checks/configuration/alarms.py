@@ -97,19 +97,19 @@ def alarm_silent(evidence: Evidence) -> Partly:
     silent = [
         {
             "key": one.alarm,
-            "limit": one.threshold,
+            "threshold": one.threshold,
             "told": f"{one.total:g} {one.metric} of {one.resource}, {one.worst:g} at most at once",
         }
         for one in tests
         if one.silent
     ]
-    rows = literal_rows(silent, {"key": "string", "limit": "string", "told": "string"})
+    rows = literal_rows(silent, {"key": "string", "threshold": "string", "told": "string"})
     rule = Rule("Threshold", "", _PAGE, "an incident like this one goes unnoticed again")
     unknown = [one for one in tests if one.unknown]
     gap = "; ".join(dict.fromkeys(f"{one.alarm}: {one.unknown}" for one in unknown[:3]))
     if len(unknown) > 3:
         gap += f"; and {counted(len(unknown) - 3, 'more alarm')}"
     return judged(
-        evidence, rows, rule, found=rows.limit, bad=ibis.literal(True), noun="alarm", gap=gap,
+        evidence, rows, rule, found=rows.threshold, bad=ibis.literal(True), noun="alarm", gap=gap,
         advised=ibis.literal("what fires at ") + rows.told,
     )  # fmt: skip
