@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import operator
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -38,16 +38,17 @@ _BREACHES: Mapping[str, Callable[[float, float], bool]] = {
 @dataclass(frozen=True, slots=True)
 class BackTest:
     """What an alarm would have done with the metric points of the case: how much its metric told
-    of (`total`), its worst period, and when it would first have fired (None: never). `unknown`
-    says why that cannot be told."""
+    of (`total`), its worst period, when that began (the first period above 0), and when it would
+    first have fired (None: never). `unknown` says why that cannot be told."""
 
     alarm: str
     metric: str
     resource: str
     threshold: str
-    total: float
-    worst: float | None
-    fired: datetime | None
+    total: float = 0.0
+    worst: float | None = None
+    began: datetime | None = None
+    fired: datetime | None = None
     unknown: str = ""
 
     @property
@@ -130,27 +131,22 @@ def back_tests(evidence: Evidence) -> list[BackTest]:
 def _back_test(evidence: Evidence, alarm: Mapping[str, Any]) -> BackTest:
     wanted = json.loads(alarm["dimensions"] or "{}")
     known = BackTest(
-        alarm["name"], alarm["metric"], ", ".join(wanted.values()) or "all", _limit(alarm), 0.0,
-        None, None,
-    )  # fmt: skip
+        alarm["name"], alarm["metric"], ", ".join(wanted.values()) or "all", _limit(alarm)
+    )
     if alarm["statistic"] not in _STATISTICS:
-        return _unknown(known, f"the statistic {alarm['statistic']} cannot be had from sums")
+        return replace(known, unknown=f"its statistic {alarm['statistic']} cannot be reckoned")
     if alarm["comparison"] not in _BREACHES:
-        return _unknown(known, f"the comparison {alarm['comparison']} is not a threshold")
+        return replace(known, unknown=f"its comparison {alarm['comparison']} is no threshold")
     periods = _periods(evidence, alarm, wanted)
     if not periods:
-        return _unknown(known, "no point of its metric was captured")
-    worst = max(periods.values())
-    total = sum(periods.values())
-    return BackTest(
-        known.alarm, known.metric, known.resource, known.threshold, total, worst,
-        first_alarm(alarm, periods),
-    )  # fmt: skip
-
-
-def _unknown(known: BackTest, why: str) -> BackTest:
-    return BackTest(
-        known.alarm, known.metric, known.resource, known.threshold, 0.0, None, None, why
+        return replace(known, unknown="no point of its metric was captured")
+    above = [at for at, value in periods.items() if value > 0]
+    return replace(
+        known,
+        total=sum(periods.values()),
+        worst=max(periods.values()),
+        began=datetime.fromtimestamp(min(above), UTC) if above else None,
+        fired=first_alarm(alarm, periods),
     )
 
 

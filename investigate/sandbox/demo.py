@@ -145,9 +145,7 @@ def staged(
 ) -> Iterator[tuple[Sandbox, GroundTruth]]:
     """A pipeline in an emulator in which everything has happened, and the truth about it."""
     truth = GroundTruth()
-    options = SandboxOptions(
-        start=DEPLOYED, log_format=log_format, well_configured=well_configured
-    )
+    options = SandboxOptions(start=DEPLOYED, log_format=log_format, well_configured=well_configured)
     with emulator(options) as sandbox:
         record_design(sandbox, truth)
         plot = Plot(sandbox, truth, Random(sandbox.options.seed), "healthy")  # noqa: S311
@@ -161,7 +159,11 @@ def staged(
 def take(sandbox: Sandbox, folder: Path) -> Case:
     """Capture a sandbox, messages included, with the same code that captures a pipeline on AWS."""
     settings = Settings(sandbox.names, WINDOW)
-    options = CaptureOptions(WINDOW, CAPTURED, sample_messages=SAMPLE_MESSAGES)
+    # A redrive policy forbids a sample, which could move a message. Nothing waits where one is.
+    options = CaptureOptions(
+        WINDOW, CAPTURED, sample_messages=SAMPLE_MESSAGES,
+        force_sampling=sandbox.options.well_configured,
+    )  # fmt: skip
     connection = connect(region=sandbox.options.region, sampling=True, objects="botocore")
     return capture(folder, settings, connection, options)
 
