@@ -38,6 +38,9 @@ class Thresholds:
     replay_limit: int = pipeline.DEFAULT_REPLAY_LIMIT
     poison_receives: int = 5
     expiring_seconds: int = 86_400  # warn when the oldest message has less than this to live
+    headroom: float = 0.9  # of a limit: what comes this close to it may pass it the next time
+    metric_tolerance: float = 0.01  # of a sum, by which logs and metrics may differ
+    change_seconds: int = 3_600  # a change is near a failure that follows within this time
 
     def __post_init__(self) -> None:
         for known in fields(self):

@@ -74,6 +74,13 @@ SUFFICES: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "aggregates/overwritten": (("lines",),),
     "aggregates/unexplained": ((*_STORES, "aggregates"),),
     "aggregates/churn": (("aggregates",),),
+    # Settings say of themselves what they are.
+    "configuration/no-dead-letter-queue": (("queues",),),
+    "configuration/visibility-timeout": (("queues", "mappings", "functions"),),
+    "configuration/partial-batch-response": (("mappings",),),
+    "configuration/mapping-disabled": (("mappings", "functions"),),
+    "configuration/concurrency": (("mappings", "functions"),),
+    "configuration/no-alarm": (("queues", "functions"),),
 }
 
 

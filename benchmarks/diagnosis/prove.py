@@ -14,6 +14,7 @@ from investigate.case import open_case
 from investigate.evidence import Evidence
 from investigate.findings import examine
 from investigate.sandbox.demo import DEPLOYED
+from investigate.sandbox.design import record_design
 from investigate.sandbox.incidents import Incident, draw, stories_of
 from investigate.sandbox.stories import CAPTURED, Plot, perform
 from investigate.sandbox.truth import GroundTruth
@@ -57,6 +58,7 @@ def stage(incident: Incident, level: Level, folder: Path) -> GroundTruth:
     truth = GroundTruth()
     options = SandboxOptions(start=DEPLOYED, log_format=level.log_format)
     with emulator(options) as sandbox:
+        record_design(sandbox, truth)
         plot = Plot(sandbox, truth, Random(incident.seed), "healthy")  # noqa: S311
         stories = stories_of(plot, incident)
         perform(sandbox, stories, until=CAPTURED - timedelta(minutes=2))

@@ -2,6 +2,7 @@
 
 from investigate.checks import (
     aggregates,
+    configuration,
     dead_letters,
     dedupe,
     events,
@@ -14,6 +15,6 @@ from investigate.checks import (
 from investigate.checks.registry import Check, Partly, answer, book, check, offending_rows
 
 __all__ = [
-    "Check", "Partly", "aggregates", "answer", "book", "check", "dead_letters", "dedupe", "events",
-    "offending_rows", "processor", "raw", "raw_timing", "replay", "sqs",
+    "Check", "Partly", "aggregates", "answer", "book", "check", "configuration", "dead_letters",
+    "dedupe", "events", "offending_rows", "processor", "raw", "raw_timing", "replay", "sqs",
 ]  # fmt: skip

@@ -13,6 +13,11 @@ from investigate.evidence import Evidence
 from investigate.model import Finding, Outcome, Severity, Step
 
 MAX_KEYS = 10_000
+# Codes that are not named after the step they belong to.
+_ELSEWHERE = {
+    "dedupe": Step.EVENTS,
+    **dict.fromkeys(("logs", "metrics", "access"), Step.CONFIGURATION),
+}
 OF_SCOPE = "of the capture's scope "
 
 
@@ -58,7 +63,7 @@ class Check:
     def step(self) -> Step:
         """The step or chapter the check belongs to, from the first part of its code."""
         group = self.code.split("/")[0]
-        return Step.EVENTS if group == "dedupe" else Step(group)
+        return _ELSEWHERE.get(group) or Step(group)
 
 
 class Book:

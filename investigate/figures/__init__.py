@@ -6,6 +6,7 @@ from investigate.figures.aggregates import (
     day_verdicts,
     version_coverage,
 )
+from investigate.figures.configuration import alarm_tests, failures_and_changes
 from investigate.figures.dead_letters import letter_deadlines, letter_groups
 from investigate.figures.events import (
     duplicates_by_cause,
@@ -22,10 +23,10 @@ from investigate.figures.style import Drawing, template
 from investigate.figures.trace import trace_hops
 
 __all__ = [
-    "Drawing", "aggregate_versions", "checks_by_step", "day_coverage", "day_verdicts",
-    "duplicates_by_cause", "duplicates_over_time", "event_flow", "events_over_time",
-    "invocations_over_time", "lag_over_time", "ledger_cells", "letter_deadlines",
-    "letter_groups", "message_ages", "queue_levels", "receive_counts", "records_over_time",
-    "repeats_by_kind", "replay_edges", "replay_plan", "replays_logged", "retry_gaps",
-    "template", "trace_hops", "version_coverage",
+    "Drawing", "aggregate_versions", "alarm_tests", "checks_by_step", "day_coverage",
+    "day_verdicts", "duplicates_by_cause", "duplicates_over_time", "event_flow", "events_over_time",
+    "failures_and_changes", "invocations_over_time", "lag_over_time", "ledger_cells",
+    "letter_deadlines", "letter_groups", "message_ages", "queue_levels", "receive_counts",
+    "records_over_time", "repeats_by_kind", "replay_edges", "replay_plan", "replays_logged",
+    "retry_gaps", "template", "trace_hops", "version_coverage",
 ]  # fmt: skip

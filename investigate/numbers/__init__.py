@@ -7,6 +7,14 @@ from investigate.numbers.aggregates import (
     version_coverage,
     versions_explained,
 )
+from investigate.numbers.configuration import (
+    access_denied,
+    alarm_tests,
+    changes_made,
+    failures_over_time,
+    settings_advised,
+    settings_found,
+)
 from investigate.numbers.dead_letters import discarded, letter_deadlines, letter_groups
 from investigate.numbers.events import (
     duplicates_by_cause,
@@ -23,7 +31,10 @@ from investigate.numbers.replay import replay_edges, replay_plan, replays_logged
 from investigate.numbers.sqs import message_ages, queue_levels, receive_counts
 
 __all__ = [
+    "access_denied",
     "aggregate_versions",
+    "alarm_tests",
+    "changes_made",
     "day_coverage",
     "day_verdicts",
     "discarded",
@@ -31,6 +42,7 @@ __all__ = [
     "duplicates_over_time",
     "event_flow",
     "events_over_time",
+    "failures_over_time",
     "invocations_over_time",
     "lag_over_time",
     "ledger_cells",
@@ -47,6 +59,8 @@ __all__ = [
     "replays_logged",
     "retry_channels",
     "retry_gaps",
+    "settings_advised",
+    "settings_found",
     "silences",
     "unusual_lags",
     "version_coverage",

@@ -18,6 +18,7 @@ NOTEBOOKS: Mapping[str, Step | None] = {
     "05_processor": Step.PROCESSOR,
     "06_aggregates": Step.AGGREGATES,
     "08_dead_letters": Step.DEAD_LETTERS,
+    "09_configuration": Step.CONFIGURATION,
     TRACE: None,
 }
 

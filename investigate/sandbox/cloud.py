@@ -49,6 +49,7 @@ class SandboxOptions:
     endpoint_url: str | None = None
     alarms: bool = False
     traces: bool = False
+    well_configured: bool = False  # as AWS advises, and not as the pipeline's template has it
 
     def __post_init__(self) -> None:
         if self.start.tzinfo is None:
@@ -147,7 +148,7 @@ def environment_of(names: PipelineNames, *, dry_run: bool) -> dict[str, str]:
 
 
 def _create_dead_letter_queue(clients: Clients, options: SandboxOptions) -> tuple[str, ...]:
-    if not options.dead_letter_queue:
+    if not _has_dead_letters(options):
         return ()
     made = clients.sqs.create_queue(
         QueueName=f"{options.name}-dead-letters",
@@ -156,16 +157,23 @@ def _create_dead_letter_queue(clients: Clients, options: SandboxOptions) -> tupl
     return (made["QueueUrl"],)
 
 
+def _has_dead_letters(options: SandboxOptions) -> bool:
+    return options.dead_letter_queue or options.well_configured
+
+
 def _create_replay_queue(clients: Clients, options: SandboxOptions) -> str:
+    # Six times the function's timeout: "Using Lambda with Amazon SQS".
+    advised = 6 * pipeline.PROCESSOR_TIMEOUT_SECONDS
+    visibility = advised if options.well_configured else pipeline.QUEUE_VISIBILITY_SECONDS
     attributes = {
-        "VisibilityTimeout": str(pipeline.QUEUE_VISIBILITY_SECONDS),
+        "VisibilityTimeout": str(visibility),
         "MessageRetentionPeriod": str(pipeline.QUEUE_RETENTION_SECONDS),
     }
-    if options.dead_letter_queue:
+    if _has_dead_letters(options):
         target = f"arn:aws:sqs:{options.region}:{ACCOUNT}:{options.name}-dead-letters"
         policy = {
             "deadLetterTargetArn": target,
-            "maxReceiveCount": str(options.max_receive_count),
+            "maxReceiveCount": str(5 if options.well_configured else options.max_receive_count),
         }
         attributes["RedrivePolicy"] = json.dumps(policy)
     made = clients.sqs.create_queue(QueueName=f"{options.name}-replay", Attributes=attributes)
@@ -239,11 +247,13 @@ def _create_functions(clients: Clients, names: PipelineNames, options: SandboxOp
             },
         )
         clients.logs.create_log_group(logGroupName=log_group(options.function(kind)))
+    reports = ["ReportBatchItemFailures"] if options.well_configured else []
     clients.lambda_.create_event_source_mapping(
         EventSourceArn=queue_arn(options),
         FunctionName=options.function("processor"),
         BatchSize=pipeline.BATCH_SIZE,
         Enabled=True,
+        FunctionResponseTypes=reports,
     )
 
 

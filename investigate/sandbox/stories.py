@@ -172,6 +172,7 @@ class Plot:
     def stop_consumer(self) -> None:
         """Disable the mapping for good; from here on, messages wait and grow old."""
         self.sandbox.stop_consumer()
+        self.truth.add("configuration/mapping-disabled", self.sandbox.names.functions["processor"])
         self.left_waiting()
 
     def left_waiting(self) -> None:

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
+from investigate import pipeline
 from investigate.sandbox.cloud import ACCOUNT, Clients, SandboxOptions
 from investigate.sandbox.lines import Attempt
 from investigate.settings import PipelineNames
@@ -40,6 +41,35 @@ def create_alarms(clients: Clients, names: PipelineNames, options: SandboxOption
     put(AlarmName=f"{options.name}-processor-failing", Dimensions=[processor], **errors, **above)
     other = {"Name": "FunctionName", "Value": "another-application"}
     put(AlarmName="another-application", Dimensions=[other], **errors, **above)
+
+
+def create_advised_alarms(clients: Clients, names: PipelineNames, options: SandboxOptions) -> None:
+    """Create an alarm that tells somebody on each metric that tells of failures."""
+    queue = str(names.replay_queue_url).rsplit("/", 1)[-1]
+    dead = [url.rsplit("/", 1)[-1] for url in names.dead_letter_queue_urls]
+    processor = names.functions["processor"]
+    watched = [
+        *(("AWS/Lambda", "Errors", "FunctionName", name) for name in names.functions.values()),
+        (pipeline.METRIC_NAMESPACE, "ProcessorErrorCount", "Function", processor),
+        ("AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", queue),
+        *(("AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", name) for name in dead),
+    ]
+    for namespace, metric, dimension, name in watched:
+        counts = metric in ("Errors", "ProcessorErrorCount")
+        clients.cloudwatch.put_metric_alarm(
+            AlarmName=f"{name}-{metric}",
+            Namespace=namespace,
+            MetricName=metric,
+            Dimensions=[{"Name": dimension, "Value": name}],
+            Statistic="Sum" if counts else "Maximum",
+            Period=60,
+            EvaluationPeriods=1,
+            Threshold=3600.0 if metric == "ApproximateAgeOfOldestMessage" else 1.0,
+            ComparisonOperator="GreaterThanOrEqualToThreshold",
+            TreatMissingData="notBreaching",
+            ActionsEnabled=True,
+            AlarmActions=[f"arn:aws:sns:{options.region}:{ACCOUNT}:{options.name}-alerts"],
+        )
 
 
 @dataclass

@@ -28,7 +28,7 @@ from investigate.sandbox.interrupts import THROTTLED, ingest_crash, replay_crash
 from investigate.sandbox.logs import LogSink, LogWriter
 from investigate.sandbox.metrics import MetricBook
 from investigate.sandbox.runtime import Outcome, Runtime
-from investigate.sandbox.watching import TraceBook, create_alarms
+from investigate.sandbox.watching import TraceBook, create_advised_alarms, create_alarms
 from investigate.settings import FUNCTION_ROLES, PipelineNames
 
 __all__ = ["IngestAnswer", "ReplayAnswer", "Sandbox", "SandboxOptions", "connected", "emulator"]
@@ -261,6 +261,8 @@ def _build(
     names = create_pipeline(clients, options)
     if options.alarms:
         create_alarms(clients, names, options)
+    if options.well_configured:
+        create_advised_alarms(clients, names, options)
     random = Random(options.seed)  # noqa: S311 - ids of a sandbox are no secret
     runtime = Runtime(
         clients=clients,

@@ -41,6 +41,21 @@ SAMPLES: dict[str, Sequence[Numbers]] = {
             {**VERSION, "input_count": 3, "explained_by": "unexplained", "inputs_hash": "b" * 64},
         )
     ],
+    "alarm_tests": [
+        numbers(
+            {"alarm": HOSTILE, "metric": HOSTILE, "resource": HOSTILE, "threshold": ">= 1",
+             "total": 4.0, "worst": 2.0, "began": "2026-03-10 06:00:00", "fired": None,
+             "word": "silent", "unknown": "", "start": "2026-03-10 00:00:00",
+             "end": "2026-03-12 06:00:00"}
+        )
+    ],
+    "failures_and_changes": [
+        numbers(per_hour(function=HOSTILE, failures=2)),
+        numbers(
+            {"resource": HOSTILE, "kind": "function", "what": HOSTILE, "version": "$LATEST",
+             "at": "2026-03-10 05:50:00"}
+        ),
+    ],
     "checks_by_step": [
         numbers(
             {"step": "raw", "word": "escalate", "checks": 1},

@@ -59,6 +59,7 @@ def concurrency_zero(plot: Plot) -> Story:
     yield from plot.usual(12, 17, 2)
     yield at(13, "04:30")
     plot.sandbox.set_reserved_concurrency("processor", 0)
+    plot.truth.add("configuration/concurrency", plot.sandbox.names.functions["processor"])
     plot.replay(12)
     plot.consume()
     plot.verdict(12, "pending")

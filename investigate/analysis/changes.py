@@ -1,0 +1,62 @@
+"""Changes of code and settings beside the failures that followed them.
+
+A function tells only its last change (LastModified); the table `deployments` also tells earlier
+versions and the events of the stack.
+"""
+
+from __future__ import annotations
+
+import ibis
+import ibis.expr.types as ir
+
+from investigate.analysis.failures import failures
+from investigate.evidence import Evidence, timestamp
+
+_COLUMNS = {
+    "resource": "string", "kind": "string", "at_utc": "timestamp", "what": "string",
+    "version": "string",
+}  # fmt: skip
+
+
+def changes(evidence: Evidence) -> ir.Table:
+    """Return the known changes up to the end of the capture: resource, kind, at_utc, what,
+    version; each once. Needs functions."""
+    functions = evidence["functions"]
+    last = functions.select(
+        resource="name", kind=ibis.literal("function"), at_utc="last_modified_utc",
+        what=ibis.literal("last modified"), version=ibis.literal("$LATEST"),
+    )  # fmt: skip
+    last = last.filter(last.at_utc.notnull())
+    parts = [last.select(list(_COLUMNS)).cast(_COLUMNS)]
+    if evidence.has("deployments"):
+        told = evidence["deployments"].select(list(_COLUMNS)).cast(_COLUMNS)
+        parts = [told, parts[0].anti_join(told, ["resource", "at_utc"])]
+    return ibis.union(*parts)
+
+
+def near_failures(evidence: Evidence) -> tuple[ir.Table, str]:
+    """Return the functions whose failures began within `change_seconds` after a change of theirs:
+    function, changed_utc, what, failed_utc (the first failure after it), failures; and in words
+    what is unknown. Failures of the same function in the time before, as long as that between the
+    change and the capture's start, speak against the change, and leave it out."""
+    failed = failures(evidence).select("function", "at_utc")
+    failed = failed.filter(failed.at_utc.notnull())
+    made = changes(evidence)
+    made = made.select("what", function="resource", changed_utc="at_utc")
+    pairs = made.inner_join(failed, "function")
+    spell = ibis.interval(seconds=evidence.thresholds.change_seconds)
+    after = pairs.at_utc >= pairs.changed_utc
+    counted = pairs.group_by("function", "changed_utc", "what").agg(
+        failed_utc=pairs.at_utc.min(where=after),
+        failures=after.sum(),
+        before=(~after & (pairs.at_utc >= pairs.changed_utc - spell)).sum(),
+    )
+    begun = counted.filter(
+        counted.failed_utc <= counted.changed_utc + spell, counted.before == 0
+    ).drop("before")
+    # What changed before anything was captured has no time before it to compare with.
+    start = timestamp(evidence.window.start)
+    begun = begun.filter(begun.changed_utc >= start)
+    if evidence.has("deployments") or not evidence.engine.scalar(failed.count()):
+        return begun, ""
+    return begun, f"earlier changes are unknown ({evidence.absence('deployments')})"
