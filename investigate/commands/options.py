@@ -15,7 +15,7 @@ from investigate.model import STEPS, Severity, Step
 from investigate.pipeline import DEFAULT_REPLAY_LIMIT
 
 # Known here too, because nothing heavy is loaded to read a command line; a test compares them.
-STEPS_WITH_CHECKS = tuple(step.value for step in (*STEPS, Step.DEAD_LETTERS))
+STEPS_WITH_CHECKS = tuple(step.value for step in (*STEPS, Step.RETRIES, Step.DEAD_LETTERS))
 
 
 class Parser(argparse.ArgumentParser):
