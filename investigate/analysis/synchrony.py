@@ -51,8 +51,9 @@ def synchrony(evidence: Evidence) -> ir.Table:
         pairs_by_chance=(told.number * (told.number - 1) / (2 * MINUTE)).sum(),
     )
     totals = _totals(evidence, rows).left_join(found, "group").drop("group_right")
-    sure = totals.pairs_by_chance + SURE * totals.pairs_by_chance.sqrt() + SURE
-    together = ((totals.fano >= BEAT) & (totals.pairs > sure)).fill_null(False)
+    more = totals.pairs - totals.pairs_by_chance - SURE
+    sure = (more > 0) & (more * more > SURE * SURE * totals.pairs_by_chance)
+    together = ((totals.fano >= BEAT) & sure).fill_null(False)
     few = totals.sequences < evidence.thresholds.synchronised_sequences
     return totals.mutate(
         beat=ibis.cases((few, INSUFFICIENT), (together, SYNCHRONISED), else_=SPREAD)
