@@ -56,9 +56,7 @@ def _amplification(evidence: Evidence) -> ir.Table:
         amplification=ibis.ifelse(
             uncounted, ibis.null("float64"), 1 + found.repeats / found.firsts.nullif(0)
         ),
-        worst_amplification=ibis.ifelse(
-            uncounted, ibis.null("float64"), found.worst_amplification
-        ),
+        worst_amplification=ibis.ifelse(uncounted, ibis.null("float64"), found.worst_amplification),
     )
 
 

@@ -178,7 +178,9 @@ def _logged(evidence: Evidence) -> dict[str, list[Row]]:
     first = failed.filter(failed.place == 0).select("group", "request_id")
     rows = deliveries(evidence)
     places = loaded_places(evidence).inner_join(first, "request_id")
-    there = rows.inner_join(places.select("request_id", "event_id", "place"), ["request_id", "event_id"])
+    there = rows.inner_join(
+        places.select("request_id", "event_id", "place"), ["request_id", "event_id"]
+    )
     known = there.select("sequence", "event_id", "place")
     rows = rows.inner_join(known, ["sequence", "event_id"])
     rows = rows.order_by("at_utc", "request_id", "place").limit(MOST_RECORDS * MOST_INVOCATIONS)

@@ -42,10 +42,12 @@ def failure_fingerprints(evidence: Evidence) -> list[dict[str, Any]]:
     rows = rows.mutate(more=rows.later - rows.earlier, of_fingerprints=rows.count().over())
     order = [ibis.desc("more"), ibis.desc("failures"), "failure", "fingerprint"]
     rank = ibis.row_number().over(group_by="function", order_by=order) + 1
+    # Some failures have no words of their own (a timeout); the class then says what they are.
+    error = rows.failure + ": " + rows.fingerprint
     shown = rows.mutate(rank=rank).select(
         "function", "rank", "failure", "fingerprint", "failures", "earlier", "later", "more",
-        "example", "of_fingerprints", lasting=lasting_of(rows.fingerprint),
-        why=why_of(rows.fingerprint), first="first_utc", last="last_utc",
+        "example", "of_fingerprints", lasting=lasting_of(error),
+        why=why_of(error), first="first_utc", last="last_utc",
     )  # fmt: skip
     shown = shown.order_by("rank", ibis.desc("failures"), "function")
     return listed(evidence, shown, "first", "last", most=MOST_FINGERPRINTS)

@@ -83,7 +83,7 @@ def retry_load(evidence: Evidence) -> list[dict[str, Any]]:
     _require(evidence)
     rows = amplification(evidence)
     storms = rows_of(evidence, "retries/storm").select("group", "channel", storm=ibis.literal(True))
-    rows = rows.left_join(storms, ["group", "channel"])
+    rows = rows.left_join(storms, ["group", "channel"]).drop("group_right", "channel_right")
     shown = rows.select(
         "group", "channel", "attempts", "firsts", "repeats", "worst_hour",
         amplification=rows.amplification.round(3),
