@@ -27,7 +27,7 @@ ATTEMPT = {
 
 def attempted(evidence: Evidence) -> ir.Table:
     """Return every attempt that is known, of clients in scope and of AWS, whether it was a repeat
-    or not: group, channel, sequence, event_id, request_id, ordinal (0 for the first), gap_s, at_utc,
+    or not: group, channel, sequence, event_id, request_id, ordinal (0: the first), gap_s, at_utc,
     firsts and repeats (how many of each the row stands for: a dead letter only counts them) and
     gb_s, what the attempt was billed (null if not known)."""
     return evidence.derived("attempted", _attempted)

@@ -1,4 +1,4 @@
-"""Retries inside of retries: what one caller repeats, the next one repeats again, and they multiply.
+"""Retries inside of retries: what one caller repeats, the next one repeats, and they multiply.
 
 Inside of a request an SDK or Lambda's own queue may try several times, and the client, the queue or
 the stream asks again for the whole of it. Told by several attempts under one request id, and by

@@ -47,11 +47,11 @@ def storm(evidence: Evidence) -> Partly:
     needs=("log_lines",),
     reads=("invocations",),
     found="{count} client{s} repeat{_s} at short intervals that do not grow.",
-    advice="Give the client exponential backoff with a cap and full jitter, and a limit of attempts "
-    "(AWS SDKs: retry mode `standard` or `adaptive`). Until then slow it at the door: API Gateway's "
-    "usage plan, or a queue in front.",
-    avoid="Do not only lengthen the fixed interval: clients that failed together come back together, "
-    "each time.",
+    advice="Give the client exponential backoff with a cap and full jitter, and a limit of "
+    "attempts (AWS SDKs: retry mode `standard` or `adaptive`). Until then slow it at the door: a "
+    "usage plan of API Gateway, or a queue in front.",
+    avoid="Do not only lengthen the fixed interval: clients that failed together come back "
+    "together, each time.",
 )
 def no_backoff(evidence: Evidence) -> Partly:
     """Does a client repeat its attempts at short intervals that are fixed or shrink?"""
