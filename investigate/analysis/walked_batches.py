@@ -63,14 +63,15 @@ class Batch:
 
     @property
     def agrees(self) -> bool | None:
-        """Whether the logged invocations have the simulated ranges, as far as both go; None if the
+        """Whether the logged invocations have the simulated ranges, as far as they go; None if the
         batch is supposed."""
         if not self.logged:
             return None
         ranges = [(one.records[0], one.records[-1]) for one in self.logged]
-        both = min(len(ranges), len(self.walk.invocations))
-        as_long = self.walk.endless is not None or len(ranges) <= len(self.walk.invocations)
-        return as_long and ranges[:both] == list(self.walk.invocations[:both])
+        simulated = list(self.walk.invocations)
+        if self.walk.endless:
+            simulated += [self.walk.endless] * max(0, len(ranges) - len(simulated))
+        return ranges == simulated[: len(ranges)]
 
     def end_of(self, record: int) -> str | None:
         """What becomes of a record for which no invocation succeeds; None of any other."""

@@ -146,11 +146,11 @@ def _claim(rows: Sequence[Row]) -> str:
     first = rows[0]
     most = max(row["deliveries"] for row in rows if row["walk"] == SIMULATED)
     endless = any(row["state"] == "endless" for row in rows)
-    times = f"{'at least ' if endless else ''}{counted(most, 'time')}"
+    times = f"{most:,} times or more" if endless else f"up to {counted(most, 'time')}"
     batch = counted(first["records"], "record")
     return (
         f"{label(first['function'])}: a batch of {batch}, bad: {label(first['bad'])}; "
-        f"a record is delivered up to {times}"
+        f"a record is delivered {times}"
     )
 
 
@@ -160,5 +160,9 @@ def _said(rows: Sequence[Row]) -> str:
     if first["agrees"] is None:
         return f"{setting} No failed batch with a bad record was logged, so the batch is supposed."
     logged = max(row["invocations"] for row in rows if row["walk"] == LOGGED)
-    word = "as simulated" if first["agrees"] else "not as simulated"
-    return f"{setting} Logged: {counted(logged, 'invocation')}, {word}."
+    if first["agrees"]:
+        return f"{setting} Logged: {counted(logged, 'invocation')}, as simulated."
+    return (
+        f"{setting} Logged: {counted(logged, 'invocation')}, not as simulated: a queue may put what "
+        "comes back into other batches, and the settings may have been others then."
+    )

@@ -61,7 +61,11 @@ def attempts_timeline(attempts: Numbers) -> Drawing:
         f"up to {most:,} times",
         sentence=f"Shown: {len(places):,}, of which the longest took {duration(lasts)}.",
         height=height_for(names, each=20),
-        xaxis=axis("seconds since the first attempt", rangemode="tozero"),
+        xaxis=axis(
+            "seconds since the first attempt",
+            range=[-0.02 * lasts - 0.01, 1.02 * lasts + 0.01],  # no mark is cut in half
+            zeroline=False,
+        ),
         yaxis=names_axis(names),
     )
 
