@@ -37,6 +37,10 @@ class Thresholds:
     raw_lifetime_days: int = pipeline.RAW_LIFETIME_DAYS
     replay_limit: int = pipeline.DEFAULT_REPLAY_LIMIT
     poison_receives: int = 5
+    storm_factor: float = 3.0  # attempts per event or request from which retries are a storm, ...
+    storm_repeats: int = 20  # ... if there are at least so many repeats
+    no_backoff_seconds: int = 30  # gaps that do not grow are short below this median
+    synchronised_sequences: int = 20  # with fewer, retries in one second are chance
     expiring_seconds: int = 86_400  # warn when the oldest message has less than this to live
     headroom: float = 0.9  # of a limit: what comes this close to it may pass it the next time
     metric_tolerance: float = 0.01  # of a sum, by which logs and metrics may differ

@@ -34,7 +34,7 @@ SECTIONS = (
 OVERVIEW_SECTIONS = (*SECTIONS[:2], SECTIONS[3], SECTIONS[2], SECTIONS[4])
 PLOTLY = "application/vnd.plotly.v1+json"
 NAMES = sorted(NOTEBOOKS)
-CHAPTERS = (Step.DEAD_LETTERS, Step.CONFIGURATION)
+CHAPTERS = tuple(step for step in Step if step.is_chapter)
 
 
 def read(name: str) -> NotebookNode:

@@ -44,6 +44,15 @@ def silence(evidence: Evidence, role: str) -> str:
     return str(evidence.fact(f"silence of {role}", lambda known: _silence(known, role)))
 
 
+def unheard(evidence: Evidence, role: str, message: str) -> str:
+    """Return why there may have been lines of a role with this message although not a single one
+    was captured; empty if there is one, or if the role would have left it."""
+    if _count(evidence, lines(evidence, message)):
+        return ""
+    why = _why_unheard(evidence, role)
+    return f"no {message} line was captured, and {why}" if why else ""
+
+
 def _silence(evidence: Evidence, role: str) -> str:
     marker = MARKERS[role]
     if not _count(evidence, lines(evidence, marker)):

@@ -37,17 +37,36 @@ CONFIDENCE = {
     "between",
     RULE: "high: the dead letter counts the attempts",
 }
-_SEEN = {
+_REPEAT = {
     "group": "string", "channel": "string", "pattern": "string", "sequence": "string",
     "ordinal": "int64", "attempts": "int64", "gap_s": "float64",
 }  # fmt: skip
+_TRIED = {
+    **_REPEAT, "again": "boolean", "counted": "boolean", "event_id": "string",
+    "request_id": "string", "at_utc": "timestamp(6)", "gb_s": "float64",
+}  # fmt: skip
+
+
+def tries(evidence: Evidence) -> ir.Table:
+    """Return every attempt that AWS made, the first ones too: group (queue, function or rule),
+    channel, pattern, sequence, ordinal (0 for the first), attempts (so far), gap_s, `again`
+    (whether it is a repeat), event_id and request_id where it has one, at_utc (when it started) and
+    gb_s, its part of the billed gigabyte-seconds of its invocation (null if not known). What only
+    counts its attempts is one row, `counted`, with an unknown gap."""
+    return evidence.derived("managed_tries", _tries)
 
 
 def repeats(evidence: Evidence) -> ir.Table:
     """Return every repeated attempt that AWS made: group (queue, function or rule), channel,
     pattern, sequence, ordinal (1 for the first repeat), attempts (so far, the first included) and
     gap_s; of what only counts its attempts, one row with an unknown gap."""
-    return evidence.derived("managed_repeats", _repeats)
+    rows = tries(evidence)
+    return rows.filter(rows.again).select(list(_REPEAT))
+
+
+def gigabyte_seconds(calls: ir.Table) -> ir.FloatingValue:
+    """Return what each invocation was billed: its time, times the memory it was given."""
+    return calls.billed_ms * calls.memory_mb / (1000.0 * 1024.0)
 
 
 def managed(evidence: Evidence) -> ir.Table:
@@ -64,7 +83,7 @@ def managed(evidence: Evidence) -> ir.Table:
     return told.mutate(confidence=ibis.cases(*named_so))
 
 
-def _repeats(evidence: Evidence) -> ir.Table:
+def _tries(evidence: Evidence) -> ir.Table:
     parts = [
         part
         for part in (
@@ -73,20 +92,21 @@ def _repeats(evidence: Evidence) -> ir.Table:
         )
         if part is not None
     ]  # fmt: skip
-    columns = list(_SEEN)
-    known = [part.select(columns).cast(_SEEN) for part in parts]
-    return ibis.union(literal_rows([], _SEEN), *known) if known else literal_rows([], _SEEN)
+    columns = list(_TRIED)
+    known = [part.select(columns).cast(_TRIED) for part in parts]
+    return ibis.union(literal_rows([], _TRIED), *known) if known else literal_rows([], _TRIED)
 
 
 def _numbered(rows: ir.Table, group: str, *order: str) -> ir.Table:
-    """Number the attempts of rows that say whether each is tried `again`; only repeats are kept.
-    The sequence of an attempt is its group and the number of first attempts up to it."""
+    """Number the attempts of rows that say whether each is tried `again`. The sequence of
+    an attempt is its group and the number of first attempts up to it."""
     so_far = ibis.window(group_by=group, order_by=list(order), preceding=None, following=0)
     rows = rows.mutate(run=(~rows.again).cast("int64").sum().over(so_far))
     place = ibis.row_number().over(group_by=[group, "run"], order_by=list(order))
     rows = rows.mutate(ordinal=place, attempts=place + 1)
-    rows = rows.mutate(sequence=rows[group] + "/" + rows.run.cast("string"))
-    return rows.filter(rows.again)
+    return rows.mutate(
+        sequence=rows[group] + "/" + rows.run.cast("string"), counted=ibis.literal(False)
+    )
 
 
 def _redelivered(evidence: Evidence) -> ir.Table | None:
@@ -100,8 +120,11 @@ def _redelivered(evidence: Evidence) -> ir.Table | None:
     name, timeout = queue
     told = logs.lines(evidence, "processor_record_loaded")
     told = told.filter(told.event_id.notnull() & of_entities(evidence, told.entity_id))
-    calls = evidence["invocations"].select("request_id", "status", "started_utc")
-    loads = told.select("event_id", "request_id").distinct().inner_join(calls, "request_id")
+    calls = evidence["invocations"]
+    calls = calls.select("request_id", "status", "started_utc", whole=gigabyte_seconds(calls))
+    loads = told.select("event_id", "request_id").distinct()
+    loads = loads.mutate(records=loads.count().over(group_by="request_id"))
+    loads = loads.inner_join(calls, "request_id")
     order = ["started_utc", "request_id"]
     one_back = ibis.window(group_by="event_id", order_by=order)
     rows = loads.mutate(
@@ -115,6 +138,8 @@ def _redelivered(evidence: Evidence) -> ir.Table | None:
         group=ibis.literal(name),
         channel=ibis.literal(QUEUE),
         pattern=ibis.literal("sqs-visibility"),
+        at_utc="started_utc",
+        gb_s=rows.whole / rows.records,
     )
 
 
@@ -158,12 +183,13 @@ def _received(evidence: Evidence) -> ir.Table | None:
     rows = rows.filter(rows.receive_count > 2)
     seen = _redelivered(evidence)
     if seen is not None:  # its gaps are known from the log
-        known = seen.select(event_id=seen.sequence.re_extract("^(.*)/[0-9]+$", 1)).distinct()
-        rows = rows.anti_join(known, "event_id")
+        rows = rows.anti_join(seen.filter(seen.again), "event_id")
     return rows.mutate(
         group=ibis.literal(queue[0]), channel=ibis.literal(QUEUE),
         pattern=ibis.literal("sqs-visibility"), sequence="message_id", ordinal=1,
-        attempts=rows.receive_count - 1, gap_s=ibis.null("float64"),
+        attempts=rows.receive_count - 1, gap_s=ibis.null("float64"), again=ibis.literal(True),
+        counted=ibis.literal(True), request_id=ibis.null("string"), at_utc="first_received_utc",
+        gb_s=ibis.null("float64"),
     )  # fmt: skip
 
 
@@ -180,9 +206,10 @@ def _invoked(evidence: Evidence) -> ir.Table | None:
         ordinal=place, attempts=place + 1,
         gap_s=seconds_between(calls.ended_utc.lag().over(one_back), calls.started_utc),
     )  # fmt: skip
-    return rows.filter(rows.ordinal > 0).mutate(
+    return rows.mutate(
         group="function", channel=ibis.literal(FUNCTION), pattern=ibis.literal("lambda-async"),
-        sequence="request_id",
+        sequence="request_id", again=rows.ordinal > 0, counted=ibis.literal(False),
+        event_id=ibis.null("string"), at_utc="started_utc", gb_s=gigabyte_seconds(rows),
     )  # fmt: skip
 
 
@@ -203,8 +230,9 @@ def _streamed(evidence: Evidence) -> ir.Table | None:
         gap_s=seconds_between(calls.ended_utc.lag().over(one_back), calls.started_utc),
     )
     return _numbered(rows, "function", *order).mutate(
-        group="function", channel=ibis.literal(STREAM), pattern=ibis.literal("stream-mapping")
-    )
+        group="function", channel=ibis.literal(STREAM), pattern=ibis.literal("stream-mapping"),
+        event_id=ibis.null("string"), at_utc="started_utc", gb_s=gigabyte_seconds(rows),
+    )  # fmt: skip
 
 
 def _dead(evidence: Evidence) -> ir.Table | None:
@@ -221,6 +249,7 @@ def _dead(evidence: Evidence) -> ir.Table | None:
         group=name, attempts=counted, sequence="message_id", ordinal=1,
         pattern=ibis.cases(*((is_, pattern) for is_, (_, pattern, _) in known)),
         channel=ibis.cases(*((is_, channel) for is_, (channel, _, _) in known)),
-        gap_s=ibis.null("float64"),
+        gap_s=ibis.null("float64"), again=ibis.literal(True), counted=ibis.literal(True),
+        at_utc="last_failed_utc", gb_s=ibis.null("float64"),
     )  # fmt: skip
     return rows.filter((rows.attempts > 1) & rows.pattern.notnull() & rows.group.notnull())

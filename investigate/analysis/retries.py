@@ -29,9 +29,9 @@ SDK_SECONDS = 20  # an SDK waits at most this long between its attempts
 def attempts(evidence: Evidence) -> ir.Table:
     """Return every logged attempt to ingest an event, whether it was a retry or not.
 
-    Columns: group (the source), event_id, entity_id, event_time_utc, request_id, attempted_utc,
-    ordinal (0 for the first), gap_s (since the attempt before, from its end to this one's start
-    where the invocations are known) and `in_sequence`. Raises `NotEvaluable` without log lines.
+    Columns: group (the source), event_id, entity_id, event_time_utc, request_id, status (what
+    ingest answered), attempted_utc, ordinal (0 for the first), gap_s (since the attempt before, from
+    its end to this one's start where the invocations are known) and `in_sequence`. Raises `NotEvaluable` without log lines.
     """
     return evidence.derived("attempts", _attempts)
 
@@ -41,7 +41,7 @@ def sequences(evidence: Evidence) -> ir.Table:
     attempts, requests, runs (of a request at most; null if not known), first_utc, last_utc,
     longest_gap_s."""
     rows = attempts(evidence)
-    rows = rows.filter(rows.in_sequence).anti_join(_reused(evidence), "event_id")
+    rows = rows.filter(rows.in_sequence).anti_join(reused(evidence), "event_id")
     found = rows.group_by("group", "event_id", "entity_id", "event_time_utc").agg(
         attempts=rows.count(),
         requests=rows.request_id.nunique(),
@@ -87,8 +87,9 @@ def _rounded(gap: float | None) -> float | None:
     return None if gap is None else round(gap, 3)
 
 
-def _reused(evidence: Evidence) -> ir.Table:
-    """The ids (event_id) that raw and events together know with more than one payload."""
+def reused(evidence: Evidence) -> ir.Table:
+    """Return the ids (event_id) that raw and events together know with more than one payload: such
+    an id is a key used again, not a retry."""
     known = [literal_rows([], {"event_id": "string", "payload_sha": "string"})]
     if evidence.has("raw"):
         raw = evidence["raw"]
@@ -106,6 +107,7 @@ def _attempts(evidence: Evidence) -> ir.Table:
     key = logs.text_in(told.fields, "s3_key").fill_null("")
     rows = told.select(
         "event_id", "request_id", attempted_utc=told.logged_utc,
+        status=logs.text_in(told.fields, "status"),
         in_key=key.re_extract("source=(.*)/event_type=", 1).nullif(""),
     )  # fmt: skip
     rows = rows.left_join(identities(evidence), "event_id").drop("event_id_right")

@@ -10,11 +10,13 @@ from investigate.checks import (
     raw,
     raw_timing,
     replay,
+    retries,
     sqs,
 )
 from investigate.checks.registry import Check, Partly, answer, book, check, offending_rows
 
 __all__ = [
     "Check", "Partly", "aggregates", "answer", "book", "check", "configuration", "dead_letters",
-    "dedupe", "events", "offending_rows", "processor", "raw", "raw_timing", "replay", "sqs",
+    "dedupe", "events", "offending_rows", "processor", "raw", "raw_timing", "replay", "retries",
+    "sqs",
 ]  # fmt: skip

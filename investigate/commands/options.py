@@ -11,11 +11,11 @@ from typing import Any, NoReturn
 
 from investigate.commands.capture_options import add_aws, add_capture, add_window
 from investigate.errors import UsageError
-from investigate.model import STEPS, Severity, Step
+from investigate.model import Severity, Step
 from investigate.pipeline import DEFAULT_REPLAY_LIMIT
 
 # Known here too, because nothing heavy is loaded to read a command line; a test compares them.
-STEPS_WITH_CHECKS = tuple(step.value for step in (*STEPS, Step.DEAD_LETTERS, Step.CONFIGURATION))
+STEPS_WITH_CHECKS = tuple(step.value for step in Step)
 
 
 class Parser(argparse.ArgumentParser):

@@ -17,6 +17,7 @@ NOTEBOOKS: Mapping[str, Step | None] = {
     "04_sqs": Step.SQS,
     "05_processor": Step.PROCESSOR,
     "06_aggregates": Step.AGGREGATES,
+    "07_retries": Step.RETRIES,
     "08_dead_letters": Step.DEAD_LETTERS,
     "09_configuration": Step.CONFIGURATION,
     TRACE: None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -16,6 +16,7 @@ from investigate.model import Window, parse_time
 from investigate.sandbox.function import from_item, to_item
 from investigate.sandbox.truth import GroundTruth
 from investigate.sandbox.world import IngestAnswer, Sandbox
+from investigate.settings import Thresholds
 
 WINDOW = Window(datetime(2026, 3, 10, tzinfo=UTC), datetime(2026, 3, 13, tzinfo=UTC))
 CAPTURED = datetime(2026, 3, 16, 18, tzinfo=UTC)  # the oldest waiting message has hours to live
@@ -145,6 +146,17 @@ class Plot:
                 self.truth.add("processor/throttles", self.sandbox.names.functions["processor"])
             elif outcome.status != "ok":
                 self.truth.add(FAILURES[outcome.status], outcome.request_id)
+
+    def repeated(self, pattern: str, repeats: Sequence[int]) -> None:
+        """Record the rule by which the client of this story repeated its events, so often each, and
+        whether that is a storm, or was done without backing off."""
+        self.truth.retried(self.name, pattern)
+        limits = Thresholds()
+        multiplied = 1 + sum(repeats) / len(repeats) >= limits.storm_factor
+        if multiplied and sum(repeats) >= limits.storm_repeats:
+            self.truth.add("retries/storm", self.name)
+        if pattern == "fixed":
+            self.truth.add("retries/no-backoff", self.name)
 
     def comes_back(self) -> None:
         """Record that the queue hands out again what a failed invocation had loaded."""

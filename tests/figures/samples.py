@@ -56,6 +56,25 @@ SAMPLES: dict[str, Sequence[Numbers]] = {
              "at": "2026-03-10 05:50:00"}
         ),
     ],
+    "attempts_timeline": [
+        numbers(
+            *(
+                {"group": HOSTILE, "channel": "client", "sequence": HOSTILE, "attempt": n + 1,
+                 "outcome": outcome, "first": "2026-03-10 06:00:00", "attempts": 2,
+                 "of_sequences": 5, "time": "2026-03-10 06:00:00", "gap_s": gap, "after_s": 4.0 * n}
+                for n, (outcome, gap) in enumerate([("failed", None), ("ok", 4.0)])
+            )
+        )
+    ],
+    "batch_walk": [numbers(*(
+        {"walk": walk, "invocation": place, "record": record, "state": state, "deliveries": 3,
+         "invocations": 1, "function": HOSTILE, "source": HOSTILE, "settings": "not split",
+         "records": 2, "bad": "2", "basis": "a logged batch", "agrees": True}
+        for walk, place, record, state in (
+            ("simulated", 1, 1, "returned"), ("simulated", 1, 2, "bad"),
+            ("simulated", 0, 2, "endless"), ("logged", 1, 1, "returned"), ("logged", 1, 2, "bad"),
+        )
+    ))],
     "checks_by_step": [
         numbers(
             {"step": "raw", "word": "escalate", "checks": 1},
@@ -87,6 +106,10 @@ SAMPLES: dict[str, Sequence[Numbers]] = {
             {"source": HOSTILE, "event_type": HOSTILE, "start": "2026-03-10 07:00:00",
              "end": "2026-03-10 09:00:00", "seconds": 7200.0, "usual_seconds": 60.0, "of": 1}
         ),
+    ],
+    "failure_classes": [
+        numbers({"function": HOSTILE, "failure": "timeout", "failures": 3, "earlier": 1,
+                 "later": 2, "runs": 9})
     ],
     "invocations_over_time": [numbers(per_hour(status="timeout", invocations=2))],
     "lag_over_time": [
@@ -152,10 +175,30 @@ SAMPLES: dict[str, Sequence[Numbers]] = {
              "rows_there": 9, "scanned": 4, "sent": 4, "of": 1, "of_short": 1}
         )
     ],
+    "retry_arrivals": [
+        numbers(
+            {"group": HOSTILE, "time": "2026-03-10 06:00:00", "retries": 25,
+             "beat": "synchronised", "of_seconds": 2},
+            {"group": "b", "time": "2026-03-10 06:00:01", "retries": 1, "beat": "insufficient",
+             "of_seconds": 2},
+        )
+    ],
     "retry_gaps": [
         numbers(
             {"source": HOSTILE, "attempt": 2, "median_gap_s": 1.0, "shortest_gap_s": 0.5,
              "longest_gap_s": 2.0, "sequences": 3, "pattern": "fixed", "of_sources": 1}
+        )
+    ],
+    "retry_load": [
+        numbers(
+            {"group": HOSTILE, "channel": "client", "attempts": 50, "firsts": 10, "repeats": 40,
+             "worst_hour": "2026-03-10 06:00:00", "amplification": 5.0,
+             "worst_amplification": 6.0, "wasted_gb_s": 1.5, "wasted_usd": 0.000025,
+             "storm": True, "factor": 3.0, "of_groups": 2},
+            {"group": "b", "channel": "queue", "attempts": 12, "firsts": 10, "repeats": 2,
+             "worst_hour": None, "amplification": 1.2, "worst_amplification": None,
+             "wasted_gb_s": None, "wasted_usd": None, "storm": False, "factor": 3.0,
+             "of_groups": 2},
         )
     ],
     "trace_hops": [

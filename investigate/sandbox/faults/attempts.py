@@ -49,14 +49,17 @@ def retries_randomised(plot: Plot) -> Story:
 
 
 def _repeating(plot: Plot, pattern: str, gaps: Gaps) -> Story:
+    repeats = []
     for number in range(SEQUENCES):
         event = plot.event(at(10, f"{6 + number:02d}:40"))
         moment = at(10, f"{6 + number:02d}:40") + LAG
         yield moment
         sent = plot.send(event)
-        for gap in gaps(plot.rng):
+        waits = gaps(plot.rng)
+        repeats.append(len(waits))
+        for gap in waits:
             moment += timedelta(seconds=gap * plot.rng.uniform(0.98, 1.02))
             yield moment
             plot.send(event)
         plot.truth.add("events/duplicate", sent.event_id)
-    plot.truth.retried(plot.name, pattern)
+    plot.repeated(pattern, repeats)

@@ -83,7 +83,7 @@ _RULES: Mapping[str, Callable[[Random, int, float, float], list[float]]] = {
 
 def tell_retrier(plot: Plot, retrier: Retrier) -> list[Story]:
     """Return the stories of a client's sequences, which record the rule it follows."""
-    plot.truth.retried(plot.name, retrier.pattern)
+    plot.repeated(retrier.pattern, [len(gaps) for gaps in retrier.gaps])
     return [_sequence(plot, retrier, number) for number in range(len(retrier.gaps))]
 
 
