@@ -97,4 +97,3 @@ def dry_run_replay(plot: Plot) -> Story:
     plot.replay(12)
     plot.truth.add("replay/dry-run", plot.sandbox.names.functions["replay"])
     plot.truth.add("replay/nothing-sent", plot.name)
-    plot.truth.add("replay/truncated", plot.name)
