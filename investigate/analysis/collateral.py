@@ -2,7 +2,8 @@
 
 A queue's batch fails as a whole unless the mapping takes partial answers: one bad record sends its
 healthy neighbours back too (D12). Which one was bad, the later attempts tell: the neighbours
-succeed in other company, and it does not. Source: "Handling errors for an SQS event source in Lambda".
+succeed in other company, and it does not. Source: "Handling errors for an SQS event source in
+Lambda".
 """
 
 from __future__ import annotations

@@ -163,6 +163,6 @@ def _said(rows: Sequence[Row]) -> str:
     if first["agrees"]:
         return f"{setting} Logged: {counted(logged, 'invocation')}, as simulated."
     return (
-        f"{setting} Logged: {counted(logged, 'invocation')}, not as simulated: a queue may put what "
-        "comes back into other batches, and the settings may have been others then."
+        f"{setting} Logged: {counted(logged, 'invocation')}, not as simulated: a queue may put "
+        "what comes back into other batches, and the settings may have been others then."
     )

@@ -14,8 +14,8 @@ from investigate.settings import Thresholds
 from tests.builders import (
     Event,
     at,
-    evidence_of,
     event_row,
+    evidence_of,
     finding_of,
     function_row,
     invocation_row,
