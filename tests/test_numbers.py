@@ -46,15 +46,8 @@ NONE_THERE = {
     "attempts_timeline", "collateral_batches", "denied_access", "nested_retries",
     "retry_arrivals", "retry_effects", "retry_load", "retry_synchrony",
 }  # fmt: skip
-OF_FIGURES = {
-    "ABS",
-    "FLOOR",
-    "LEAST",
-    "LOG",
-    "LOWER",
-    "REGEXP_REPLACE",
-    "ROUND",
-}  # Spark SQL 3.5 has these too
+# Spark SQL 3.5 has these too.
+OF_FIGURES = {"ABS", "FLOOR", "LEAST", "LOG", "LOWER", "REGEXP_REPLACE", "ROUND"}
 
 
 @pytest.fixture(scope="module")

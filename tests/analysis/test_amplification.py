@@ -93,11 +93,8 @@ def test_without_invocations_the_price_is_unknown_and_not_nothing(tmp_path):
 
 
 def test_what_a_rule_delivered_at_once_nobody_counted(tmp_path):
-    letter = letter_row(
-        channel="eventbridge-dlq",
-        attempts=185,
-        source_arn="arn:aws:events:eu-west-1:1:rule/nightly",
-    )
+    rule = "arn:aws:events:eu-west-1:123456789012:rule/nightly"
+    letter = letter_row(channel="eventbridge-dlq", attempts=185, source_arn=rule)
     (row,) = rows(a_case(tmp_path, dead_letters=[letter]), amplification)
     assert (row["group"], row["repeats"], row["amplification"]) == ("nightly", 185, None)
 
@@ -113,10 +110,10 @@ def test_attempts_that_were_seen_are_not_counted_again_from_their_letter(tmp_pat
     assert (row["group"], row["firsts"], row["repeats"]) == ("job", 1, 2)
 
 
-def clients(rng, spread):
+def clients(spread):
     """Forty clients whose requests failed within one second, and who all wait a minute; or each of
     them a random time."""
-    lines = []
+    rng, lines = Random(5), []  # noqa: S311
     for n in range(40):
         event = Event(f"c{n}", at(5), source="herd")
         first = at(5) + seconds(2 + rng.random() / 10)
@@ -128,14 +125,14 @@ def clients(rng, spread):
 
 @pytest.mark.parametrize(("spread", "beat"), [(0, "synchronised"), (300, "spread")])
 def test_clients_without_jitter_come_back_in_step(tmp_path, spread, beat):
-    evidence = a_case(tmp_path, log_lines=clients(Random(5), spread))
+    evidence = a_case(tmp_path, log_lines=clients(spread))
     (row,) = rows(evidence, synchrony)
     assert (row["group"], row["sequences"], row["beat"]) == ("herd", 40, beat)
     assert row["fano"] > 20 if beat == "synchronised" else row["fano"] < 2
 
 
 def test_of_few_clients_it_is_not_told_whether_they_keep_in_step(tmp_path):
-    lines = clients(Random(5), 0)
+    lines = clients(0)
     evidence = a_case(tmp_path, log_lines=lines, thresholds=Thresholds(synchronised_sequences=41))
     (row,) = rows(evidence, synchrony)
     assert row["beat"] == "insufficient"
@@ -144,7 +141,7 @@ def test_of_few_clients_it_is_not_told_whether_they_keep_in_step(tmp_path):
 def test_chance_alone_is_seldom_a_beat(tmp_path):
     lines = []
     for group in range(12):
-        rng = Random(group)
+        rng = Random(group)  # noqa: S311
         for n in range(30):
             event = Event(f"g{group}-{n}", at(5), source=f"g{group}")
             first = at(5) + seconds(2 + rng.random() * 120)

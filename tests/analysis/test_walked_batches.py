@@ -102,3 +102,12 @@ def test_a_large_batch_is_shown_by_its_first_records(tmp_path):
     rows = batch_walk(walked(tmp_path, {**STREAM, "batch_size": 10_000}))
     assert {row["records"] for row in rows} == {40}
     assert len(rows) < 2000
+
+
+def test_with_partial_answers_what_lies_between_two_bad_records_is_done(tmp_path):
+    partial = {"partial_batch_response": True}
+    told = [whole(0), ("p1", at(30) + seconds(61), "error", [EVENTS[0], BAD])]
+    told.append(("p2", at(30) + seconds(62), "ok", [EVENTS[1], EVENTS[3]]))
+    (batch,) = batches(walked(tmp_path, partial, {"max_receive_count": 2}, told))
+    assert batch.bad == (1, 3)
+    assert batch.invocations == ((1, 2, 3, 4), (1, 3))
