@@ -31,8 +31,8 @@ def attempts(evidence: Evidence) -> ir.Table:
 
     Columns: group (the source), event_id, entity_id, event_time_utc, request_id, status (what
     ingest answered), attempted_utc, ordinal (0 for the first), gap_s (since the attempt before,
-    from its end to this one's start where the invocations are known) and `in_sequence`. Raises
-    `NotEvaluable` without log lines.
+    from its end to this one's start where the invocations are known), runs (invocations of its
+    request; null if not known) and `in_sequence`. Raises `NotEvaluable` without log lines.
     """
     return evidence.derived("attempts", _attempts)
 

@@ -15,7 +15,6 @@ import ibis
 from investigate.analysis.batch_walk import (
     ENDLESS,
     QueueSettings,
-    Range,
     StreamSettings,
     Walk,
     queue_walk,
@@ -62,16 +61,24 @@ class Batch:
         return bool(self.mapping["on_failure_arn"])
 
     @property
+    def invocations(self) -> tuple[tuple[int, ...], ...]:
+        """The records of each simulated invocation. Of a queue with partial answers a range that
+        comes back has only the bad ones: what lies between them is done."""
+        ranges = [tuple(range(first, last + 1)) for first, last in self.walk.invocations]
+        if isinstance(self.settings, QueueSettings) and self.settings.report_failures:
+            ranges = [ranges[0], *([self.bad] * (len(ranges) - 1))]
+        return tuple(ranges)
+
+    @property
     def agrees(self) -> bool | None:
-        """Whether the logged invocations have the simulated ranges, as far as they go; None if the
-        batch is supposed."""
+        """Whether the logged invocations have the simulated records, as far as they go; None if the
+        batch is supposed. What comes again without end comes as it did last."""
         if not self.logged:
             return None
-        ranges = [(one.records[0], one.records[-1]) for one in self.logged]
-        simulated = list(self.walk.invocations)
+        simulated = list(self.invocations)
         if self.walk.endless:
-            simulated += [self.walk.endless] * max(0, len(ranges) - len(simulated))
-        return ranges == simulated[: len(ranges)]
+            simulated += simulated[-1:] * max(0, len(self.logged) - len(simulated))
+        return [one.records for one in self.logged] == simulated[: len(self.logged)]
 
     def end_of(self, record: int) -> str | None:
         """What becomes of a record for which no invocation succeeds; None of any other."""
@@ -84,13 +91,10 @@ class Batch:
             return DEAD_LETTER if self.keeps_failures else DISCARDED
         return None
 
-    def state(self, invocation: Range, record: int) -> str | None:
-        """What a simulated invocation is to a record: delivered for good, returned with a bad one,
-        or bad itself; None if it is not in it."""
-        first, last = invocation
-        if not first <= record <= last:
-            return None
-        failing = [n for n in self.bad if first <= n <= last]
+    def state(self, invocation: tuple[int, ...], record: int) -> str:
+        """What a simulated invocation is to one of its records: it is delivered for good, returned
+        with a bad one, or bad itself."""
+        failing = [n for n in self.bad if n in invocation]
         if record in failing:
             return BAD
         if not failing:

@@ -41,12 +41,14 @@ def batch_walks(evidence: Evidence) -> list[dict[str, Any]]:
 
 def _cells(batch: Batch) -> list[dict[str, Any]]:
     about = _about(batch)
-    shown = batch.walk.invocations[:MOST_COLUMNS]
+    shown = batch.invocations[:MOST_COLUMNS]
     numbers = range(1, batch.records + 1)
     simulated = [
-        _cell(SIMULATED, place, n, batch.state(span, n), batch.walk.deliveries[n - 1], len(shown))
-        for place, span in enumerate(shown, 1)
-        for n in numbers
+        _cell(
+            SIMULATED, place, n, batch.state(records, n), batch.walk.deliveries[n - 1], len(shown)
+        )
+        for place, records in enumerate(shown, 1)
+        for n in records
     ]
     ends = [
         _cell(SIMULATED, 0, n, batch.end_of(n), batch.walk.deliveries[n - 1], len(shown))

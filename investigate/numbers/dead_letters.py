@@ -53,5 +53,6 @@ def letter_deadlines(evidence: Evidence) -> list[dict[str, Any]]:
 
 def discarded(evidence: Evidence) -> list[dict[str, Any]]:
     """Return what was given up with nothing kept of it: function, why, lost, example."""
+    evidence.require_one(("invocations", "metric_points"))
     rows = discards(evidence)
     return listed(evidence, rows.order_by(["function", "why"]))
