@@ -85,7 +85,7 @@ def deployments(plan: Plan) -> Iterator[Cost]:
 
 
 def rescued(plan: Plan) -> Iterator[Cost]:
-    """Yield what the table `rescued` takes; how many records there are, only the letters tell."""
+    """Yield what the table `rescued` takes, which only the letters tell."""
     wanted = plan.options.sample_messages
     if wanted and plan.names.functions:
         words = "two for each dead letter of a stream, as far as there are any"

@@ -85,7 +85,8 @@ NEEDS: Sequence[Need] = (
     Need("dynamodb", "DescribeTable", "table", _DYNAMODB, "the read units cannot be told "
          "beforehand", "--estimate and limits"),
     Need("sqs", "GetQueueAttributes", "queue",
-         ("queue_state", "messages", "dead_letters", "mappings"), "the queue is left out"),
+         ("queue_state", "messages", "dead_letters", "mappings", "deliveries"), "the queue is left "
+         "out"),
     Need("sqs", "GetQueueUrl", "queue", ("queue_state", "dead_letters"), "a dead-letter queue that "
          "only an ARN names is left out"),
     Need("sqs", "ReceiveMessage", "queue", ("messages", "dead_letters"), "no message can be "
@@ -98,11 +99,12 @@ NEEDS: Sequence[Need] = (
          "asynchronous calls stay unknown"),
     Need("lambda", "ListFunctionEventInvokeConfigs", "function", ("functions",), "the settings of "
          "its versions and aliases stay unknown"),
-    Need("lambda", "GetPolicy", "function", ("functions", "deliveries"), "who may invoke it stays "
+    Need("lambda", "GetPolicy", "function", ("functions", *_DELIVERIES), "who may invoke it stays "
          "unknown, and so do the topics and the event buses before it"),
     Need("lambda", "ListVersionsByFunction", "function", ("deployments",), "when it was changed "
          "stays unknown"),
-    Need("lambda", "ListEventSourceMappings", "any", ("mappings",), "the table is left out"),
+    Need("lambda", "ListEventSourceMappings", "any", ("mappings", "queue_state", "dead_letters"),
+         "the table is left out, and where the mappings send failures stays unknown"),
     Need("kinesis", "GetShardIterator", "data stream", ("rescued",), _LOST, _RESCUE),
     Need("kinesis", "GetRecords", "data stream", ("rescued",), _LOST, _RESCUE),
     Need("dynamodbstreams", "GetShardIterator", "table stream", ("rescued",), _LOST, _RESCUE),

@@ -20,6 +20,9 @@ TABLES = (
     "mappings",
     "alarms",
     "spans",
+    "deliveries",
+    "deployments",
+    "rescued",
 )
 
 

@@ -29,6 +29,9 @@ def full(world):
         ("sqs", "GetQueueAttributes"),
         ("lambda", "GetFunctionConfiguration"),
         ("lambda", "ListEventSourceMappings"),
+        ("lambda", "GetPolicy"),
+        ("lambda", "ListVersionsByFunction"),
+        ("events", "ListRuleNamesByTarget"),
     ],
 )
 def test_what_was_not_answered_before_a_capture_stopped_is_asked_again(

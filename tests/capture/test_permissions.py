@@ -125,7 +125,7 @@ def test_what_has_no_name_has_no_statement():
     scope = Scope(PipelineNames(events_table="events"), "123456789012", "eu-west-1")
     assert set(by_sid(policy(scope, sampling=True))) == {
         "ReadDynamodbTables", "ReadLambdaAccount", "ReadLogsAccount", "ReadCloudwatchAccount",
-        "ReadCloudwatchAlarms", "ReadXrayAccount",
+        "ReadCloudwatchAlarms", "ReadXrayAccount", "ReadEventsAccount", "ReadSnsAccount",
     }  # fmt: skip
 
 

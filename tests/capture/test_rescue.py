@@ -16,6 +16,7 @@ from investigate.errors import AccessError
 from investigate.tables import schema_of
 from tests.builders import START
 from tests.capture.helpers import coverage, loaded, refuse, rows_of, source_of
+from tests.capture.streams import TABLE_SHARD, TABLE_START, changed_table
 from tests.capture.test_failure_objects import OF_A_STREAM
 
 DEAD = "arn:aws:sqs:eu-west-1:123456789012:dead"
@@ -217,25 +218,13 @@ class Second:
 
 @pytest.fixture
 def changed(world: Any) -> str:
-    """A table with a stream and two changes; the ARN of the stream."""
-    made = world.clients.dynamodb.create_table(
-        TableName="orders",
-        KeySchema=[{"AttributeName": "event_id", "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": "event_id", "AttributeType": "S"}],
-        BillingMode="PAY_PER_REQUEST",
-        StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
-    )
-    for name in ("a", "b"):
-        item = {"event_id": {"S": name}, "blob": {"B": b"\xff"}}
-        world.clients.dynamodb.put_item(TableName="orders", Item=item)
-    return str(made["TableDescription"]["LatestStreamArn"])
+    return changed_table(world)
 
 
 def of_table(stream_arn: str) -> dict[str, Any]:
-    start, shard = 1100000000017454423009, "shardId-00000001541626099285-f35f62ef"
     return letter(
-        streamArn=stream_arn, shardId=shard,
-        startSequenceNumber=str(start), endSequenceNumber=str(start + 1),
+        streamArn=stream_arn, shardId=TABLE_SHARD,
+        startSequenceNumber=TABLE_START, endSequenceNumber=str(int(TABLE_START) + 1),
     )  # fmt: skip
 
 
