@@ -17,7 +17,7 @@ PACKAGE = ROOT / "investigate"
 LAYERS = [
     {"errors"},
     {"model", "pipeline"},
-    {"settings", "symptoms", "tables"},
+    {"plans", "settings", "symptoms", "tables"},
     {"case", "engine", "aws", "display", "parameters"},
     {"case_writer"},
     {"evidence", "capture"},
@@ -29,6 +29,7 @@ LAYERS = [
     {"investigation", "sandbox"},
     {"report"},
     {"__init__"},
+    {"recovery"},
     {"commands"},
     {"cli"},
     {"__main__"},
