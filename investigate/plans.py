@@ -7,8 +7,6 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from investigate.errors import UsageError
-
 DIGEST = "digest"
 
 
@@ -23,27 +21,3 @@ def seal_of(document: Mapping[str, Any]) -> str:
     rest = {name: value for name, value in document.items() if name != DIGEST}
     text = json.dumps(rest, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(text.encode("ascii")).hexdigest()
-
-
-def unsealed(text: str, schema: str, name: str) -> dict[str, Any]:
-    """Return the plan in a text; raise `UsageError` for another kind of file, or an edited one."""
-    try:
-        document = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise UsageError(f"{name} is not JSON: {error}", hint=_made(schema)) from error
-    if not isinstance(document, dict) or document.get("schema") != schema:
-        found = document.get("schema") if isinstance(document, dict) else type(document).__name__
-        raise UsageError(
-            f"{name} is a plan of schema {found!r}, and {schema!r} is needed", hint=_made(schema)
-        )
-    if document.get(DIGEST) != seal_of(document):
-        raise UsageError(
-            f"{name} was changed after it was made: its digest is not that of its contents",
-            hint=f"plans are made again, never edited; {_made(schema)}",
-        )
-    return document
-
-
-def _made(schema: str) -> str:
-    command = schema.removeprefix("investigate.").partition("/")[0]
-    return f"make the plan with: investigate {command} CASE … --format json > plan.json"

@@ -25,7 +25,7 @@ LAYERS = [
     {"checks"},
     {"ledger"},
     {"trace"},
-    {"findings", "numbers", "redrive_plan", "symptom_answers"},
+    {"findings", "numbers", "process_plan", "redrive_plan", "symptom_answers"},
     {"investigation", "sandbox"},
     {"report"},
     {"__init__"},
