@@ -57,7 +57,9 @@ def _processor(evidence: Evidence) -> dict[str, Any] | None:
     found = evidence.engine.rows(
         rows.select("name", "dry_run", "last_modified_utc").order_by("name")
     )
-    return {**found[0], "last_modified_utc": _text(found[0]["last_modified_utc"])} if found else None
+    return (
+        {**found[0], "last_modified_utc": _text(found[0]["last_modified_utc"])} if found else None
+    )
 
 
 def _mappings(evidence: Evidence, queue: dict[str, Any] | None) -> list[dict[str, Any]]:
@@ -135,5 +137,3 @@ def batch_size(plan: dict[str, Any]) -> int:
 
 def _text(moment: Any) -> str | None:
     return None if moment is None else f"{moment.isoformat(timespec='seconds')}Z"
-
-

@@ -98,6 +98,12 @@ _RULES = (
         "make the plan with a higher --limit, or for a shorter window",
     ),
     Rule(
+        "unreadable-object",
+        "A message whose raw object cannot be read fails, and is deleted (D11).",
+        "{event} would fail or nobody can tell: {why}",
+        "restore the object (step 1), then " + _AGAIN,
+    ),
+    Rule(
         "over-the-limit",
         "A replay is sent whole or not at all, since a part makes a partial aggregate.",
         "the plan sends {many} messages, and --max-messages is {most}",
@@ -128,10 +134,17 @@ _RULES = (
         "let whoever owns the order decide, and send the group again from its first message",
     ),
     Rule(
-        "move-not-sqs",
-        "Message moves exist for dead letters of SQS queues only.",
-        "{queue} holds dead letters of {channel}; a message move takes those of SQS queues only",
-        "send what they hold to where it came from: see redrive-plan, and docs/recovery.md",
+        "not-from-a-queue",
+        "Message moves exist for dead letters of SQS queues only; the others are records about an "
+        "event, and not the message.",
+        "{letter} in {queue} is of {channel}: it came from no SQS queue that could take it back",
+        "send what it holds to where it came from, by hand; redrive-plan names it",
+    ),
+    Rule(
+        "other-destination",
+        "A letter goes back to the queue it came from, and to no other.",
+        "{letter} came from {destination}, not from the replay queue {queue}",
+        "investigate the pipeline of that queue, with a case of its own",
     ),
     Rule(
         "move-not-whole",
