@@ -195,6 +195,11 @@ def _sandbox(parser: argparse.ArgumentParser) -> None:
         "--fault", metavar="NAME", action="append", default=[], help="let this happen; repeatable"
     )
     serve.add_argument("--port", metavar="P", type=_port, default=0, help="default: a free one")
+    serve.add_argument(
+        "--process",
+        action="store_true",
+        help="let the processor work while its mapping is enabled, a batch at each look at a queue",
+    )
     _weather(serve)
 
 

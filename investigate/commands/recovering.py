@@ -28,6 +28,7 @@ from investigate.recovery.undo import undo_open
 from investigate.report.text import labelled
 from investigate.settings import PipelineNames, load_settings
 
+POLL_SECONDS = 1.0  # between two looks at a running pipeline
 STOPPED, UNSURE = 1, 3  # exit codes: trouble ended it; nobody knows what became of something
 
 
@@ -131,7 +132,7 @@ def recovery(options: argparse.Namespace, console: Console, maker: str) -> Itera
         _say_open(case, console)
         raise refused("writes-not-allowed", command=command)
     live = _live(options, case)
-    pace = Pace(_limits(options), _clock(options.now))
+    pace = Pace(_limits(options), _clock(options.now), POLL_SECONDS)
     with opened(case.folder) as record, signals_noted(pace.stop):
         for uuid in undo_open(record, live, pace):
             console.say(f"the mapping {uuid} was left enabled by a killed command: disabled again")
