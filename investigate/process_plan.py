@@ -21,6 +21,7 @@ SCHEMA = "investigate.process-plan/1"
 SHOWN = 100  # poison messages and entity-days that are listed; the counts are exact
 # These errors are about one record, not about the code that met it.
 OF_THE_RECORD = ("malformed", "missing")
+PASSING = ("timeout", "throttle", "service")  # classes of failures that time can mend
 
 
 def document(evidence: Evidence) -> dict[str, Any]:
@@ -104,7 +105,9 @@ def _failures(evidence: Evidence) -> dict[str, Any] | None:
     processors = functions.filter(functions.role == "processor").select(processor="name")
     rows = rows.inner_join(processors, rows.function == processors.processor)
     text = rows.error.fill_null("")
-    rows = rows.mutate(kind=kind_of(text), transient=lasting_of(text) == TRANSIENT)
+    rows = rows.mutate(
+        kind=kind_of(text), transient=(lasting_of(text) == TRANSIENT) | rows.failure.isin(PASSING)
+    )
     rows = rows.filter(~rows.kind.isin(OF_THE_RECORD))
     lasting = rows.filter(~rows.transient)
     last = lasting.order_by([lasting.at_utc.desc(), lasting.request_id]).limit(1)

@@ -97,3 +97,9 @@ def configuration(names: PipelineNames, **changes: str) -> str:
     }
     lines = [f"{name} = {json.dumps(value)}" for name, value in {**texts, **changes}.items()]
     return "\n".join(["[pipeline]", *lines])
+
+
+def mapping_state(sandbox: Sandbox) -> str:
+    """The state of the only mapping."""
+    (mapping,) = sandbox.clients.lambda_.list_event_source_mappings()["EventSourceMappings"]
+    return str(mapping["State"])
