@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from investigate import pipeline
@@ -19,10 +20,12 @@ _COUNTS = {
     "delayed": "ApproximateNumberOfMessagesDelayed",
 }
 # What a line of a function that failed, or of a record that did, has in it.
-_ERRORS = (
-    "processor_record_failed", "Task timed out", "Runtime exited", "[ERROR]", '"level":"ERROR"',
-    '"level": "ERROR"', '"errorType"', "Status: error", "Status: timeout",
-)  # fmt: skip
+_ERROR = re.compile(
+    r"processor_record_failed|Task timed out|Runtime exited|\[ERROR\]|Status: (error|timeout)"
+    r'|"level": ?"ERROR"|"errorType"|"status": ?"(error|timeout|failure)"'
+)
+_SKEW = timedelta(minutes=1)  # that this machine's clock may be ahead of AWS's
+_LONGEST = 200  # characters of a line that are told
 _MOST_PAGES = 20  # of log events in one look; a run is brief
 
 
@@ -113,15 +116,16 @@ class Live:
         if str(variables.get("DRY_RUN", "")).strip().lower() in ("true", "1", "yes", "on"):
             raise refused("dry-run", function=known["FunctionName"], seen="now")
 
-    def errors_since(self, moment: datetime) -> list[str]:
-        """Return the log lines of the processor since a time that tell of a failure."""
+    def errors_since(self, moment: datetime) -> dict[str, str]:
+        """Return the log lines of the processor since a time that tell of a failure, by their ids
+        in CloudWatch Logs."""
         name = self.names.functions["processor"]
         group = self.processor().get("LoggingConfig", {}).get("LogGroup") or f"/aws/lambda/{name}"
         asked = {"logGroupName": group, "startTime": int(moment.timestamp() * 1000)}
-        found: list[str] = []
+        found: dict[str, str] = {}
         for number, page in enumerate(self.connection.pages("logs", "FilterLogEvents", **asked), 1):
-            lines = (str(event["message"]) for event in page["events"])
-            found += [line for line in lines if any(mark in line for mark in _ERRORS)]
+            lines = {str(event["eventId"]): str(event["message"]) for event in page["events"]}
+            found.update((known, line) for known, line in lines.items() if _ERROR.search(line))
             if number == _MOST_PAGES:
                 break
         return found
@@ -166,17 +170,18 @@ class Watch:
 
     def __init__(self, live: Live, since: datetime) -> None:
         self._live = live
-        self._since = since
+        self._since = since - _SKEW
         self._before = self._dead()
-        self._known = len(live.errors_since(since))
+        self._known = live.errors_since(self._since).keys()
 
     def trouble(self) -> str:
         """Return what went wrong since, in words; empty if nothing did."""
+        errors = self._live.errors_since(self._since)
+        new = [line for known, line in errors.items() if known not in self._known]
+        if new:
+            return f"the processor failed: {new[0][:_LONGEST]}"
         more = self._dead() - self._before
-        if more > 0:
-            return f"{more} more dead letters than before"
-        errors = self._live.errors_since(self._since)[self._known :]
-        return f"the processor failed: {errors[0][:200]}" if errors else ""
+        return f"{more} more dead letters than before" if more > 0 else ""
 
     def _dead(self) -> int:
         return sum(queue.waiting for queue in self._live.dead_letter_queues())
