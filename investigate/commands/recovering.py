@@ -15,7 +15,7 @@ from typing import Any
 from investigate.aws import connect
 from investigate.case import RECORD, Case, open_case
 from investigate.commands.console import Console
-from investigate.errors import UsageError
+from investigate.errors import AccessError, UsageError
 from investigate.model import counted, parse_time
 from investigate.plans import DIGEST
 from investigate.recovery.live import Live, Watch
@@ -83,10 +83,21 @@ class Recovery:
         if sys.stdin.readline().strip() != "yes":
             raise refused("not-confirmed", command=command)
 
+    def carry_out(self, run: Run, work: Callable[[], None]) -> None:
+        """Do the work of a run; what AWS refuses meanwhile ends it, and stands in its summary."""
+        try:
+            work()
+        except AccessError as error:
+            run.stop(error.message, failed=True)
+
     def finish(self, run: Run, days: Sequence[Mapping[str, str]], noun: str) -> int:
         """Put the end on record with what is there now, say it, and return the exit code."""
         summary = run.summary
-        after = self.live.snapshot(days)
+        try:
+            after = self.live.snapshot(days)
+        except AccessError as error:
+            self.console.say(f"how the pipeline is now cannot be seen: {error}")
+            after = {}
         run.record.write(
             DONE, "run", self.pace.stamp(), plan=run.plan, command=self.options.module,
             summary=summary.as_json(), after=after,
@@ -108,11 +119,12 @@ def _told(run: Run, after: Mapping[str, Any], noun: str, folder: Path) -> list[s
         lines.append(labelled("unknown", f"{item}: look before sending it again; nothing repeats"))
     for item in summary.absent:
         lines.append(labelled("absent", f"{item}: not in its queue any more"))
-    waiting = ", ".join(
-        f"{queue['visible'] + queue['not_visible'] + queue['delayed']} in {queue['name']}"
-        for queue in after["queues"]
-    )
-    lines.append(labelled("waiting", f"{waiting}; the mapping is {after['mapping']['State']}"))
+    if after:
+        waiting = ", ".join(
+            f"{queue['visible'] + queue['not_visible'] + queue['delayed']} in {queue['name']}"
+            for queue in after["queues"]
+        )
+        lines.append(labelled("waiting", f"{waiting}; the mapping is {after['mapping']['State']}"))
     lines.append(f"{'record':<10} {folder / RECORD}")
     return lines
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from functools import partial
 
 from investigate.commands.console import Console
 from investigate.commands.recovering import Recovery, recovery
@@ -28,10 +29,10 @@ def run(options: argparse.Namespace, console: Console) -> int:
         arns = refuse_move(plan, letters, at_work.live, most) if options.move else []
         shown = _shown(at_work, plan, letters, held)
         done = at_work.confirmed_run(document, shown, ())
-        if options.move:
-            move(done, at_work.live, arns)
-        else:
-            redrive(done, at_work.live, letters)
+        work = partial(move, done, at_work.live, arns)
+        if not options.move:
+            work = partial(redrive, done, at_work.live, letters)
+        at_work.carry_out(done, work)
         return at_work.finish(done, (), "dead letter")
 
 

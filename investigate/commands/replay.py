@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 
 from investigate.commands.console import Console
 from investigate.commands.recovering import recovery
@@ -27,5 +28,5 @@ def run(options: argparse.Namespace, console: Console) -> int:
             labelled("watch", "stops at a failure of the processor or a new dead letter"),
         ]
         done = at_work.confirmed_run(plan, "\n".join(shown), touched)
-        replay(done, at_work.live, plan, rows)
+        at_work.carry_out(done, partial(replay, done, at_work.live, plan, rows))
         return at_work.finish(done, touched, "message")

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from investigate.aws.writing import Targets, WriteDoor
+from investigate.errors import AccessError
 from investigate.process_plan import batch_size
 from investigate.recovery.live import Live
 from investigate.recovery.record import ENABLE, Record
@@ -104,6 +105,8 @@ def process_briefly(
         state = partial(_enabled, update)
         if run.once(ENABLE, uuid, state, before=before):
             _watch(run, live, waiting, batch_size(dict(plan)))
+    except AccessError as error:
+        run.stop(f"the watch cannot see: {error.message}", failed=True)
     finally:
         disable(run.record, live, run.pace, uuid, why=run.summary.stopped or "an error")
     return settled(live, run.pace)

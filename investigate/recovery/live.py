@@ -11,6 +11,7 @@ from typing import Any
 
 from investigate import pipeline
 from investigate.aws import Connection
+from investigate.errors import AccessError
 from investigate.recovery.rules import refused
 from investigate.settings import PipelineNames
 
@@ -26,7 +27,7 @@ _ERROR = re.compile(
 )
 _SKEW = timedelta(minutes=1)  # that this machine's clock may be ahead of AWS's
 _LONGEST = 200  # characters of a line that are told
-_MOST_PAGES = 20  # of log events in one look; a run is brief
+_MOST_PAGES = 100  # of log events in one look; a run is brief
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +127,13 @@ class Live:
         for number, page in enumerate(self.connection.pages("logs", "FilterLogEvents", **asked), 1):
             lines = {str(event["eventId"]): str(event["message"]) for event in page["events"]}
             found.update((known, line) for known, line in lines.items() if _ERROR.search(line))
-            if number == _MOST_PAGES:
-                break
+            if number > _MOST_PAGES:
+                # What cannot be seen is no good sign: the run ends.
+                raise AccessError(
+                    f"{group} has more lines than can be watched",
+                    hint="try again at a quieter time, or for fewer messages",
+                    asked="logs:FilterLogEvents",
+                )
         return found
 
     def newest_version(self, entity_id: str, day: str) -> dict[str, Any]:
@@ -175,7 +181,13 @@ class Watch:
         self._known = live.errors_since(self._since).keys()
 
     def trouble(self) -> str:
-        """Return what went wrong since, in words; empty if nothing did."""
+        """Return what went wrong since, or why nobody can see, in words; empty if all is well."""
+        try:
+            return self._trouble()
+        except AccessError as error:
+            return f"the watch cannot see: {error.message}"
+
+    def _trouble(self) -> str:
         errors = self._live.errors_since(self._since)
         new = [line for known, line in errors.items() if known not in self._known]
         if new:
