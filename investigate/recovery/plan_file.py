@@ -24,7 +24,7 @@ class Asked:
 
     case: Case
     path: Path
-    now: datetime
+    moment: datetime
     longest_age: timedelta
 
 
@@ -45,7 +45,7 @@ def plan_for(asked: Asked, schema: str) -> Mapping[str, Any]:
             case=asked.case.folder,
             ours=ours[:SHOWN],
         )
-    age = asked.now - parse_time(plan["captured_at"], "captured_at")
+    age = asked.moment - parse_time(plan["captured_at"], "captured_at")
     if age > asked.longest_age:
         raise refused(
             "plan-too-old",

@@ -144,7 +144,7 @@ _RULES = (
         "other-destination",
         "A letter goes back to the queue it came from, and to no other.",
         "{letter} came from {destination}, not from the replay queue {queue}",
-        "investigate the pipeline of that queue, with a case of its own",
+        "capture the pipeline of that queue as a case of its own",
     ),
     Rule(
         "move-not-whole",

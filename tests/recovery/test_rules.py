@@ -277,7 +277,7 @@ def test_a_plan_of_another_case_is_refused(asked):
 
 
 def test_a_plan_that_is_too_old_is_refused(asked):
-    late = replace(asked, now=asked.case.captured_at + timedelta(minutes=61))
+    late = replace(asked, moment=asked.case.captured_at + timedelta(minutes=61))
     refused = refusal_of(lambda: plan_for(late, SCHEMA))
     assert refused.rule == "plan-too-old"
     assert "61 minutes ago" in refused.message
