@@ -167,49 +167,76 @@ def test_a_message_move_is_refused(rule, letters, waiting, most):
 
 FAILED = invocation_row("r1", at(2), status="error", error_type="OSError", error_message="odd")
 FAILED["function"] = "processor"
+TIMED_OUT = {**FAILED, "status": "timeout", "error_message": "Task timed out"}
+
+
+@pytest.fixture(scope="module")
+def fine(tmp_path_factory):
+    """The plan of a case in which nothing speaks against processing."""
+    return process_plan(tmp_path_factory.mktemp("fine"))
+
+
+LASTING = {"at_utc": "t", "request_id": "r", "error": "odd"}
 
 
 @pytest.mark.parametrize(
-    ("rule", "tables"),
+    ("rule", "changes"),
     [
-        ("dry-run", {"functions": [function_row("processor", dry_run=True)]}),
+        ("dry-run", {"processor": {"name": "processor", "dry_run": True}}),
         ("mapping-absent", {"mappings": []}),
-        ("mapping-absent", {"mappings": [mapping_row(), mapping_row(uuid="2")]}),
-        ("sample-unread", {"messages": None}),
-        ("sample-unread", {"messages": []}),
-        ("poison-waiting", {"messages": [message_row(Event("a"), well_formed=False)]}),
-        ("no-newer-deployment", {"invocations": [FAILED]}),
-        (
-            "no-newer-deployment",
-            {
-                "invocations": [FAILED],
-                "functions": [function_row("processor", last_modified_utc=None)],
-            },
-        ),
+        ("mapping-absent", {"mappings": [{"uuid": "1"}, {"uuid": "2"}]}),
+        ("sample-unread", {"sample": None}),
+        ("sample-unread", {"sample": {"messages": 0, "malformed": 0}}),
+        ("poison-waiting", {"sample": {"messages": 2, "malformed": 1, "malformed_ids": ["m"]}}),
+        ("no-newer-deployment", {"failures": {"last_lasting": LASTING, "deployed_since": False}}),
+        ("no-newer-deployment", {"failures": {"last_lasting": LASTING, "deployed_since": None}}),
     ],
 )
-def test_processing_is_refused_by_what_the_case_shows(tmp_path, rule, tables):
-    plan = process_plan(tmp_path, **tables)
-    assert refusal_of(lambda: refuse_by_plan(plan)).rule == rule
+def test_processing_is_refused_by_what_the_case_shows(fine, rule, changes):
+    assert refusal_of(lambda: refuse_by_plan({**fine, **changes})).rule == rule
 
 
 @pytest.mark.parametrize(
-    "tables",
+    "changes",
     [
         {},
-        {"invocations": [{**FAILED, "status": "timeout", "error_message": "Task timed out"}]},
-        {
-            "invocations": [FAILED],
-            "functions": [function_row("processor", last_modified_utc=at(3))],
-        },
-        {"queue_state": [queue_row()], "messages": None},
+        {"failures": {"last_lasting": None, "deployed_since": None}},
+        {"failures": {"last_lasting": LASTING, "deployed_since": True}},
+        {"queue": {"name": "q", "visible": 0}, "sample": None},
     ],
-    ids=["nothing is wrong", "it was a timeout", "it was repaired since", "nothing waits"],
+    ids=["nothing is wrong", "it may pass now", "it was repaired since", "nothing waits"],
 )
-def test_processing_is_allowed_where_nothing_speaks_against_it(tmp_path, tables):
-    plan = process_plan(tmp_path, **tables)
-    refuse_by_plan(plan)
-    assert plan["mappings"][0]["state"] == "Disabled"
+def test_processing_is_allowed_where_nothing_speaks_against_it(fine, changes):
+    plan = {**fine, **changes}
+    assert refuse_by_plan(plan) is None
+
+
+def test_a_process_plan_tells_what_waits_and_of_whom(fine):
+    assert (fine["queue"]["visible"], fine["mappings"][0]["state"]) == (3, "Disabled")
+    assert fine["sample"] == {
+        "messages": 1, "malformed": 0, "malformed_ids": [], "most_receives": 1,
+        "days": [{"entity_id": "e1", "day": "2026-03-10"}],
+    }  # fmt: skip
+
+
+def test_a_process_plan_tells_failures_that_last_from_those_that_may_pass(tmp_path):
+    late = function_row("processor", last_modified_utc=at(3))
+    missing = {**FAILED, "request_id": "r3", "error_message": "NoSuchKey: x"}
+    plan = process_plan(
+        tmp_path,
+        invocations=[FAILED, {**TIMED_OUT, "request_id": "r2"}, missing],
+        functions=[late],
+        messages=[message_row(Event("a"), well_formed=False)],
+    )
+    known = plan["failures"]
+    assert (known["count"], known["transient"], known["deployed_since"]) == (2, 1, True)
+    assert known["last_lasting"]["request_id"] == "r1"
+    assert plan["sample"]["malformed_ids"] == ["m1"]
+
+
+def test_a_process_plan_without_logs_does_not_know_of_failures(tmp_path):
+    plan = process_plan(tmp_path, invocations=None, log_lines=None, messages=None)
+    assert (plan["failures"], plan["sample"]) == (None, None)
 
 
 @pytest.mark.parametrize(
@@ -221,9 +248,8 @@ def test_processing_is_allowed_where_nothing_speaks_against_it(tmp_path, tables)
         ("dry-run", {"dry_run": True}),
     ],
 )
-def test_processing_is_refused_by_what_the_pipeline_is_now(tmp_path, rule, state):
-    plan = process_plan(tmp_path)
-    assert refusal_of(lambda: refuse_by_state(plan, live(**state))).rule == rule
+def test_processing_is_refused_by_what_the_pipeline_is_now(fine, rule, state):
+    assert refusal_of(lambda: refuse_by_state(fine, live(**state))).rule == rule
 
 
 def test_a_plan_enables_a_mapping_once(tmp_path):
