@@ -13,7 +13,7 @@ from investigate.recovery.live import Live
 from investigate.recovery.record import ENABLE, Record
 from investigate.recovery.rules import refused
 from investigate.recovery.sending import Run
-from investigate.recovery.undo import disable, settled
+from investigate.recovery.undo import disable, settle
 
 _RUNNING = ("Enabled", "Enabling", "Creating", "Updating")
 REHEARSAL = "rehearse-disable"
@@ -86,9 +86,9 @@ def refuse_second_run(record: Record, plan: str) -> None:
 
 def process_briefly(
     run: Run, live: Live, plan: Mapping[str, Any], mapping: Mapping[str, Any]
-) -> Mapping[str, Any]:
-    """Let the processor work until a limit, trouble or a signal, and return the mapping as it is
-    after it was disabled again; `run.summary.done` is how many messages left the queue.
+) -> None:
+    """Let the processor work until a limit, trouble or a signal, disable the mapping again, and
+    return once it is; `run.summary.done` is how many messages left the queue.
 
     The way back is tried first: who may not disable the mapping must not enable it. Raises
     `AccessError`; if the mapping could not be disabled again, the message says so loudly.
@@ -97,7 +97,7 @@ def process_briefly(
     door = WriteDoor(live.connection, Targets(mappings=frozenset({uuid})))
     update = partial(door.call, "lambda", "UpdateEventSourceMapping", UUID=uuid)
     if not run.once(REHEARSAL, uuid, lambda: {"State": update(Enabled=False)["State"]}):
-        return mapping
+        return
     waiting = live.replay_queue().visible
     try:
         before = {"State": mapping["State"]}
@@ -109,7 +109,7 @@ def process_briefly(
         run.stop(f"the watch cannot see: {error.message}", failed=True)
     finally:
         disable(run.record, live, run.pace, uuid, why=run.summary.stopped or "an error")
-    return settled(live, run.pace)
+    settle(live, run.pace)
 
 
 def _enabled(update: Any) -> dict[str, Any]:

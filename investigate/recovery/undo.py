@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from investigate.aws.writing import Targets, WriteDoor
@@ -25,7 +25,8 @@ def disable(record: Record, live: Live, pace: Pace, uuid: str, *, why: str) -> d
     tries again.
     """
     door = WriteDoor(live.connection, Targets(mappings=frozenset({uuid})))
-    record.write(INTENT, DISABLE, pace.stamp(), item=uuid, why=why)
+    with suppress(OSError):  # a full disk must not keep a mapping enabled
+        record.write(INTENT, DISABLE, pace.stamp(), item=uuid, why=why)
     try:
         after = _disabled(door, uuid, pace)
     except AccessError as error:
@@ -59,14 +60,13 @@ def _disabled(door: WriteDoor, uuid: str, pace: Pace) -> dict[str, Any]:
     raise AssertionError("the last attempt returns or raises")
 
 
-def settled(live: Live, pace: Pace) -> Mapping[str, Any]:
-    """Return the mapping once AWS calls it Disabled, or as it is after a while."""
+def settle(live: Live, pace: Pace) -> None:
+    """Return once AWS calls the mapping Disabled, or after a while, or if it does not tell: it has
+    taken the request already."""
     until = time.monotonic() + SETTLED_SECONDS
-    while True:
-        mapping = live.mapping()
-        if mapping["State"] == "Disabled" or time.monotonic() >= until:
-            return mapping
-        time.sleep(pace.poll_seconds)
+    with suppress(AccessError):
+        while live.mapping()["State"] != "Disabled" and time.monotonic() < until:
+            time.sleep(pace.poll_seconds)
 
 
 def undo_open(record: Record, live: Live, pace: Pace) -> list[str]:

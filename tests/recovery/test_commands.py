@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import json
 import os
@@ -14,7 +15,7 @@ import pytest
 
 from investigate import cli
 from investigate.case import RECORD
-from investigate.recovery.record import DONE, ENABLE, INTENT, opened, read
+from investigate.recovery.record import DONE, ENABLE, INTENT, Record, opened, read
 from investigate.sandbox.weather import CALM, Weather
 from tests.recovery.helpers import (
     LIMITS,
@@ -261,6 +262,37 @@ def test_who_may_not_disable_does_not_enable(ask, trouble, case, plans):
     assert "AccessDenied" in out
     assert ENABLE not in {line["action"] for line in read(case)}
     assert mapping_state(trouble.sandbox) == "Disabled"
+
+
+def test_a_full_disk_does_not_keep_the_mapping_enabled(ask, trouble, case, plans, monkeypatch):
+    write = Record.write
+
+    def fails_once_enabled(record, kind, action, at, **told):
+        if mapping_state(trouble.sandbox) == "Enabled":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write(record, kind, action, at, **told)
+
+    monkeypatch.setattr(Record, "write", fails_once_enabled)
+    trouble.served.work = None
+    code, _, err = ask("process-briefly", case, *brief(trouble, plans))
+    assert code == 2
+    assert "No space left" in err
+    assert mapping_state(trouble.sandbox) == "Disabled"
+
+
+@pytest.mark.parametrize(("answer", "code"), [("yes\n", 0), ("no\n", 2), ("", 2)])
+def test_at_a_terminal_the_plan_is_shown_and_asked_for(
+    ask, trouble, case, plans, monkeypatch, answer, code
+):
+    terminal = io.StringIO(answer)
+    terminal.isatty = lambda: True
+    monkeypatch.setattr("sys.stdin", terminal)
+    options = ("--plan", plans["replay"], "--allow-writes", *LIMITS, *trouble.aws())
+    given, _, err = ask("replay", case, *options)
+    assert given == code
+    assert "REPLAY of never-sent" in err
+    assert "5 messages, 1000 a second" in err
+    assert ("refused (not-confirmed)" in err) == bool(code)
 
 
 def test_what_was_left_enabled_is_told_to_who_may_not_write_and_undone_by_who_may(
