@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from benchmarks import explain, trace
+from benchmarks import explain, trace, undo
 from benchmarks.capture import run as capture
 from benchmarks.diagnosis import run as diagnosis
 from benchmarks.mutants import run as mutants
@@ -32,6 +32,9 @@ def main(arguments: list[str] | None = None) -> int:
     mutating = benchmarks.add_parser("mutants", help="wrong checks, and whether a test notices")
     mutants.add_options(mutating)
     mutating.set_defaults(run=mutants.run)
+    undoing = benchmarks.add_parser("undo", help=undo.__doc__)
+    undoing.add_argument("--trials", type=int, default=50, help="how many kills (50)")
+    undoing.set_defaults(run=lambda chosen: undo.run(chosen.trials))
     chosen = parser.parse_args(arguments)
     return int(chosen.run(chosen))
 

@@ -21,7 +21,10 @@ from investigate.tables import TABLES, missing_columns
 
 SCHEMA = "investigate.case/1"
 MANIFEST = "case.json"
-BESIDE = frozenset({MANIFEST, "README.md", "truth.json"})  # no tables: what a case may come with
+RECORD = "recovery/record.jsonl"  # what the commands that write did because of this case
+BESIDE = frozenset(
+    {MANIFEST, "README.md", "truth.json", RECORD}
+)  # no tables: what may come with it
 DEMO_CASES = Path("data/cases")  # where `investigate sandbox demo` puts them
 RESTORE = "restore the case from where it was captured, or capture it again"
 _LONGEST_SETTLING = 1_000_000_000  # three decades; beyond, times cannot be reckoned with

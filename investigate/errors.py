@@ -8,6 +8,7 @@ InvestigationError            2
 │   └── CaseDamagedError      2   a digest, a file or a column is not what the manifest says
 ├── AccessError               2   AWS refused, or cannot be reached
 ├── WriteRefused              2   an operation that is not on the read-only list
+├── RecoveryRefused           2   a rule of the recovery forbids what was asked; it is named
 ├── EngineError               3   a query could not be run; the check that asked becomes `error`
 └── NotEvaluable              3   a check cannot tell from the evidence there is
 """
@@ -98,6 +99,14 @@ class AccessError(InvestigationError):
 
 class WriteRefused(InvestigationError):
     """An operation that could change a pipeline was refused before it left this machine."""
+
+
+class RecoveryRefused(InvestigationError):
+    """A rule of the recovery forbids what was asked; `rule` is its name in docs/recovery.md."""
+
+    def __init__(self, message: str, *, hint: str = "", rule: str = "") -> None:
+        super().__init__(f"refused ({rule}): {message}", hint=hint)
+        self.rule = rule
 
 
 class EngineError(InvestigationError):

@@ -178,6 +178,15 @@ def replay_bound(moment: str) -> str:
     return f"TS#{moment}"
 
 
+# What a message of the replay queue says of its event; the processor needs the last two.
+MESSAGE_FIELDS = ("event_id", "entity_id", "event_time", "s3_bucket", "s3_key")
+
+
+def replay_message(row: Mapping[str, Any]) -> str:
+    """Return the message that a replay sends for a row of the EventsTable."""
+    return json.dumps({name: row.get(name) for name in MESSAGE_FIELDS})
+
+
 def aggregate_sk(day: str, version: int) -> str:
     """Return the sort key of an aggregate version; whole seconds, so batches can collide (D14)."""
     return f"DAY#{day}#VER#{version}"

@@ -15,6 +15,7 @@ from investigate.case import digest
 from investigate.errors import UsageError
 from investigate.evidence import Evidence
 from investigate.model import isoformat
+from investigate.plans import sealed
 
 SCHEMA = "investigate.redrive-plan/1"
 # What a person may change stands last.
@@ -97,15 +98,17 @@ def _letter(row: Mapping[str, Any]) -> PlannedLetter:
 
 
 def document(plan: RedrivePlan) -> dict[str, Any]:
-    """Return a plan as plain values in a fixed order."""
-    return {
-        "schema": SCHEMA,
-        "case": plan.case,
-        "captured_at": plan.captured_at,
-        "manifest": plan.manifest,
-        "counts": plan.counts,
-        "letters": [asdict(letter) for letter in plan.letters],
-    }
+    """Return a plan as plain values in a fixed order, with its digest."""
+    return sealed(
+        {
+            "schema": SCHEMA,
+            "case": plan.case,
+            "captured_at": plan.captured_at,
+            "manifest": plan.manifest,
+            "counts": plan.counts,
+            "letters": [asdict(letter) for letter in plan.letters],
+        }
+    )
 
 
 def of_document(told: Mapping[str, Any]) -> RedrivePlan:

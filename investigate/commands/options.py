@@ -10,6 +10,7 @@ from importlib.metadata import version
 from typing import Any, NoReturn
 
 from investigate.commands.capture_options import add_aws, add_capture, add_window
+from investigate.commands.recovery_options import add_process_briefly, add_redrive, add_replay
 from investigate.errors import UsageError
 from investigate.model import Severity, Step
 from investigate.pipeline import DEFAULT_REPLAY_LIMIT
@@ -193,6 +194,11 @@ def _redrive_plan(parser: argparse.ArgumentParser) -> None:
     _format(parser, "text", "json", "csv")
 
 
+def _process_plan(parser: argparse.ArgumentParser) -> None:
+    _question(parser)
+    _format(parser, "text", "json")
+
+
 def _sandbox(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(metavar="ACTION", required=True, parser_class=Parser)
     demo = _action(actions, "demo", "make the demo cases again, byte for byte")
@@ -204,6 +210,11 @@ def _sandbox(parser: argparse.ArgumentParser) -> None:
         "--fault", metavar="NAME", action="append", default=[], help="let this happen; repeatable"
     )
     serve.add_argument("--port", metavar="P", type=_port, default=0, help="default: a free one")
+    serve.add_argument(
+        "--process",
+        action="store_true",
+        help="let the processor work while its mapping is enabled, a batch at each look at a queue",
+    )
     _weather(serve)
 
 
@@ -296,5 +307,14 @@ COMMANDS: Mapping[str, Command] = {
     "verify": Command("recompute every digest in a case's manifest", _case),
     "replay-plan": Command("say what a replay would send, and what not and why", _replay_plan),
     "redrive-plan": Command("say what to do with each dead letter, and until when", _redrive_plan),
+    "process-plan": Command(
+        "say what waits for the processor, and what is against it", _process_plan
+    ),
+    "replay": Command("send the events of a plan again; changes a pipeline", add_replay),
+    "redrive": Command("send the dead letters of a plan back; changes a pipeline", add_redrive),
+    "process-briefly": Command(
+        "enable the processor for so long, and disable it again; changes a pipeline",
+        add_process_briefly,
+    ),
     "sandbox": Command("play the reference pipeline, with faults by name", _sandbox),
 }

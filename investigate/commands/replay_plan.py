@@ -12,17 +12,21 @@ import ibis.expr.types as ir
 
 from investigate.analysis.prospects import READABLE, UNKNOWN, WOULD_FAIL, with_prospects
 from investigate.analysis.replays import planned
+from investigate.case import MANIFEST, digest
 from investigate.commands.console import Console
 from investigate.commands.question import parameters_of
 from investigate.errors import UsageError
 from investigate.evidence import Evidence
 from investigate.investigation import evidence_for
 from investigate.model import isoformat
+from investigate.plans import sealed
 from investigate.report.text import labelled, table
 
 SCHEMA = "investigate.replay-plan/1"
 ROWS_SHOWN = 20
-COLUMNS = ("event_id", "event_time", "sk", "status", "s3_key", "decision", "reason", "wanted")
+COLUMNS = (
+    "event_id", "event_time", "sk", "status", "s3_bucket", "s3_key", "decision", "reason", "wanted",
+)  # fmt: skip
 PROSPECTS = (WOULD_FAIL, UNKNOWN, READABLE)  # what needs a hand comes first
 
 
@@ -57,18 +61,21 @@ def _plan(
     evidence: Evidence, options: argparse.Namespace, send: Rows, leave_out: Rows
 ) -> dict[str, Any]:
     window = evidence.window
-    return {
-        "schema": SCHEMA,
-        "case": evidence.case.name,
-        "captured_at": isoformat(evidence.case.captured_at),
-        "entity_id": options.entity,
-        "window": {"start": isoformat(window.start), "end": isoformat(window.end)},
-        "limit": options.limit,
-        "include_duplicates": options.include_duplicates,
-        "counts": _counts(send, leave_out),
-        "send": list(send),
-        "leave_out": list(leave_out),
-    }
+    return sealed(
+        {
+            "schema": SCHEMA,
+            "case": evidence.case.name,
+            "captured_at": isoformat(evidence.case.captured_at),
+            "manifest": digest(evidence.case.folder / MANIFEST),
+            "entity_id": options.entity,
+            "window": {"start": isoformat(window.start), "end": isoformat(window.end)},
+            "limit": options.limit,
+            "include_duplicates": options.include_duplicates,
+            "counts": _counts(send, leave_out),
+            "send": list(send),
+            "leave_out": list(leave_out),
+        }
+    )
 
 
 def _counts(send: Rows, leave_out: Rows) -> dict[str, int]:

@@ -75,7 +75,7 @@ def _serve(options: argparse.Namespace, console: Console) -> int:
     console.say("staging: traffic" + "".join(f", {name}" for name in names))
     with (
         staged(names) as (sandbox, _),
-        serve(sandbox, port=options.port, weather=weather) as served,
+        serve(sandbox, port=options.port, weather=weather, processing=options.process) as served,
     ):
         console.out(_configuration(sandbox.names, WINDOW))
         console.say(_INVITATION.format(url=served.url, now=isoformat(CAPTURED)))

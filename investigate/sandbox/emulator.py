@@ -16,6 +16,7 @@ from moto.backends import get_backend
 from moto.logs.models import LogEvent
 from moto.moto_api._internal import mock_random
 from moto.sqs.models import Queue
+from moto.sqs.responses import SQSResponse
 
 from investigate.sandbox.clock import EmulatorClock
 from investigate.sandbox.cloud import ACCOUNT, SandboxOptions, log_group
@@ -58,6 +59,7 @@ def emulated(options: SandboxOptions) -> Iterator[EmulatorClock]:
         time_machine.travel(options.start, tick=False) as traveller,
         mock_aws(),
         _queues_left_alone(),
+        _letters_say_where_from(),
     ):
         mock_random.seed(options.seed)
         LogEvent._event_id = 0
@@ -93,6 +95,37 @@ def _queues_left_alone() -> Iterator[None]:
         yield
     finally:
         del queues.lambda_event_source_mappings
+
+
+@contextmanager
+def _letters_say_where_from() -> Iterator[None]:
+    """Let a letter that SQS moved name the queue it came from, as AWS does and moto does not."""
+    responses: Any = SQSResponse
+    receive = responses.receive_message
+
+    def with_sources(response: Any) -> Any:
+        answer = receive(response)
+        place = response._get_queue_name()
+        for source in response.sqs_backend.queues.values():
+            dead = source.dead_letter_queue
+            if dead is not None and dead.name == place:
+                _name_source(answer.result.get("Messages", []), source)
+        return answer
+
+    responses.receive_message = with_sources
+    try:
+        yield
+    finally:
+        responses.receive_message = receive
+
+
+def _name_source(messages: list[dict[str, Any]], source: Any) -> None:
+    """Name the source of what was moved: it had been received often, unlike what was sent there."""
+    for message in messages:
+        attributes = message.get("Attributes", {})
+        received = int(attributes.get("ApproximateReceiveCount", 0))
+        if received > source.redrive_policy["maxReceiveCount"]:
+            attributes["DeadLetterQueueSourceArn"] = source.queue_arn
 
 
 class Corrections:

@@ -178,10 +178,9 @@ def _send(rows: list[dict[str, Any]], include_duplicates: bool, context: Context
             continue
         if not all(row.get(name) for name in ("event_id", "s3_bucket", "s3_key")):
             continue
-        names = ("event_id", "entity_id", "event_time", "s3_bucket", "s3_key")
         context.clients.sqs.send_message(
             QueueUrl=context.environment["REPLAY_QUEUE_URL"],
-            MessageBody=json.dumps({name: row.get(name) for name in names}),
+            MessageBody=pipeline.replay_message(row),
         )
         sent += 1
     return sent

@@ -56,14 +56,17 @@ class Asked:
 class Served:
     """Where a sandbox answers, and the requests that came, in the order of their arrival.
 
-    `hook` is called with the number of each request, from 1, before it is answered.
+    `hook` is called with the number of each request, from 1, before it is answered. `work` is what
+    the pipeline does of its own accord whenever somebody looks at a queue.
     """
 
     url: str
     forecast: Forecast
     hook: Hook | None = None
+    work: Callable[[], object] | None = None
     record: list[Asked] = field(default_factory=list)
     _lock: Lock = field(default_factory=Lock)
+    _working: Lock = field(default_factory=Lock)
 
     @property
     def requests(self) -> list[tuple[str, str]]:
@@ -83,16 +86,27 @@ class Served:
             self.record.append(asked)
         if self.hook:
             self.hook(asked.number)
+        if self.work and operation == "GetQueueAttributes":
+            with self._working:
+                self.work()
         return asked
 
 
 @contextmanager
 def serve(
-    sandbox: Sandbox, host: str = "127.0.0.1", port: int = 0, *, weather: Weather = CALM
+    sandbox: Sandbox,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    *,
+    weather: Weather = CALM,
+    processing: bool = False,
 ) -> Iterator[Served]:
-    """The state of an emulated sandbox behind a URL, as long as the block lasts."""
+    """The state of an emulated sandbox behind a URL, as long as the block lasts; `processing` lets
+    the processor work on one batch at each look at a queue, while its mapping is enabled."""
     sandbox.flush()
     served = Served("", Forecast(weather))
+    if processing:
+        served.work = lambda: sandbox.consume(batches=1)
     application = _Endpoint(DomainDispatcherApplication(create_backend_app), served)
     server = make_server(host, port, application, threaded=True, request_handler=_Quiet)
     served.url = f"http://{host}:{server.server_port}"

@@ -1,0 +1,1 @@
+"""The way back, guarded: the only code of this package that changes a pipeline, by plan only."""

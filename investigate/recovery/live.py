@@ -1,0 +1,199 @@
+"""The pipeline as it is now, by reads alone: for the snapshot, and for the watch."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from investigate import pipeline
+from investigate.aws import Connection
+from investigate.errors import AccessError
+from investigate.recovery.rules import refused
+from investigate.settings import PipelineNames
+
+_COUNTS = {
+    "visible": "ApproximateNumberOfMessages",
+    "not_visible": "ApproximateNumberOfMessagesNotVisible",
+    "delayed": "ApproximateNumberOfMessagesDelayed",
+}
+# What a line of a function that failed, or of a record that did, has in it.
+_ERROR = re.compile(
+    r"processor_record_failed|Task timed out|Runtime exited|\[ERROR\]|Status: (error|timeout)"
+    r'|"level": ?"ERROR"|"errorType"|"status": ?"(error|timeout|failure)"'
+)
+_SKEW = timedelta(minutes=1)  # that this machine's clock may be ahead of AWS's
+_LONGEST = 200  # characters of a line that are told
+_MOST_PAGES = 100  # of log events in one look; a run is brief
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """One queue and how much lies in it now."""
+
+    url: str
+    arn: str
+    visible: int
+    not_visible: int
+    delayed: int
+    dead_letter_arn: str | None
+
+    @property
+    def name(self) -> str:
+        """Its name, the last part of its ARN."""
+        return self.arn.rpartition(":")[2]
+
+    @property
+    def waiting(self) -> int:
+        """Messages in whatever state."""
+        return self.visible + self.not_visible + self.delayed
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what stands in the record."""
+        return {
+            "name": self.name,
+            "visible": self.visible,
+            "not_visible": self.not_visible,
+            "delayed": self.delayed,
+        }
+
+
+@dataclass(frozen=True)
+class Live:
+    """A pipeline behind a connection that only reads; every method raises `AccessError`."""
+
+    connection: Connection
+    names: PipelineNames
+
+    def queue(self, name_or_arn: str) -> Queue:
+        """Return a queue of this account by its name, ARN or URL."""
+        name = name_or_arn.replace("/", ":").rpartition(":")[2]
+        url = self.connection.call("sqs", "GetQueueUrl", QueueName=name)["QueueUrl"]
+        told = self.connection.call(
+            "sqs", "GetQueueAttributes", QueueUrl=url, AttributeNames=["All"]
+        )["Attributes"]
+        counts = {ours: int(told[theirs]) for ours, theirs in _COUNTS.items()}
+        policy = json.loads(told.get("RedrivePolicy") or "{}")
+        return Queue(
+            url=url, arn=told["QueueArn"], dead_letter_arn=policy.get("deadLetterTargetArn"),
+            **counts,
+        )  # fmt: skip
+
+    def replay_queue(self) -> Queue:
+        """Return the replay queue."""
+        return self.queue(str(self.names.replay_queue_url))
+
+    def dead_letter_queues(self, *more: str) -> list[Queue]:
+        """Return the dead-letter queues of the pipeline and those named by ARN, each once."""
+        behind = self.replay_queue().dead_letter_arn
+        named = [*self.names.dead_letter_queue_urls, *more, *([behind] if behind else [])]
+        names = dict.fromkeys(one.replace("/", ":").rpartition(":")[2] for one in named)
+        return [self.queue(name) for name in names]
+
+    def mapping(self) -> Mapping[str, Any]:
+        """Return the only mapping from the replay queue to the processor; raise
+        `RecoveryRefused` (mapping-absent) if there is none, or more than one."""
+        function, queue = self.names.functions["processor"], self.replay_queue()
+        found: list[Mapping[str, Any]] = self.connection.call(
+            "lambda", "ListEventSourceMappings", EventSourceArn=queue.arn, FunctionName=function
+        )["EventSourceMappings"]
+        if len(found) != 1:
+            count = "no" if not found else f"more than one ({len(found)})"
+            raise refused("mapping-absent", found=count, queue=queue.name, function=function)
+        return found[0]
+
+    def processor(self) -> Mapping[str, Any]:
+        """Return the configuration of the processor."""
+        name = self.names.functions["processor"]
+        return self.connection.call("lambda", "GetFunctionConfiguration", FunctionName=name)
+
+    def refuse_dry_run(self) -> None:
+        """Raise `RecoveryRefused` (dry-run) if the processor would delete what it is sent."""
+        known = self.processor()
+        variables = known.get("Environment", {}).get("Variables", {})
+        if str(variables.get("DRY_RUN", "")).strip().lower() in ("true", "1", "yes", "on"):
+            raise refused("dry-run", function=known["FunctionName"], seen="now")
+
+    def errors_since(self, moment: datetime) -> dict[str, str]:
+        """Return the log lines of the processor since a time that tell of a failure, by their ids
+        in CloudWatch Logs."""
+        name = self.names.functions["processor"]
+        group = self.processor().get("LoggingConfig", {}).get("LogGroup") or f"/aws/lambda/{name}"
+        asked = {"logGroupName": group, "startTime": int(moment.timestamp() * 1000)}
+        found: dict[str, str] = {}
+        for number, page in enumerate(self.connection.pages("logs", "FilterLogEvents", **asked), 1):
+            lines = {str(event["eventId"]): str(event["message"]) for event in page["events"]}
+            found.update((known, line) for known, line in lines.items() if _ERROR.search(line))
+            if number > _MOST_PAGES:
+                # What cannot be seen is no good sign: the run ends.
+                raise AccessError(
+                    f"{group} has more lines than can be watched",
+                    hint="try again at a quieter time, or for fewer messages",
+                    asked="logs:FilterLogEvents",
+                )
+        return found
+
+    def newest_version(self, entity_id: str, day: str) -> dict[str, Any]:
+        """Return the newest aggregate version of an entity's day; its version is null if none."""
+        begins = pipeline.aggregate_sk(day, 0).removesuffix("0")
+        found = self.connection.call(
+            "dynamodb",
+            "Query",
+            TableName=self.names.aggregates_table,
+            KeyConditionExpression="PK = :pk AND begins_with(SK, :sk)",
+            ExpressionAttributeValues={
+                ":pk": {"S": pipeline.event_pk(entity_id)},
+                ":sk": {"S": begins},
+            },
+            ScanIndexForward=False,
+            Limit=1,
+        )["Items"]
+        row = found[0] if len(found) else {}
+        values = {name: next(iter(value.values())) for name, value in row.items()}
+        about = {name: values.get(name) for name in ("version", "inputs_hash", "input_count")}
+        return {"entity_id": entity_id, "day": day, **about}
+
+    def snapshot(self, days: Iterable[Mapping[str, str]] = ()) -> dict[str, Any]:
+        """Return what a recovery may change, as it is now."""
+        mapping = self.mapping()
+        return {
+            "queues": [
+                queue.as_json() for queue in (self.replay_queue(), *self.dead_letter_queues())
+            ],
+            "mapping": {
+                name: mapping.get(name)
+                for name in ("UUID", "State", "BatchSize", "ScalingConfig", "LastProcessingResult")
+            },
+            "aggregates": [self.newest_version(day["entity_id"], day["day"]) for day in days],
+        }
+
+
+class Watch:
+    """Looks whether something goes wrong since it was made: failures, or new dead letters."""
+
+    def __init__(self, live: Live, since: datetime) -> None:
+        self._live = live
+        self._since = since - _SKEW
+        self._before = self._dead()
+        self._known = live.errors_since(self._since).keys()
+
+    def trouble(self) -> str:
+        """Return what went wrong since, or why nobody can see, in words; empty if all is well."""
+        try:
+            return self._trouble()
+        except AccessError as error:
+            return f"the watch cannot see: {error.message}"
+
+    def _trouble(self) -> str:
+        errors = self._live.errors_since(self._since)
+        new = [line for known, line in errors.items() if known not in self._known]
+        if new:
+            return f"the processor failed: {new[0][:_LONGEST]}"
+        more = self._dead() - self._before
+        return f"{more} more dead letters than before" if more > 0 else ""
+
+    def _dead(self) -> int:
+        return sum(queue.waiting for queue in self._live.dead_letter_queues())

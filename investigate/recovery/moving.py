@@ -1,0 +1,96 @@
+"""`redrive --move`: a whole dead-letter queue sent back by SQS itself, as a message move task.
+
+Source: StartMessageMoveTask, ListMessageMoveTasks and CancelMessageMoveTask of the Amazon SQS API.
+A task takes all that lies in a queue, cannot choose, and does not move back what it moved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from investigate.aws.writing import Targets, WriteDoor
+from investigate.recovery.live import Live
+from investigate.recovery.rules import refused
+from investigate.recovery.sending import Run
+from investigate.redrive_plan import PlannedLetter, RedrivePlan
+
+ACTION = "move-letters"
+FASTEST = 500  # messages a second that a task may be told
+_OVER = ("COMPLETED", "CANCELLED", "FAILED")
+
+
+def refuse_move(
+    plan: RedrivePlan, letters: Sequence[PlannedLetter], live: Live, most: int
+) -> list[str]:
+    """Return the ARNs of the queues to move, each wholly planned; raise `RecoveryRefused`
+    (not-from-a-queue, move-not-whole, over-the-limit)."""
+    for letter in plan.letters:
+        if letter.channel != "sqs-redrive":
+            queue = str(letter.queue_arn).rpartition(":")[2]
+            raise refused(
+                "not-from-a-queue", letter=letter.message_id, queue=queue, channel=letter.channel
+            )
+    arns = list(dict.fromkeys(str(letter.queue_arn) for letter in letters))
+    for arn in arns:
+        planned = sum(letter.queue_arn == arn for letter in letters)
+        waiting = live.queue(arn).waiting
+        if waiting != planned:
+            name = arn.rpartition(":")[2]
+            raise refused("move-not-whole", queue=name, waiting=waiting, planned=planned)
+    if len(letters) > most:
+        raise refused("over-the-limit", many=len(letters), most=most)
+    return arns
+
+
+def move(run: Run, live: Live, arns: Sequence[str]) -> None:
+    """Move each queue's letters back to where they came from, and cancel at trouble or a limit."""
+    for arn in arns:
+        door = WriteDoor(live.connection, Targets(move_from=frozenset({arn})))
+        item = f"{run.plan} {arn}"
+        if not run.fresh(ACTION, item):
+            continue
+        rate = min(int(run.pace.limits.rate or 1) or 1, FASTEST)
+        if not run.once(ACTION, item, partial(_start, door, arn, rate)):
+            return
+        handle = run.record.lines[-1]["after"]["handle"]
+        _follow(run, door, arn, handle)
+        if run.summary.stopped:
+            return
+
+
+def _start(door: WriteDoor, arn: str, rate: int) -> dict[str, str]:
+    answer = door.call(
+        "sqs", "StartMessageMoveTask", SourceArn=arn, MaxNumberOfMessagesPerSecond=rate
+    )
+    return {"handle": answer["TaskHandle"]}
+
+
+def _follow(run: Run, door: WriteDoor, arn: str, handle: str) -> None:
+    """Watch a task to its end; what it has moved when it is cancelled stays moved."""
+    moved = 0
+    while True:
+        task = _newest(door, arn)
+        moved = int(task.get("ApproximateNumberOfMessagesMoved") or moved)
+        if task.get("Status") in _OVER:
+            if task["Status"] != "COMPLETED":
+                run.stop(f"the move is {task['Status']}: {task.get('FailureReason')}", failed=True)
+            break
+        if run.look() and (reason := run.pace.over()):
+            run.stop(reason)
+        if run.summary.stopped:
+            run.once("cancel-move", handle, partial(_cancel, door, handle))
+            break
+        run.pace.wait()
+    run.summary.done += moved
+
+
+def _newest(door: WriteDoor, arn: str) -> Mapping[str, Any]:
+    tasks = door.call("sqs", "ListMessageMoveTasks", SourceArn=arn, MaxResults=1)["Results"]
+    return tasks[0] if tasks else {}
+
+
+def _cancel(door: WriteDoor, handle: str) -> dict[str, Any]:
+    answer = door.call("sqs", "CancelMessageMoveTask", TaskHandle=handle)
+    return {"moved": answer.get("ApproximateNumberOfMessagesMoved")}

@@ -1,0 +1,73 @@
+"""Plan files read back: only whole ones, of this very case, and not older than a limit."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from investigate.case import MANIFEST, Case, digest
+from investigate.errors import UsageError
+from investigate.model import parse_time
+from investigate.plans import DIGEST, seal_of
+from investigate.recovery.rules import refused
+
+SHOWN = 12  # characters of a digest in a message
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Which plan is to be carried out on which case, and when."""
+
+    case: Case
+    path: Path
+    moment: datetime
+    longest_age: timedelta
+
+
+def plan_for(asked: Asked, schema: str) -> Mapping[str, Any]:
+    """Return the plan in a file; raise `UsageError` for another kind of file, and
+    `RecoveryRefused` (plan-changed, other-case, plan-too-old)."""
+    plan = _document(asked.path, schema)
+    name = asked.path.name
+    if plan.get(DIGEST) != seal_of(plan):
+        raise refused("plan-changed", plan=name)
+    ours = digest(asked.case.folder / MANIFEST)
+    if plan["manifest"] != ours:
+        raise refused(
+            "other-case",
+            plan=name,
+            named=plan["case"],
+            theirs=plan["manifest"][:SHOWN],
+            case=asked.case.folder,
+            ours=ours[:SHOWN],
+        )
+    age = asked.moment - parse_time(plan["captured_at"], "captured_at")
+    if age > asked.longest_age:
+        raise refused(
+            "plan-too-old",
+            plan=name,
+            captured=plan["captured_at"],
+            age=f"{age.total_seconds() / 60:,.0f}",
+            limit=f"{asked.longest_age.total_seconds() / 60:,.0f} minutes",
+        )
+    return plan
+
+
+def _document(path: Path, schema: str) -> Mapping[str, Any]:
+    command = schema.removeprefix("investigate.").partition("/")[0]
+    hint = f"make one with: investigate {command} CASE … --format json > plan.json"
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"the plan {path} cannot be read: {error.strerror}", hint=hint) from error
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"the plan {path} is not JSON: {error}", hint=hint) from error
+    found = document.get("schema") if isinstance(document, dict) else type(document).__name__
+    if found != schema:
+        raise UsageError(f"{path} is of schema {found!r}; {schema!r} is needed here", hint=hint)
+    plan: Mapping[str, Any] = document
+    return plan

@@ -1,0 +1,316 @@
+"""Every rule refuses what it forbids, by name, and says what to type next."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from investigate.case import MANIFEST, digest, open_case
+from investigate.errors import RecoveryRefused, UsageError
+from investigate.model import isoformat, parse_time
+from investigate.plans import sealed
+from investigate.process_plan import document
+from investigate.recovery.brief import refuse_by_plan, refuse_by_state, refuse_second_run
+from investigate.recovery.live import Queue
+from investigate.recovery.moving import refuse_move
+from investigate.recovery.pace import Limits
+from investigate.recovery.plan_file import Asked, plan_for
+from investigate.recovery.record import DONE, ENABLE, INTENT, opened
+from investigate.recovery.redriving import sorted_out
+from investigate.recovery.replaying import to_send
+from investigate.recovery.rules import RULES
+from investigate.redrive_plan import PlannedLetter, RedrivePlan
+from tests.builders import (
+    DEAD_LETTERS_ARN,
+    QUEUE_ARN,
+    Event,
+    at,
+    evidence_of,
+    function_row,
+    invocation_row,
+    mapping_row,
+    message_row,
+    queue_row,
+)
+
+QUEUE = Queue("https://q", QUEUE_ARN, 0, 0, 0, DEAD_LETTERS_ARN)
+LIMITS = Limits(10, 60.0, 5.0)
+LETTER = PlannedLetter(
+    message_id="d1", queue_arn=DEAD_LETTERS_ARN, channel="sqs-redrive", destination=QUEUE_ARN,
+    event_id="e", function="processor", fingerprint="KeyError", lasting="transient", times=1,
+    attempts=5, processed=False, deployed_since=False, consumers=0, fifo=False, pointer=False,
+    until=None, expired=False, body_sha="0", decision="retry", reason="it may pass now",
+)  # fmt: skip
+ROW = {
+    "event_id": "e1", "event_time": "2026-03-10T05:00:00Z", "sk": "TS#1", "s3_bucket": "b",
+    "s3_key": "k", "wanted": True, "prospect": "readable", "why": None, "reason": "in the window",
+}  # fmt: skip
+
+
+def replay_plan(*send, **changes):
+    window = {"start": "2026-03-10T00:00:00Z", "end": "2026-03-11T00:00:00Z"}
+    known = {"entity_id": "e1", "window": window, "limit": 500, "send": send, "leave_out": []}
+    return {**known, **changes}
+
+
+def redrive_plan(*letters):
+    return RedrivePlan("case", "2026-03-12T00:00:00Z", "0" * 64, letters)
+
+
+def process_plan(folder: Path, **tables):
+    known = {
+        "queue_state": [queue_row(visible=3)],
+        "mappings": [mapping_row(state="Disabled")],
+        "functions": [function_row("processor")],
+        "messages": [message_row(Event("a"))],
+        "invocations": [],
+        "log_lines": [],
+    }
+    wanted = {name: rows for name, rows in {**known, **tables}.items() if rows is not None}
+    return document(evidence_of(folder, **wanted))
+
+
+UUID = mapping_row()["uuid"]
+
+
+def live(state="Disabled", uuid=UUID, waiting=1, dry_run=False):
+    """A pipeline that answers what a test needs."""
+
+    def refuse_dry_run():
+        if dry_run:
+            raise RULES["dry-run"].refusal(function="processor", seen="now")
+
+    return SimpleNamespace(
+        mapping=lambda: {"UUID": uuid, "State": state},
+        queue=lambda arn: replace(QUEUE, arn=arn, visible=waiting),
+        refuse_dry_run=refuse_dry_run,
+    )
+
+
+def refusal_of(action) -> RecoveryRefused:
+    with pytest.raises(RecoveryRefused) as caught:
+        action()
+    error = caught.value
+    assert error.message.startswith(f"refused ({error.rule}): ")
+    assert "{" not in error.message + error.hint, "every place for a fact is filled"
+    assert error.hint
+    return error
+
+
+@pytest.mark.parametrize(
+    ("rule", "plan"),
+    [
+        ("unscoped-replay", replay_plan(ROW, entity_id="")),
+        ("unscoped-replay", replay_plan(ROW, window={"start": "", "end": ""})),
+        ("truncated-replay", replay_plan(ROW, leave_out=[{**ROW, "reason": "after the limit"}])),
+        ("unreadable-object", replay_plan({**ROW, "prospect": "would fail", "why": "missing"})),
+        ("unreadable-object", replay_plan({**ROW, "prospect": "unknown", "why": "not seen"})),
+        ("over-the-limit", replay_plan(*[ROW] * 11)),
+    ],
+)
+def test_a_replay_is_refused(rule, plan):
+    assert refusal_of(lambda: to_send(plan, LIMITS)).rule == rule
+
+
+def test_a_replay_sends_what_is_wanted_and_nothing_else():
+    outside = {**ROW, "event_id": "e2", "wanted": False}
+    assert to_send(replay_plan(ROW, outside), LIMITS) == [ROW]
+
+
+@pytest.mark.parametrize(
+    ("rule", "letter"),
+    [
+        ("permanent-error", replace(LETTER, decision="repair")),
+        ("permanent-error", replace(LETTER, decision="archive")),
+        ("permanent-error", replace(LETTER, decision="escalate")),
+        ("not-from-a-queue", replace(LETTER, channel="lambda-dlq")),
+        ("fifo-order", replace(LETTER, fifo=True)),
+        ("no-newer-deployment", replace(LETTER, lasting="permanent")),
+        ("no-newer-deployment", replace(LETTER, lasting="unknown", deployed_since=None)),
+        ("other-destination", replace(LETTER, destination=f"{QUEUE_ARN}-2")),
+        ("other-destination", replace(LETTER, destination=None, queue_arn="arn:elsewhere")),
+    ],
+)
+def test_a_letter_is_not_sent_back(rule, letter):
+    assert refusal_of(lambda: sorted_out(redrive_plan(letter), QUEUE)).rule == rule
+
+
+def test_letters_that_may_go_back_do_although_others_may_not():
+    held = replace(LETTER, message_id="d2", fifo=True)
+    archived = replace(LETTER, message_id="d3", decision="archive")
+    deployed = replace(LETTER, message_id="d4", lasting="permanent", deployed_since=True)
+    unnamed = replace(LETTER, message_id="d5", destination=None)
+    plan = redrive_plan(LETTER, held, archived, deployed, unnamed)
+    back, kept = sorted_out(plan, QUEUE)
+    assert [letter.message_id for letter in back] == ["d1", "d4", "d5"]
+    assert [(letter.message_id, error.rule) for letter, error in kept] == [("d2", "fifo-order")]
+
+
+@pytest.mark.parametrize(
+    ("rule", "letters", "waiting", "most"),
+    [
+        ("not-from-a-queue", [LETTER, replace(LETTER, channel="eventbridge-dlq")], 2, 10),
+        ("move-not-whole", [LETTER], 2, 10),
+        ("over-the-limit", [LETTER], 1, 0),
+    ],
+)
+def test_a_message_move_is_refused(rule, letters, waiting, most):
+    plan, planned = redrive_plan(*letters), letters[:1]
+    refused = refusal_of(lambda: refuse_move(plan, planned, live(waiting=waiting), most))
+    assert refused.rule == rule
+
+
+FAILED = invocation_row("r1", at(2), status="error", error_type="OSError", error_message="odd")
+FAILED["function"] = "processor"
+TIMED_OUT = {**FAILED, "status": "timeout", "error_message": "Task timed out"}
+
+
+@pytest.fixture(scope="module")
+def fine(tmp_path_factory):
+    """The plan of a case in which nothing speaks against processing."""
+    return process_plan(tmp_path_factory.mktemp("fine"))
+
+
+LASTING = {"at_utc": "t", "request_id": "r", "error": "odd"}
+
+
+@pytest.mark.parametrize(
+    ("rule", "changes"),
+    [
+        ("dry-run", {"processor": {"name": "processor", "dry_run": True}}),
+        ("mapping-absent", {"mappings": []}),
+        ("mapping-absent", {"mappings": [{"uuid": "1"}, {"uuid": "2"}]}),
+        ("sample-unread", {"sample": None}),
+        ("sample-unread", {"sample": {"messages": 0, "malformed": 0}}),
+        ("poison-waiting", {"sample": {"messages": 2, "malformed": 1, "malformed_ids": ["m"]}}),
+        ("no-newer-deployment", {"failures": {"last_lasting": LASTING, "deployed_since": False}}),
+        ("no-newer-deployment", {"failures": {"last_lasting": LASTING, "deployed_since": None}}),
+    ],
+)
+def test_processing_is_refused_by_what_the_case_shows(fine, rule, changes):
+    assert refusal_of(lambda: refuse_by_plan({**fine, **changes})).rule == rule
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"failures": {"last_lasting": None, "deployed_since": None}},
+        {"failures": {"last_lasting": LASTING, "deployed_since": True}},
+        {"queue": {"name": "q", "visible": 0}, "sample": None},
+    ],
+    ids=["nothing is wrong", "it may pass now", "it was repaired since", "nothing waits"],
+)
+def test_processing_is_allowed_where_nothing_speaks_against_it(fine, changes):
+    plan = {**fine, **changes}
+    assert refuse_by_plan(plan) is None
+
+
+def test_a_process_plan_tells_what_waits_and_of_whom(fine):
+    assert (fine["queue"]["visible"], fine["mappings"][0]["state"]) == (3, "Disabled")
+    assert fine["sample"] == {
+        "messages": 1, "malformed": 0, "malformed_ids": [], "most_receives": 1,
+        "days": [{"entity_id": "e1", "day": "2026-03-10"}],
+    }  # fmt: skip
+
+
+def test_a_process_plan_tells_failures_that_last_from_those_that_may_pass(tmp_path):
+    late = function_row("processor", last_modified_utc=at(3))
+    missing = {**FAILED, "request_id": "r3", "error_message": "NoSuchKey: x"}
+    plan = process_plan(
+        tmp_path,
+        invocations=[FAILED, {**TIMED_OUT, "request_id": "r2"}, missing],
+        functions=[late],
+        messages=[message_row(Event("a"), well_formed=False)],
+    )
+    known = plan["failures"]
+    assert (known["count"], known["transient"], known["deployed_since"]) == (2, 1, True)
+    assert known["last_lasting"]["request_id"] == "r1"
+    assert plan["sample"]["malformed_ids"] == ["m1"]
+
+
+def test_a_process_plan_without_logs_does_not_know_of_failures(tmp_path):
+    plan = process_plan(tmp_path, invocations=None, log_lines=None, messages=None)
+    assert (plan["failures"], plan["sample"]) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("rule", "state"),
+    [
+        ("mapping-enabled", {"state": "Enabled"}),
+        ("mapping-enabled", {"state": "Enabling"}),
+        ("mapping-absent", {"uuid": "another"}),
+        ("dry-run", {"dry_run": True}),
+    ],
+)
+def test_processing_is_refused_by_what_the_pipeline_is_now(fine, rule, state):
+    assert refusal_of(lambda: refuse_by_state(fine, live(**state))).rule == rule
+
+
+def test_a_plan_enables_a_mapping_once(tmp_path):
+    with opened(tmp_path) as record:
+        refuse_second_run(record, "plan")
+        record.write(INTENT, ENABLE, "t1", item="u", plan="plan")
+        assert refusal_of(lambda: refuse_second_run(record, "plan")).rule == "run-before"
+        summary = {"stopped": "the queue is empty"}
+        record.write(DONE, "run", "t2", plan="plan", summary=summary)
+        refused = refusal_of(lambda: refuse_second_run(record, "plan"))
+        assert "the queue is empty" in refused.message
+        refuse_second_run(record, "another plan")
+
+
+@pytest.fixture
+def asked(tmp_path):
+    case = open_case(evidence_of(tmp_path, queue_state=[queue_row()]).case.folder)
+    path = tmp_path / "plan.json"
+    plan = {
+        "schema": "investigate.process-plan/1",
+        "case": case.name,
+        "captured_at": isoformat(case.captured_at),
+        "manifest": digest(case.folder / MANIFEST),
+    }
+    path.write_text(json.dumps(sealed(plan)), encoding="utf-8")
+    return Asked(case, path, case.captured_at + timedelta(minutes=5), timedelta(minutes=60))
+
+
+def changed(asked, **values):
+    plan = {**json.loads(asked.path.read_text(encoding="utf-8")), **values}
+    asked.path.write_text(json.dumps(plan), encoding="utf-8")
+    return plan
+
+
+SCHEMA = "investigate.process-plan/1"
+
+
+def test_a_plan_of_this_case_is_read(asked):
+    plan = plan_for(asked, SCHEMA)
+    assert parse_time(plan["captured_at"]) == asked.case.captured_at
+
+
+def test_a_plan_that_was_edited_is_refused(asked):
+    changed(asked, case="another name")
+    assert refusal_of(lambda: plan_for(asked, SCHEMA)).rule == "plan-changed"
+
+
+def test_a_plan_of_another_case_is_refused(asked):
+    asked.path.write_text(json.dumps(sealed(changed(asked, manifest="0" * 64))), encoding="utf-8")
+    assert refusal_of(lambda: plan_for(asked, SCHEMA)).rule == "other-case"
+
+
+def test_a_plan_that_is_too_old_is_refused(asked):
+    late = replace(asked, moment=asked.case.captured_at + timedelta(minutes=61))
+    refused = refusal_of(lambda: plan_for(late, SCHEMA))
+    assert refused.rule == "plan-too-old"
+    assert "61 minutes ago" in refused.message
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"schema": "investigate.replay-plan/1"}'])
+def test_a_file_that_is_no_such_plan_is_an_error_of_use(asked, text):
+    asked.path.write_text(text, encoding="utf-8")
+    with pytest.raises(UsageError, match=r"plan\.json"):
+        plan_for(asked, SCHEMA)
