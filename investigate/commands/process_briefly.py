@@ -6,6 +6,7 @@ import argparse
 
 from investigate.commands.console import Console
 from investigate.commands.recovering import recovery
+from investigate.model import counted
 from investigate.process_plan import SCHEMA
 from investigate.recovery.brief import (
     process_briefly,
@@ -29,7 +30,10 @@ def run(options: argparse.Namespace, console: Console) -> int:
         limits, queue = at_work.pace.limits, at_work.live.replay_queue()
         shown = [
             f"PROCESS BRIEFLY: the mapping from {queue.name} to {plan['processor']['name']}",
-            labelled("waiting", f"{queue.waiting} messages"),
+            labelled(
+                "waiting",
+                f"{counted(queue.waiting, 'message')}, {queue.not_visible} of them hidden",
+            ),
             labelled("processes", f"up to {limits.messages} of them, for {limits.seconds:g} s"),
             labelled("watch", "stops at a failure of the processor or a new dead letter"),
             labelled("then", f"the mapping {mapping['UUID']} is disabled again, whatever happens"),

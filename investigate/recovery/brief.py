@@ -9,7 +9,7 @@ from typing import Any
 from investigate.aws.writing import Targets, WriteDoor
 from investigate.errors import AccessError
 from investigate.process_plan import batch_size
-from investigate.recovery.live import Live
+from investigate.recovery.live import Live, Queue
 from investigate.recovery.record import ENABLE, Record
 from investigate.recovery.rules import refused
 from investigate.recovery.sending import Run
@@ -98,13 +98,13 @@ def process_briefly(
     update = partial(door.call, "lambda", "UpdateEventSourceMapping", UUID=uuid)
     if not run.once(REHEARSAL, uuid, lambda: {"State": update(Enabled=False)["State"]}):
         return
-    waiting = live.replay_queue().visible
+    start = live.replay_queue()
     try:
         before = {"State": mapping["State"]}
         run.pace.begin()
         state = partial(_enabled, update)
         if run.once(ENABLE, uuid, state, before=before):
-            _watch(run, live, waiting, batch_size(dict(plan)))
+            _watch(run, live, start, batch_size(dict(plan)))
     except AccessError as error:
         run.stop(f"the watch cannot see: {error.message}", failed=True)
     finally:
@@ -116,12 +116,14 @@ def _enabled(update: Any) -> dict[str, Any]:
     return {"State": update(Enabled=True)["State"]}
 
 
-def _watch(run: Run, live: Live, waiting: int, batch: int) -> None:
+def _watch(run: Run, live: Live, start: Queue, batch: int) -> None:
     """Return when no more may be processed; the next batch must still be within the limit."""
     limits = run.pace.limits
     while not run.summary.stopped:
         queue = live.replay_queue()
-        run.summary.done = max(run.summary.done, waiting - queue.visible)
+        # What was hidden at the start is held by somebody else, who may give it back.
+        ours = max(0, queue.not_visible - start.not_visible)
+        run.summary.done = max(run.summary.done, start.waiting - queue.waiting + ours)
         done = run.summary.done
         if not run.look(always=True):
             return

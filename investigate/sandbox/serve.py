@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from http import HTTPStatus
 from io import BytesIO
 from threading import Lock, Thread
@@ -106,7 +107,7 @@ def serve(
     sandbox.flush()
     served = Served("", Forecast(weather))
     if processing:
-        served.work = lambda: sandbox.consume(batches=1)
+        served.work = _working(sandbox)
     application = _Endpoint(DomainDispatcherApplication(create_backend_app), served)
     server = make_server(host, port, application, threaded=True, request_handler=_Quiet)
     served.url = f"http://{host}:{server.server_port}"
@@ -116,6 +117,17 @@ def serve(
         yield served
     finally:
         _stop(server, thread)
+
+
+def _working(sandbox: Sandbox) -> Callable[[], object]:
+    """Return what lets time pass as it does on the wall, and one batch be processed."""
+    start, began = sandbox.clock.now(), time.monotonic()
+
+    def work() -> None:
+        sandbox.clock.move_to(start + timedelta(seconds=time.monotonic() - began))
+        sandbox.consume(batches=1)
+
+    return work
 
 
 def _stop(server: BaseWSGIServer, thread: Thread) -> None:
