@@ -67,7 +67,9 @@ def no_backoff(evidence: Evidence) -> Partly:
         key="group", median_gap_s=found.median_gap_s.round(3),
         gaps=ibis.ifelse(found.pattern == "fixed", "fixed", "shrinking"),
     )  # fmt: skip
-    return Partly(found, _gaps(evidence, ("log_lines",)))
+    # With a part of the invocations some gaps end where a request started, and others at a line.
+    calls = ("invocations",) if evidence.has("invocations") else ()
+    return Partly(found, _gaps(evidence, ("log_lines", *calls)))
 
 
 @check(
