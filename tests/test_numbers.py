@@ -38,9 +38,8 @@ from tests.complete import troubled
 from tests.test_portable import SPARK_FUNCTIONS, Bilingual, functions_in
 
 NAMES = sorted(numbers.__all__)
-<<<<<<< HEAD
 # No figure shows them.
-UNUSED = ("dead_letters", "alarms", "spans", "deliveries", "deployments", "rescued")
+UNUSED = ("dead_letters", "spans", "rescued")
 # What this case has none of: dead letters, clients that tried again, failed batches.
 NONE_THERE = {
     "silences", "retry_gaps", "discarded", "letter_deadlines", "letter_groups",
@@ -49,12 +48,6 @@ NONE_THERE = {
 }  # fmt: skip
 # Spark SQL 3.5 has these too.
 OF_FIGURES = {"ABS", "FLOOR", "LEAST", "LOG", "LOWER", "REGEXP_REPLACE", "ROUND"}
-=======
-UNUSED = (  # no figure shows them
-    "dead_letters", "mappings", "alarms", "spans", "deliveries", "deployments", "rescued",
-)  # fmt: skip
-OF_FIGURES = {"ABS", "FLOOR", "LEAST", "LOG", "ROUND"}  # Spark SQL 3.5 has these too
->>>>>>> i5-capture
 
 
 @pytest.fixture(scope="module")
