@@ -1,4 +1,4 @@
-"""Failures as the notebook of retries shows them: classes, new errors first, lacking permissions."""
+"""Failures as the notebook of retries shows them: classes, new errors, lacking permissions."""
 
 from __future__ import annotations
 
