@@ -84,16 +84,9 @@ def managed(evidence: Evidence) -> ir.Table:
 
 
 def _tries(evidence: Evidence) -> ir.Table:
-    parts = [
-        part
-        for part in (
-            _redelivered(evidence), _received(evidence), _invoked(evidence), _streamed(evidence),
-            _dead(evidence),
-        )
-        if part is not None
-    ]  # fmt: skip
-    columns = list(_TRIED)
-    known = [part.select(columns).cast(_TRIED) for part in parts]
+    ways = (_redelivered, _received, _invoked, _streamed, _dead)
+    parts = [part for way in ways if (part := way(evidence)) is not None]
+    known = [part.select(list(_TRIED)).cast(_TRIED) for part in parts]
     return ibis.union(literal_rows([], _TRIED), *known) if known else literal_rows([], _TRIED)
 
 
@@ -135,12 +128,9 @@ def _redelivered(evidence: Evidence) -> ir.Table | None:
     rows = rows.mutate(gap_s=gap, again=(failed & (gap >= timeout)).fill_null(False))
     rows = _without_sent_again(evidence, rows)
     return _numbered(rows, "event_id", *order).mutate(
-        group=ibis.literal(name),
-        channel=ibis.literal(QUEUE),
-        pattern=ibis.literal("sqs-visibility"),
-        at_utc="started_utc",
-        gb_s=rows.whole / rows.records,
-    )
+        group=ibis.literal(name), channel=ibis.literal(QUEUE), at_utc="started_utc",
+        pattern=ibis.literal("sqs-visibility"), gb_s=rows.whole / rows.records,
+    )  # fmt: skip
 
 
 def _queue(evidence: Evidence) -> tuple[str, int] | None:

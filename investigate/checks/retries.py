@@ -64,7 +64,7 @@ def no_backoff(evidence: Evidence) -> Partly:
     found = rows.filter((steady | shrinking) & short)
     found = found.select(
         "group", "channel", "pattern", "sequences", "attempts", "confidence",
-        key="group", median_gap_s=found.median_gap_s.round(3),
+        "median_gap_s", key="group",
         gaps=ibis.ifelse(found.pattern == "fixed", "fixed", "shrinking"),
     )  # fmt: skip
     # With a part of the invocations some gaps end where a request started, and others at a line.

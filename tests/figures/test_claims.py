@@ -9,7 +9,7 @@ import pytest
 from investigate import figures
 from investigate.display import Numbers
 from investigate.figures import Drawing
-from tests.figures.samples import DAY, VERSION, numbers, per_hour
+from tests.figures.samples import DAY, SAMPLES, VERSION, numbers, per_hour
 
 
 def title(figure: Drawing) -> str:
@@ -236,3 +236,39 @@ def test_what_could_not_be_told_is_counted_beside_the_faults():
     ]
     claim = title(figures.checks_by_step(Numbers("verdicts", rows)))
     assert claim == "2 of 8 checks found a fault, 2 could not be evaluated"
+
+
+def test_storms_are_counted_with_what_the_repeats_were_billed():
+    (load,) = SAMPLES["retry_load"]
+    assert title(figures.retry_load(load)) == (
+        "1 group of 2 that retried is a storm; the repeats were billed 1.50 GB-seconds"
+    )
+
+
+def test_clients_in_step_are_told_from_those_of_which_there_are_too_few():
+    (arrivals,) = SAMPLES["retry_arrivals"]
+    figure = figures.retry_arrivals(arrivals)
+    assert title(figure) == "1 of 2 groups retried in step; of 1 there are too few to tell"
+    assert {trace.name for trace in figure.data} == {"in step", "too few to tell"}
+
+
+def test_each_record_of_a_batch_has_its_sign_in_each_invocation():
+    (walk,) = SAMPLES["batch_walk"]
+    strip = figures.batch_walk(walk).data[0]
+    assert [list(signs) for signs in strip.text] == [["↻", "", "", "↻"], ["✗", "∞", "", "✗"]]
+
+
+def test_a_walk_that_the_logs_contradict_says_so():
+    (walk,) = SAMPLES["batch_walk"]
+    other = numbers(*({**row, "agrees": False} for row in walk.rows))
+    assert "not as simulated" in figures.batch_walk(other).sentence
+    assert "not as simulated" not in figures.batch_walk(walk).sentence
+
+
+def test_a_failed_attempt_has_another_sign_than_one_that_ended_ok():
+    (attempts,) = SAMPLES["attempts_timeline"]
+    marks = [t for t in figures.attempts_timeline(attempts).data if t.mode == "markers"]
+    assert {t.name: t.marker.symbol for t in marks} == {
+        "client: ended ok": "circle",
+        "client: failed": "x",
+    }
