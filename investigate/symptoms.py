@@ -169,8 +169,12 @@ SYMPTOMS: Mapping[str, Symptom] = {
             "processor/dry-run-loss",
             "processor/swallowed-errors",
             "sqs/expiring",
+            "dead-letters/expiring",
+            "dead-letters/silent-discard",
+            "dead-letters/waiting",
             "sqs/malformed",
             "sqs/poison",
+            "configuration/no-dead-letter-queue",
         ),
         ("messages", "queue_state", "mappings", "log_lines"),
         "A visibility timeout that runs out makes them appear again, not disappear, and without a "
@@ -218,7 +222,15 @@ SYMPTOMS: Mapping[str, Symptom] = {
     "no-logs": Symptom(
         "there are no logs",
         "No logs in CloudWatch",
-        ("processor/errors", "processor/timeouts", "raw/ingest-failures", "replay/failures"),
+        (
+            "logs/missing",
+            "configuration/log-retention",
+            "configuration/log-level",
+            "processor/errors",
+            "processor/timeouts",
+            "raw/ingest-failures",
+            "replay/failures",
+        ),
         ("log_lines", "invocations", "functions"),
         "Invocations without lines of level INFO are a matter of the log format, not of "
         "permissions. Check group, region and role with `investigate doctor`.",
@@ -229,6 +241,8 @@ SYMPTOMS: Mapping[str, Symptom] = {
         "metrics are missing, or do not fit the tables",
         "Metrics missing",
         (
+            "metrics/missing",
+            "metrics/disagree",
             "processor/errors",
             "processor/timeouts",
             "processor/throttles",
@@ -245,6 +259,8 @@ SYMPTOMS: Mapping[str, Symptom] = {
         "it works locally, and not in AWS",
         "Works locally but not in AWS",
         (
+            "access/denied",
+            "configuration/change-before-failure",
             "raw/ingest-failures",
             "replay/failures",
             "processor/errors",

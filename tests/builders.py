@@ -287,6 +287,26 @@ def mapping_row(**changes: Any) -> dict[str, Any]:
     return {**row, **changes}
 
 
+def alarm_row(name: str = "alarm", **changes: Any) -> dict[str, Any]:
+    """An alarm on the errors of the processor that tells somebody of the first one."""
+    row = {
+        "name": name,
+        "namespace": "AWS/Lambda",
+        "metric": "Errors",
+        "dimensions": '{"FunctionName": "processor"}',
+        "actions": ["arn:aws:sns:eu-west-1:123456789012:alerts"],
+        "statistic": "Sum",
+        "period_s": 60,
+        "threshold": 1.0,
+        "comparison": "GreaterThanOrEqualToThreshold",
+        "evaluation_periods": 1,
+        "datapoints_to_alarm": 1,
+        "treat_missing": "notBreaching",
+        "actions_enabled": True,
+    }
+    return {**row, **changes}
+
+
 DEAD_LETTERS_ARN = "arn:aws:sqs:eu-west-1:123456789012:dead-letters"
 
 

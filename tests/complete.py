@@ -11,6 +11,7 @@ from tests.builders import (
     QUEUE_ARN,
     Event,
     aggregate_row,
+    alarm_row,
     at,
     dedupe_row,
     event_row,
@@ -111,6 +112,13 @@ def _downstream(tables: Mapping[str, Sequence[dict[str, Any]]]) -> dict[str, lis
         "log_lines": [*tables["log_lines"], *lines],
         "invocations": [*tables["invocations"], *calls],
         "messages": messages,
+        "alarms": [alarm_row()],
+        "deliveries": [
+            {"arn": "rule#1", "kind": "eventbridge", "source_arn": "rule", "target_arn": "x"}
+        ],
+        "deployments": [
+            {"resource": "processor", "kind": "function", "at_utc": at(29), "what": "updated"}
+        ],
         "queue_state": [queue_row(visible=3, oldest_age_s=340_000)],
         "mappings": [mapping_row(state="Disabled", source_arn=QUEUE_ARN)],
         "aggregates": [

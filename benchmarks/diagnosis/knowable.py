@@ -74,13 +74,58 @@ SUFFICES: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "aggregates/overwritten": (("lines",),),
     "aggregates/unexplained": ((*_STORES, "aggregates"),),
     "aggregates/churn": (("aggregates",),),
+    # Attempts stand in the lines of clients, and in the calls that AWS repeats.
+    "retries/storm": (("lines", "calls", *_QUEUE, "mappings"),),
+    "retries/no-backoff": (("lines", "calls"),),
+    "retries/side-effects": (("lines", "calls", "queues", "events"),),
+    # Without a place for failures there are no dead letters, which the settings say.
+    "dead-letters/waiting": (("queues", "functions", "mappings"),),
+    "dead-letters/expiring": (("queues", "functions", "mappings"),),
+    "dead-letters/looping": (("queues", "functions", "mappings"),),
+    "dead-letters/silent-discard": (("calls", "functions", "metrics"),),
     # Settings say of themselves what they are.
-    "configuration/no-dead-letter-queue": (("queues",),),
+    **{
+        f"configuration/{name}": (("queues",),)
+        for name in ("no-dead-letter-queue", "dead-letter-retention", "max-receive-count")
+    },
+    **{
+        f"configuration/{name}": (("mappings",),)
+        for name in (
+            "partial-batch-response",
+            "endless-retries",
+            "no-bisect",
+            "no-stream-destination",
+        )
+    },
+    **{
+        f"configuration/{name}": (("functions",),)
+        for name in (
+            "no-async-destination",
+            "useless-dead-letters",
+            "unqualified-invoke-settings",
+            "api-timeout",
+            "tracing",
+            "log-level",
+            "log-retention",
+            "delivery-dead-letters",
+            "delivery-retries",
+        )
+    },
     "configuration/visibility-timeout": (("queues", "mappings", "functions"),),
-    "configuration/partial-batch-response": (("mappings",),),
     "configuration/mapping-disabled": (("mappings", "functions"),),
     "configuration/concurrency": (("mappings", "functions"),),
+    "configuration/response-ignored": (("mappings", "lines", "metrics"),),
+    "configuration/timeout-headroom": (("functions", "calls"),),
+    "configuration/memory-headroom": (("functions", "calls"),),
     "configuration/no-alarm": (("queues", "functions"),),
+    "configuration/alarm-unwired": ((),),
+    "configuration/alarm-misses-first": (("queues",),),
+    "configuration/alarm-silent": (("metrics",),),
+    "configuration/change-before-failure": (("functions", "calls", "lines"),),
+    "logs/missing": (("functions", "metrics", "calls", "lines"),),
+    "metrics/missing": (("functions", "metrics", "calls"),),
+    "metrics/disagree": (("functions", "metrics", "calls", "lines"),),
+    "access/denied": ((),),
 }
 
 

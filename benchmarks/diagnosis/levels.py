@@ -36,6 +36,7 @@ class Level:
     unknown: tuple[str, ...] = ()  # names of the pipeline that the investigator does not have
     sample: int = SAMPLE_MESSAGES
     refused: Mapping[str, str] = field(default_factory=dict)  # operation -> resource, or ""
+    denied: str = ""  # the action by which IAM knows what is refused
 
 
 def _lacks(*kinds: str) -> frozenset[str]:
@@ -47,25 +48,53 @@ LEVELS: Mapping[str, Level] = {
     for level in (
         Level("full"),
         Level("text-logs", _lacks("lines"), log_format="Text"),
-        Level("logs-denied", _lacks("lines", "calls"), refused={"FilterLogEvents": ""}),
+        Level(
+            "logs-denied", _lacks("lines", "calls"),
+            refused={"FilterLogEvents": ""},
+            denied="logs:FilterLogEvents",
+        ),
         Level("no-dedupe", _lacks("dedupe"), unknown=("dedupe_table",)),
         Level("few-messages", _lacks("messages"), sample=1),
         Level("no-messages", _lacks("messages"), sample=0),
         Level(
             "raw-denied", _lacks("raw_list", "raw_bodies"),
             refused={"ListObjectsV2": "", "ListObjectVersions": ""},
+            denied="s3:ListBucket",
         ),
-        Level("bodies-denied", _lacks("raw_bodies"), refused={"GetObject": ""}),
-        Level("events-denied", _lacks("events"), refused={"Scan": "events_table"}),
-        Level("dedupe-denied", _lacks("dedupe"), refused={"Scan": "dedupe_table"}),
-        Level("aggregates-denied", _lacks("aggregates"), refused={"Scan": "aggregates_table"}),
+        Level(
+            "bodies-denied", _lacks("raw_bodies"),
+            refused={"GetObject": ""},
+            denied="s3:GetObject",
+        ),
+        Level(
+            "events-denied", _lacks("events"),
+            refused={"Scan": "events_table"},
+            denied="dynamodb:Scan",
+        ),
+        Level(
+            "dedupe-denied", _lacks("dedupe"),
+            refused={"Scan": "dedupe_table"},
+            denied="dynamodb:Scan",
+        ),
+        Level(
+            "aggregates-denied", _lacks("aggregates"),
+            refused={"Scan": "aggregates_table"},
+            denied="dynamodb:Scan",
+        ),
         Level(
             "queues-denied", _lacks("queues", "messages"),
             refused={"GetQueueAttributes": "", "ReceiveMessage": ""},
+            denied="sqs:GetQueueAttributes",
         ),
-        Level("metrics-denied", _lacks("metrics"), refused={"GetMetricData": ""}),
         Level(
-            "mappings-denied", _lacks("mappings"), refused={"ListEventSourceMappings": ""}
+            "metrics-denied", _lacks("metrics"),
+            refused={"GetMetricData": ""},
+            denied="cloudwatch:GetMetricData",
+        ),
+        Level(
+            "mappings-denied", _lacks("mappings"),
+            refused={"ListEventSourceMappings": ""},
+            denied="lambda:ListEventSourceMappings",
         ),
         Level(
             "no-functions", _lacks("functions", "lines", "calls", "mappings", "metrics"),

@@ -64,4 +64,6 @@ def stage(incident: Incident, level: Level, folder: Path) -> GroundTruth:
         perform(sandbox, stories, until=CAPTURED - timedelta(minutes=2))
         sandbox.clock.move_to(CAPTURED)
         take(sandbox, folder, level)
+    if level.denied:
+        truth.add("access/denied", level.denied)
     return truth

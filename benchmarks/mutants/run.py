@@ -25,6 +25,20 @@ PATIENCE = 300  # seconds for the tests of one mutant; one that never ends is fo
 ABSENCE, SCOPED = "checks/test_absence.py", "test_scoped_capture.py"
 TESTS = {
     "checks.aggregates": ["checks/test_aggregates.py", ABSENCE],
+    **{
+        f"checks.configuration.{name}": ["checks/test_configuration.py"]
+        for name in (
+            "alarms",
+            "changes",
+            "deliveries",
+            "functions",
+            "queues",
+            "streams",
+            "telemetry",
+        )
+    },
+    "checks.dead_letters": ["checks/test_dead_letters.py", ABSENCE],
+    "checks.retries": ["checks/test_retries.py", ABSENCE],
     "checks.dedupe": ["checks/test_dedupe.py", ABSENCE, SCOPED],
     "checks.events": ["checks/test_events.py", ABSENCE, SCOPED],
     "checks.processor": ["checks/test_processor.py", ABSENCE],

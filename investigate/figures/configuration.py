@@ -20,6 +20,7 @@ from investigate.figures.style import (
     column,
     count_axis,
     drawing,
+    escaped,
     fill,
     height_for,
     label,
@@ -120,12 +121,12 @@ def failures_and_changes(failures: Numbers, changes: Numbers) -> Drawing:
         for place, name in enumerate(functions)
     ]
     known = changes.rows
-    change = (
-        counted(len(known), "change") if not changes.unknown else "an unknown number of changes"
-    )
+    change = counted(len(known), "change") + " since the window began"
+    if changes.unknown:
+        change = f"changes not evaluated ({escaped(changes.unknown)})"
     return drawing(
         [*bars, *([_changes(known)] if known else [])],
-        f"{counted(total, 'failure')}, and {change} since the window began",
+        f"{counted(total, 'failure')} {change}",
         sentence=" ".join(_changed(row) for row in known[:3]),
         barmode="stack",
         shapes=[_line(row) for row in known],

@@ -9,7 +9,6 @@ from investigate.numbers.aggregates import (
 )
 from investigate.numbers.batch_walks import batch_walk, batch_walks
 from investigate.numbers.configuration import (
-    access_denied,
     alarm_tests,
     changes_made,
     failures_over_time,
@@ -42,7 +41,6 @@ from investigate.numbers.retries import (
 from investigate.numbers.sqs import message_ages, queue_levels, receive_counts
 
 __all__ = [
-    "access_denied",
     "aggregate_versions",
     "alarm_tests",
     "attempts_timeline",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 import ibis
@@ -10,7 +11,6 @@ import ibis
 from investigate.analysis import alarms
 from investigate.analysis.changes import changes
 from investigate.analysis.failures import failures
-from investigate.analysis.telemetry import denials
 from investigate.checks import Check, book, offending_rows
 from investigate.checks.configuration.advice import SHOWN
 from investigate.errors import NotEvaluable
@@ -45,6 +45,7 @@ MOST_ALARMS = 40
 def settings_advised(evidence: Evidence) -> list[dict[str, Any]]:
     """Return what the audit objects to, the gravest first: severity, resource, setting, found,
     advised, lost (what can be lost), source (the page that advises it), code."""
+    evidence.require_one(tuple(_SETTINGS))
     rows = [
         {
             "severity": check.severity.label, "resource": row["key"],
@@ -74,18 +75,28 @@ def _objections(check: Check, evidence: Evidence) -> list[dict[str, Any]]:
 def settings_found(evidence: Evidence) -> list[dict[str, Any]]:
     """Return every setting that was captured, one row each: kind (the table), resource, setting,
     value (None: not set, or not known)."""
+    evidence.require_one(tuple(_SETTINGS))
     found = []
     for table, settings in _SETTINGS.items():
         if not evidence.has(table):
             continue
         known = evidence[table].select(_NAMES[table], *settings).order_by(_NAMES[table])
         found += [
-            {"kind": table, "resource": row[_NAMES[table]], "setting": name, "value": row[name]}
+            {
+                "kind": table,
+                "resource": row[_NAMES[table]],
+                "setting": name,
+                "value": _plain(row[name]),
+            }
             for row in evidence.engine.rows(known)
             for name in settings
             if row[name] is not None
         ]
     return found
+
+
+def _plain(value: Any) -> Any:
+    return moment_text(value) if isinstance(value, datetime) else value
 
 
 def alarm_tests(evidence: Evidence) -> list[dict[str, Any]]:
@@ -136,11 +147,3 @@ def changes_made(evidence: Evidence) -> list[dict[str, Any]]:
     return listed(
         evidence, ordered.select("resource", "kind", "what", "version", at="at_utc"), "at"
     )
-
-
-def access_denied(evidence: Evidence) -> list[dict[str, Any]]:
-    """Return the actions that were denied: action, whose (`capture`, a role or a function),
-    resource, seen."""
-    rows = denials(evidence)
-    rows = rows.select("whose", "resource", "seen", action="key")
-    return listed(evidence, rows.order_by(["action", "whose", "resource"]))

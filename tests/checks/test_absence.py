@@ -26,6 +26,9 @@ WHOLE = {
     "aggregates/partial": ("aggregates",),
     "aggregates/split": ("aggregates",),
     "aggregates/stale": ("aggregates",),
+    "configuration/mapping-disabled": ("mappings",),
+    "configuration/no-alarm": ("alarms",),
+    "metrics/missing": ("metric_points",),
 }  # fmt: skip
 PAIRS = [(code, table) for code, tables in WHOLE.items() for table in tables]
 

@@ -17,6 +17,7 @@ from investigate.model import Outcome, Step
 from tests.builders import (
     DEAD_LETTERS_ARN,
     QUEUE_ARN,
+    alarm_row,
     at,
     evidence_of,
     finding_of,
@@ -66,17 +67,6 @@ def delivery(**changes: Any) -> dict[str, Any]:
     row = {
         "arn": "rule#1", "kind": "eventbridge", "source_arn": "rule", "target_arn": "function",
         "dead_letter_arn": DEAD_LETTERS_ARN,
-    }  # fmt: skip
-    return {**row, **changes}
-
-
-def alarm(name: str = "alarm", **changes: Any) -> dict[str, Any]:
-    row = {
-        "name": name, "namespace": "AWS/Lambda", "metric": "Errors",
-        "dimensions": '{"FunctionName": "processor"}', "actions": [TOPIC], "statistic": "Sum",
-        "period_s": 60, "threshold": 1.0, "comparison": "GreaterThanOrEqualToThreshold",
-        "evaluation_periods": 1, "datapoints_to_alarm": 1, "treat_missing": "notBreaching",
-        "actions_enabled": True,
     }  # fmt: skip
     return {**row, **changes}
 
@@ -348,25 +338,25 @@ def watched(folder: Path, *alarms: dict[str, Any], points: Any = ()) -> Evidence
 
 
 def test_every_metric_that_tells_of_failures_needs_an_alarm(tmp_path: Path) -> None:
-    computed = alarm(
+    computed = alarm_row(
         "computed", metric=None, namespace=None, dimensions=None,
         metrics='[{"MetricStat": {"Metric": {"MetricName": "ProcessorErrorCount", "Dimensions": '
         '[{"Name": "Function", "Value": "processor"}]}}}]',
     )  # fmt: skip
-    of_all = alarm("all", dimensions="{}")
+    of_all = alarm_row("all", dimensions="{}")
     evidence = watched(tmp_path, computed, of_all)
     assert keys("configuration/no-alarm", evidence) == [
         "ApproximateAgeOfOldestMessage of replay-queue",
         "ApproximateNumberOfMessagesVisible of dead-letters",
     ]
     assert len(keys("configuration/no-alarm", watched(tmp_path))) == 4
-    other = alarm(dimensions='{"FunctionName": "another"}')
+    other = alarm_row(dimensions='{"FunctionName": "another"}')
     assert "Errors of processor" in keys("configuration/no-alarm", watched(tmp_path, other))
 
 
 def test_an_alarm_without_action_tells_nobody_unless_one_above_it_does(tmp_path: Path) -> None:
-    mute, off = alarm("mute", actions=[]), alarm("off", actions_enabled=False)
-    assert keys("configuration/alarm-unwired", watched(tmp_path, mute, off, alarm())) == [
+    mute, off = alarm_row("mute", actions=[]), alarm_row("off", actions_enabled=False)
+    assert keys("configuration/alarm-unwired", watched(tmp_path, mute, off, alarm_row())) == [
         "mute", "off",
     ]  # fmt: skip
     above = {"name": "above", "rule": "ALARM(mute)", "actions": [TOPIC], "actions_enabled": True}
@@ -385,7 +375,7 @@ def test_an_alarm_without_action_tells_nobody_unless_one_above_it_does(tmp_path:
 def test_the_first_dead_letter_must_set_an_alarm_off(
     tmp_path: Path, comparison: str, threshold: float, found: list[str]
 ) -> None:
-    one = alarm(
+    one = alarm_row(
         "first", namespace="AWS/SQS", metric="ApproximateNumberOfMessagesVisible",
         dimensions='{"QueueName": "dead-letters"}', comparison=comparison, threshold=threshold,
     )  # fmt: skip
@@ -414,16 +404,16 @@ ERRORS = [
 def test_an_alarm_is_put_to_the_points_of_the_incident_by_its_own_rule(
     tmp_path: Path, rule: dict[str, Any], found: list[str]
 ) -> None:
-    evidence = watched(tmp_path, alarm(**rule), points=ERRORS)
+    evidence = watched(tmp_path, alarm_row(**rule), points=ERRORS)
     assert keys("configuration/alarm-silent", evidence) == found
 
 
 def test_missing_periods_breach_where_they_are_told_to(tmp_path: Path) -> None:
     far = [point("Errors", 1.0, at(31)), point("Errors", 0.0, at(31) + timedelta(minutes=5))]
     rule = {"threshold": 5.0, "evaluation_periods": 3, "datapoints_to_alarm": 3}
-    silent = watched(tmp_path, alarm(**rule), points=far)
+    silent = watched(tmp_path, alarm_row(**rule), points=far)
     assert keys("configuration/alarm-silent", silent) == ["alarm"]
-    fires = watched(tmp_path, alarm(**rule, treat_missing="breaching"), points=far)
+    fires = watched(tmp_path, alarm_row(**rule, treat_missing="breaching"), points=far)
     assert keys("configuration/alarm-silent", fires) == []
     told = numbers.alarm_tests(fires)[0]
     assert (told["word"], told["began"]) == ("fired", "2026-03-11 07:00:00")
@@ -441,7 +431,7 @@ def test_missing_periods_breach_where_they_are_told_to(tmp_path: Path) -> None:
 def test_an_alarm_that_cannot_be_put_to_the_points_is_unknown(
     tmp_path: Path, rule: dict[str, Any], why: str
 ) -> None:
-    evidence = watched(tmp_path, alarm(**rule), points=ERRORS)
+    evidence = watched(tmp_path, alarm_row(**rule), points=ERRORS)
     finding = finding_of("configuration/alarm-silent", evidence)
     assert finding.outcome is Outcome.NOT_EVALUATED
     assert why in str(finding.reason)
@@ -555,7 +545,8 @@ def test_what_was_denied_to_a_function_or_to_the_capture_is_found(tmp_path: Path
     gap = {"events": Coverage("denied", "AccessDeniedException: dynamodb:Scan of demo-events")}
     evidence = evidence_of(tmp_path, invocations=calls, log_lines=[], coverage=gap)
     assert keys("access/denied", evidence) == ["dynamodb:Scan", "s3:GetObject"]
-    rows = {row["action"]: row for row in numbers.access_denied(evidence)}
+    told = evidence.engine.rows(offending_rows(book["access/denied"], evidence).rows)
+    rows = {row["key"]: row for row in told}
     assert rows["s3:GetObject"]["whose"] == "processor-role"
     assert rows["dynamodb:Scan"]["resource"] == "demo-events"
     fine = evidence_of(tmp_path, invocations=[invocation_row("r1", at(31))], log_lines=[])
@@ -566,7 +557,7 @@ def test_what_was_denied_to_a_function_or_to_the_capture_is_found(tmp_path: Path
 def test_every_rule_is_spark_sql_too(tmp_path: Path, code: str) -> None:
     evidence = evidence_of(
         tmp_path, functions=[known()], queue_state=[guarded(), dead_queue()],
-        mappings=[mapping_row(), stream(uuid="s")], deliveries=[delivery()], alarms=[alarm()],
+        mappings=[mapping_row(), stream(uuid="s")], deliveries=[delivery()], alarms=[alarm_row()],
         deployments=[], invocations=[invocation_row("r1", at(31), status="error")],
         log_lines=[FAILED], metric_points=ERRORS,
     )  # fmt: skip
