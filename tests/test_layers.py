@@ -17,7 +17,7 @@ PACKAGE = ROOT / "investigate"
 LAYERS = [
     {"errors"},
     {"model", "pipeline"},
-    {"plans", "settings", "symptoms", "tables"},
+    {"alarm_rules", "plans", "settings", "symptoms", "tables"},
     {"case", "engine", "aws", "display", "parameters"},
     {"case_writer"},
     {"evidence", "capture"},

@@ -18,14 +18,21 @@ import ibis
 import ibis.expr.types as ir
 
 from investigate import pipeline
+from investigate.alarm_rules import children
+from investigate.analysis.consumption import metric_period
 from investigate.engine import seconds_since_1970
 from investigate.evidence import Evidence
 
 DEAD_LETTERS = "ApproximateNumberOfMessagesVisible"
 OLDEST = "ApproximateAgeOfOldestMessage"
 SWALLOWED = "ProcessorErrorCount"
+COMPUTED = "computed"  # in place of the metric of an alarm that has none of its own
 # What counts failures: more than none of it is trouble that somebody should have been told of.
 FAILURES = ("Errors", "Throttles", SWALLOWED, "AsyncEventsDropped", "DeadLetterErrors")
+_NEEDED = (
+    "statistic", "comparison", "threshold", "period_s", "evaluation_periods",
+    "datapoints_to_alarm",
+)  # fmt: skip
 _STATISTICS = ("Sum", "Maximum", "Minimum")  # that sums of minutes can be put together to
 _BREACHES: Mapping[str, Callable[[float, float], bool]] = {
     "GreaterThanThreshold": operator.gt,
@@ -91,16 +98,19 @@ def _wanted(rows: ir.Table, namespace: str, metric: str, why: str) -> ir.Table:
 
 def watching(evidence: Evidence) -> ir.Table:
     """Return the pairs of what is to be watched and an alarm that does: the columns of `watched`,
-    and alarm (its name). An alarm without dimensions watches all; one that computes is taken at
-    its word where it names metric and resource."""
+    and alarm (its name). An alarm on AWS/Lambda without dimensions watches all functions; one that
+    computes is taken at its word where it names metric and resource; one that fires when there is
+    little watches no failures."""
     wanted = watched(evidence)
-    alarms = evidence["alarms"].select(
+    alarms = evidence["alarms"]
+    alarms = alarms.filter(~alarms.comparison.startswith("Less").fill_null(False)).select(
         "dimensions", "metrics", alarm="name", space="namespace", measured="metric"
     )
     pairs = wanted.cross_join(alarms)
     named = ibis.literal('"') + pairs.resource + '"'
     plain = (pairs.space == pairs.namespace) & (pairs.measured == pairs.metric)
-    plain = plain & (pairs.dimensions.contains(named) | (pairs.dimensions == "{}"))
+    of_all = (pairs.dimensions == "{}") & (pairs.namespace == "AWS/Lambda")
+    plain = plain & (pairs.dimensions.contains(named) | of_all)
     computed = pairs.metrics.contains(ibis.literal('"') + pairs.metric + '"')
     computed = computed & pairs.metrics.contains(named)
     return pairs.filter(plain.fill_null(False) | computed.fill_null(False)).select(
@@ -110,60 +120,93 @@ def watching(evidence: Evidence) -> ir.Table:
 
 def unwired(evidence: Evidence) -> ir.Table:
     """Return the alarms that tell nobody: no action, or actions switched off, and no other alarm
-    is composed of them that tells."""
+    that is composed of them, by however many steps, tells somebody."""
     alarms = evidence["alarms"]
-    tells = (alarms.actions.length().fill_null(0) > 0) & alarms.actions_enabled.fill_null(True)
-    alarms = alarms.mutate(tells=tells)
-    above = alarms.filter(alarms.tells, alarms.rule.notnull()).select(above="rule")
-    mute = alarms.filter(~alarms.tells)
-    told = mute.cross_join(above)
-    told = told.filter(told.above.contains(told.name)).select("name").distinct()
-    return mute.anti_join(told, "name")
+    told = alarms.select("name", "rule", "actions_enabled", actions=alarms.actions.length())
+    known = evidence.engine.rows(told)
+    heard = {row["name"] for row in known if row["actions"] and row["actions_enabled"] is not False}
+    parts = {row["name"]: children(row["rule"] or "") for row in known}
+    while more := {part for name in heard for part in parts.get(name, ())} - heard:
+        heard |= more
+    return alarms.filter(~alarms.name.isin(sorted(heard))) if heard else alarms
 
 
 def back_tests(evidence: Evidence) -> list[BackTest]:
-    """Return what each alarm on one metric would have done in the window, by its name."""
+    """Return what each alarm on metrics would have done in the case, by its name."""
     alarms = evidence["alarms"]
-    rows = evidence.engine.rows(alarms.filter(alarms.metric.notnull()).order_by("name"))
+    rows = evidence.engine.rows(alarms.filter(alarms.rule.isnull()).order_by("name"))
     return [_back_test(evidence, row) for row in rows]
 
 
 def _back_test(evidence: Evidence, alarm: Mapping[str, Any]) -> BackTest:
+    if alarm["metric"] is None:
+        return BackTest(alarm["name"], COMPUTED, "", "", unknown="it computes its metric")
     wanted = json.loads(alarm["dimensions"] or "{}")
-    known = BackTest(
-        alarm["name"], alarm["metric"], ", ".join(wanted.values()) or "all", _limit(alarm)
-    )
-    if alarm["statistic"] not in _STATISTICS:
-        return replace(known, unknown=f"its statistic {alarm['statistic']} cannot be reckoned")
-    if alarm["comparison"] not in _BREACHES:
-        return replace(known, unknown=f"its comparison {alarm['comparison']} is no threshold")
+    resource = ", ".join(map(str, wanted.values())) or "all"
+    known = BackTest(alarm["name"], alarm["metric"], resource, _limit(alarm))
+    if why := _unreckonable(evidence, alarm):
+        return replace(known, unknown=why)
     periods = _periods(evidence, alarm, wanted)
     if not periods:
         return replace(known, unknown="no point of its metric was captured")
     above = [at for at, value in periods.items() if value > 0]
+    until = int(evidence.judged_until("metric_points").timestamp())
+    fired = first_alarm(alarm, periods, until)
     return replace(
         known,
         total=sum(periods.values()),
         worst=max(periods.values()),
         began=datetime.fromtimestamp(min(above), UTC) if above else None,
-        fired=first_alarm(alarm, periods),
+        fired=fired,
+        unknown="" if fired else _undecided(alarm, periods),
     )
 
 
+def _unreckonable(evidence: Evidence, alarm: Mapping[str, Any]) -> str:
+    """Why an alarm's rule cannot be put to points of minutes; empty if it can."""
+    lacking = [name for name in _NEEDED if alarm[name] is None]
+    if lacking:
+        return f"its {lacking[0]} is unknown"
+    if alarm["statistic"] not in _STATISTICS:
+        return f"its statistic {alarm['statistic']} cannot be reckoned"
+    if alarm["comparison"] not in _BREACHES:
+        return f"its comparison {alarm['comparison']} is no threshold"
+    if alarm["namespace"].startswith("AWS/") and alarm["period_s"] < metric_period(evidence):
+        return "its periods are shorter than those of the captured points"
+    return ""
+
+
+def _undecided(alarm: Mapping[str, Any], periods: Mapping[int, float]) -> str:
+    """Why an alarm that needs several periods may have fired where some have no point: unless
+    missing data are told to breach or not, CloudWatch looks back for older points and may decide
+    by fewer."""
+    told = alarm["treat_missing"] in ("breaching", "notBreaching")
+    length, limit = alarm["period_s"], alarm["threshold"]
+    breaching = any(_BREACHES[alarm["comparison"]](value, limit) for value in periods.values())
+    whole = (max(periods) - min(periods)) // length + 1 == len(periods)
+    if told or not breaching or alarm["datapoints_to_alarm"] == 1 or whole:
+        return ""
+    return "periods without a point may count or not"
+
+
 def _limit(alarm: Mapping[str, Any]) -> str:
-    words = alarm["comparison"] or ""
+    if any(alarm[name] is None for name in _NEEDED):
+        return "not known"
+    words = alarm["comparison"]
     sign = (">" if words.startswith("Greater") else "<") + ("=" if "OrEqual" in words else "")
     points, periods = alarm["datapoints_to_alarm"], alarm["evaluation_periods"]
     return f"{sign} {alarm['threshold']:g}, {points} of {periods} x {alarm['period_s']} s"
 
 
-def first_alarm(alarm: Mapping[str, Any], periods: Mapping[int, float]) -> datetime | None:
+def first_alarm(
+    alarm: Mapping[str, Any], periods: Mapping[int, float], until: int
+) -> datetime | None:
     """Return the start of the period in which an alarm first has enough breaching periods (M out
     of the last N), None if never. `periods`: start in seconds since 1970 -> value; a period
-    without a point breaches only if missing data are told to."""
+    without a point, up to `until`, breaches only if missing data are told to."""
     breaches, length = _BREACHES[alarm["comparison"]], alarm["period_s"]
     if alarm["treat_missing"] == "breaching":
-        whole = range(min(periods), max(periods) + length, length)
+        whole = range(min(periods), max(until, max(periods) + length), length)
         bad = [at for at in whole if at not in periods or breaches(periods[at], alarm["threshold"])]
     else:
         bad = [at for at in sorted(periods) if breaches(periods[at], alarm["threshold"])]
@@ -182,8 +225,10 @@ def _periods(
     points = evidence["metric_points"]
     own = points.filter(points.metric == alarm["metric"], points.namespace == alarm["namespace"])
     kinds = evidence.engine.rows(own.select("dimensions").distinct())
-    texts = [row["dimensions"] for row in kinds if json.loads(row["dimensions"]) == dict(wanted)]
+    known = [row["dimensions"] for row in kinds if row["dimensions"]]
+    texts = [text for text in known if json.loads(text) == dict(wanted)]
     own = own.filter(own.dimensions.isin(texts)) if texts else own.filter(ibis.literal(False))
+    own = own.filter(own.at_utc.notnull(), own.value.notnull())
     at = seconds_since_1970(own.at_utc)
     own = own.mutate(at=at - at % alarm["period_s"])
     statistics = {

@@ -11,6 +11,7 @@ import ibis.expr.types as ir
 
 from investigate.analysis.failures import failures
 from investigate.evidence import Evidence, timestamp
+from investigate.settings import FUNCTION_ROLES, LOGICAL_NAMES
 
 _COLUMNS = {
     "resource": "string", "kind": "string", "at_utc": "timestamp", "what": "string",
@@ -29,7 +30,14 @@ def changes(evidence: Evidence) -> ir.Table:
     last = last.filter(last.at_utc.notnull())
     parts = [last.select(list(_COLUMNS)).cast(_COLUMNS)]
     if evidence.has("deployments"):
-        told = evidence["deployments"].select(list(_COLUMNS)).cast(_COLUMNS)
+        told = evidence["deployments"]
+        # The stack knows a function by the name that its template gives it.
+        own = {LOGICAL_NAMES[f"{role} function"]: role for role in FUNCTION_ROLES}
+        known = functions.select("role", physical="name")
+        role = ibis.cases(*((told.resource == name, role) for name, role in own.items()))
+        told = told.mutate(own=role).left_join(known, ibis._.own == known.role)
+        told = told.mutate(resource=ibis.coalesce(told.physical, told.resource))
+        told = told.select(list(_COLUMNS)).cast(_COLUMNS).distinct()
         parts = [told, parts[0].anti_join(told, ["resource", "at_utc"])]
     return ibis.union(*parts)
 
@@ -57,6 +65,8 @@ def near_failures(evidence: Evidence) -> tuple[ir.Table, str]:
     # What changed before anything was captured has no time before it to compare with.
     start = timestamp(evidence.window.start)
     begun = begun.filter(begun.changed_utc >= start)
-    if evidence.has("deployments") or not evidence.engine.scalar(failed.count()):
+    if not evidence.engine.scalar(failed.count()):
         return begun, ""
-    return begun, f"earlier changes are unknown ({evidence.absence('deployments')})"
+    if not evidence.has("deployments"):
+        return begun, f"earlier changes are unknown ({evidence.absence('deployments')})"
+    return begun, "; ".join(evidence.incomplete(("deployments",)))

@@ -14,7 +14,12 @@ import ibis
 import ibis.expr.types as ir
 
 from investigate.analysis.consumption import metric_period
-from investigate.analysis.error_rules import denied_action, denied_resource, denied_role
+from investigate.analysis.error_rules import (
+    denied_action,
+    denied_resource,
+    denied_role,
+    kind_of,
+)
 from investigate.analysis.failures import failures
 from investigate.analysis.logs import lines, text_in
 from investigate.engine import literal_rows
@@ -24,10 +29,14 @@ from investigate.evidence import Evidence, timestamp
 EXPECTED = {
     "ingest": "IngestCount", "replay": "ReplayRequestedCount", "processor": "ProcessorMessageCount",
 }  # fmt: skip
+REFUSED = "InvalidCount"  # what ingest writes instead of a request that it does not take
 _DENIED = re.compile(
     r"(?:\w*(?:AccessDenied|Unauthorized|Forbidden|AuthorizationError)\w*|403): "
     r"([a-z0-9-]+:[A-Za-z]+)(?: of ([^;,\s]+))?"
 )
+# Of single objects the coverage counts how many were denied, and the action.
+_DENIED_OBJECTS = re.compile(r"([0-9,]+) denied \(([a-z0-9-]+:[A-Za-z]+)")
+UNNAMED = "an action that the error does not name"
 _DENIALS = {"key": "string", "whose": "string", "resource": "string", "seen": "int64"}
 
 
@@ -35,19 +44,31 @@ def silent_functions(evidence: Evidence) -> ir.Table:
     """Return the functions that CloudWatch counted invocations of and that left no line at all:
     function, log_group, invocations (by CloudWatch). Needs functions and metric_points."""
     functions = evidence["functions"].select("log_group", function="name")
+    functions = functions.filter(~functions.function.isin(unread(evidence)))
     counted = _sums(evidence, "Invocations").select("function", invocations="value")
     counted = counted.filter(counted.invocations > 0)
     ran = functions.inner_join(counted, "function")
     for table in ("invocations", "log_lines"):
-        if evidence.has(table):
-            ran = ran.anti_join(evidence[table].select("function").distinct(), "function")
+        ran = ran.anti_join(evidence[table].select("function").distinct(), "function")
     return ran
+
+
+def unread(evidence: Evidence) -> list[str]:
+    """Return the functions whose log could not be read, by what the coverage says of their log
+    groups: that nothing was captured of them says nothing."""
+    told = " ".join(evidence.coverage(name).reason or "" for name in ("invocations", "log_lines"))
+    functions = evidence["functions"].select("name", "log_group").order_by("name")
+    return [
+        row["name"]
+        for row in evidence.engine.rows(functions)
+        if row["log_group"] and re.search(rf"{re.escape(row['log_group'])}(?![\w/.-])", told)
+    ]
 
 
 def missing_metrics(evidence: Evidence) -> ir.Table:
     """Return the metrics of which there is no point although the function ran: key ("metric of
     function"), metric, function, runs (successful ones in the log)."""
-    calls = evidence["invocations"]
+    calls = evidence.settled(evidence["invocations"], "started_utc", "metric_points")
     calls = calls.filter(calls.status == "ok")
     runs = calls.group_by("function").agg(runs=calls.count())
     functions = evidence["functions"]
@@ -59,7 +80,9 @@ def missing_metrics(evidence: Evidence) -> ir.Table:
         own = ran.filter(ran.role == role).semi_join(wet.select("name"), "name")
         parts.append(own.select("function", "runs", metric=ibis.literal(metric)))
     wanted = ibis.union(*parts)
-    seen = _named(evidence).select("function", "metric").distinct()
+    seen = _named(evidence)
+    refused = (seen.metric == REFUSED).ifelse(ibis.literal(EXPECTED["ingest"]), seen.metric)
+    seen = seen.select("function", metric=refused).distinct()
     found = wanted.anti_join(seen, ["function", "metric"])
     return found.mutate(key=found.metric + " of " + found.function)
 
@@ -71,6 +94,7 @@ def disagreements(evidence: Evidence) -> ir.Table:
     missing, and agrees with nothing. Needs invocations, log_lines and metric_points."""
     start, end = _common_time(evidence)
     calls = evidence["invocations"]
+    heard = calls.select("function").distinct()
     calls = calls.filter(_within(calls.started_utc, start, end))
     ingested = lines(evidence, "event_ingested").select("function", at="logged_utc")
     failed = failures(evidence)
@@ -85,6 +109,10 @@ def disagreements(evidence: Evidence) -> ir.Table:
     points = _named(evidence)
     points = points.filter(_within(points.at_utc, start, end))
     measured = points.group_by("function", "metric").agg(by_metric=points.value.sum())
+    # Of a function without any line, logs/missing tells; lines of level INFO may never arrive.
+    measured = measured.semi_join(heard, "function")
+    counts = measured.metric == "IngestCount"
+    measured = measured.filter(~counts | measured.function.isin(_ingesting(evidence)))
     pairs = measured.left_join(logged, ["function", "metric"])
     pairs = pairs.filter(pairs.metric.isin(_METRICS)).mutate(
         by_log=pairs.by_log.fill_null(0).cast("float64")
@@ -105,9 +133,17 @@ def denials(evidence: Evidence) -> ir.Table:
     whose (`capture`, or the function), resource (null if not told), seen (how often)."""
     told: dict[tuple[str, str | None], int] = {}
     for table in sorted(evidence.case.coverage):
-        for action, resource in _DENIED.findall(evidence.coverage(table).reason or ""):
+        known = evidence.coverage(table)
+        found = [(action, name, 1) for action, name in _DENIED.findall(known.reason or "")]
+        found += [
+            (action, table, int(many.replace(",", "")))
+            for many, action in _DENIED_OBJECTS.findall(known.reason or "")
+        ]
+        if not found and known.status == "denied":
+            found = [(UNNAMED, table, 1)]
+        for action, resource, many in found:
             place = (action, resource or None)
-            told[place] = told.get(place, 0) + 1
+            told[place] = told.get(place, 0) + many
     own = [
         {"key": action, "whose": "capture", "resource": resource, "seen": seen}
         for (action, resource), seen in told.items()
@@ -119,10 +155,17 @@ def denials(evidence: Evidence) -> ir.Table:
             key=denied_action(failed.error), resource=denied_resource(failed.error),
             whose=denied_role(failed.error).fill_null(failed.function),
         )  # fmt: skip
-        failed = failed.filter((failed.failure == "access-denied") | failed.key.notnull())
-        failed = failed.mutate(key=failed.key.fill_null("an action that the error does not name"))
+        refused = kind_of(failed.error) == "access-denied"
+        failed = failed.filter(refused | failed.key.notnull())
+        failed = failed.mutate(key=failed.key.fill_null(UNNAMED))
         parts.append(failed.group_by("key", "whose", "resource").agg(seen=failed.count()))
     return ibis.union(*(part.select(list(_DENIALS)).cast(_DENIALS) for part in parts))
+
+
+def _ingesting(evidence: Evidence) -> list[str]:
+    """The functions of which at least one line of an ingested event arrived."""
+    ingested = lines(evidence, "event_ingested").select("function").distinct()
+    return [row["function"] for row in evidence.engine.rows(ingested.order_by("function"))]
 
 
 def _named(evidence: Evidence) -> ir.Table:

@@ -8,16 +8,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from investigate import pipeline
+from investigate.alarm_rules import children
 from investigate.capture import dead_letter_queues
 from investigate.capture.source import Captured, Row, Source
 from investigate.capture.values import number, text, whole
 from investigate.case import Coverage
 from investigate.model import counted
-
-# What a composite alarm's rule says of another alarm: its name or its ARN, in quotes or not.
-_CHILD = re.compile(
-    r"\b(?:ALARM|OK|INSUFFICIENT_DATA)\s*\(\s*(?:\"([^\"]*)\"|'([^']*)'|([^)]*?))\s*\)"
-)
 
 
 def read(source: Source) -> list[Captured]:
@@ -77,7 +73,7 @@ def composed_of(names: Iterable[str], composite: Iterable[Mapping[str, Any]]) ->
     known, rest = set(names), list(composite)
     found: list[Row] = []
     while True:
-        more = [alarm for alarm in rest if known & _children(alarm["AlarmRule"])]
+        more = [alarm for alarm in rest if known & children(alarm["AlarmRule"])]
         if not more:
             return found
         found.extend(dict(alarm) for alarm in more)
@@ -145,8 +141,3 @@ def _names_one(expression: str, watched: Mapping[str, frozenset[str]]) -> bool:
     """Whether a search or a query names one of the resources, as a whole word."""
     names = [pipeline.METRIC_NAMESPACE, *(name for some in watched.values() for name in some)]
     return any(re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w.-])", expression) for name in names)
-
-
-def _children(rule: str) -> set[str]:
-    named = ("".join(groups) for groups in _CHILD.findall(rule))
-    return {name.split(":alarm:", 1)[-1] for name in named}

@@ -9,10 +9,12 @@ from investigate.sandbox.world import Sandbox
 def record_design(sandbox: Sandbox, truth: GroundTruth) -> None:
     """Record the settings that an audit must object to: the template has one queue without a
     dead-letter queue, whose visibility timeout is the function's timeout, a mapping that cannot
-    report single messages, and no alarm."""
+    report single messages, and no alarm; and what the format of the logs leaves out."""
     if sandbox.options.well_configured:
         return
     names = sandbox.names
+    if sandbox.options.log_format == "Text":  # the level is the runtime's then (D20)
+        truth.add("configuration/log-level", *names.functions.values())
     queue = str(names.replay_queue_url).rsplit("/", 1)[-1]
     processor = names.functions["processor"]
     mappings = sandbox.clients.lambda_.list_event_source_mappings(FunctionName=processor)

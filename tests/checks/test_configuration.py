@@ -15,6 +15,7 @@ from investigate.checks import book, offending_rows
 from investigate.evidence import Evidence
 from investigate.model import Outcome, Step
 from tests.builders import (
+    CAPTURED,
     DEAD_LETTERS_ARN,
     QUEUE_ARN,
     alarm_row,
@@ -238,6 +239,36 @@ CASES: list[tuple[str, dict[str, Any], list[str]]] = [
         {"functions": [known(log_retention_days=0), known("ingest", log_retention_days=14)]},
         [],
     ),
+    ("log-level", {"functions": [known(log_format="Text")]}, ["processor"]),
+    (
+        "mapping-disabled",  # what reads another queue does not read this one
+        {
+            "functions": [known()],
+            "mappings": [mapping_row(state="Disabled"), mapping_row(uuid="b", source_arn="other")],
+        },
+        ["processor"],
+    ),
+    (
+        "concurrency",  # as many batches as messages ask for
+        {"mappings": [mapping_row()], "functions": [known(reserved_concurrency=100)]},
+        ["processor"],
+    ),
+    (
+        "concurrency",
+        {
+            "mappings": [
+                mapping_row(max_concurrency=5),
+                mapping_row(uuid="b", source_arn=QUEUE_ARN + "-2", max_concurrency=5),
+            ],
+            "functions": [known(reserved_concurrency=6)],
+        },
+        ["processor"],
+    ),
+    (
+        "no-async-destination",
+        {"functions": [known(invokers=invoker("logs.eu-west-1"))]},
+        ["processor"],
+    ),
     ("delivery-dead-letters", {"deliveries": [delivery(dead_letter_arn=None)]}, ["rule#1"]),
     ("delivery-dead-letters", {"deliveries": [delivery()]}, []),
     ("delivery-dead-letters", {"deliveries": []}, []),
@@ -273,6 +304,33 @@ def test_every_rule_about_a_setting_is_shown_to_object_and_to_pass() -> None:
             "OnFailure of 1 function",
         ),
         ("log-level", {"functions": [function_row("ingest")]}, "LOG_LEVEL of 1 function"),
+        (
+            "unqualified-invoke-settings",
+            {"functions": [function_row("ingest")]},
+            "the settings of 1 function per version and alias",
+        ),
+        (
+            "visibility-timeout",
+            {"queue_state": [queue_row()], "mappings": [mapping_row()], "functions": []},
+            "VisibilityTimeout of 1 queue",
+        ),
+        (
+            "visibility-timeout",
+            {"queue_state": [], "mappings": [mapping_row()], "functions": [known()]},
+            "VisibilityTimeout of 1 queue",
+        ),
+        ("partial-batch-response", {"mappings": [mapping_row(batch_size=None)]}, "of 1 mapping"),
+        ("no-bisect", {"mappings": [stream(batch_size=None, bisect=False)]}, "of 1 mapping"),
+        (
+            "timeout-headroom",
+            {"functions": [known()], "invocations": [invocation_row("a", at(1), status="error")]},
+            "no successful run of processor",
+        ),
+        (
+            "memory-headroom",
+            {"functions": [known()], "invocations": []},
+            "no successful run of processor",
+        ),
         ("log-retention", {"functions": [function_row("ingest")]}, "retentionInDays of 1 function"),
         ("api-timeout", {"functions": [function_row("ingest")]}, "Timeout of 1 function"),
     ],
@@ -350,8 +408,16 @@ def test_every_metric_that_tells_of_failures_needs_an_alarm(tmp_path: Path) -> N
         "ApproximateNumberOfMessagesVisible of dead-letters",
     ]
     assert len(keys("configuration/no-alarm", watched(tmp_path))) == 4
-    other = alarm_row(dimensions='{"FunctionName": "another"}')
-    assert "Errors of processor" in keys("configuration/no-alarm", watched(tmp_path, other))
+    unlike = (
+        {"dimensions": '{"FunctionName": "another"}'},
+        {"comparison": "LessThanThreshold"},
+    )
+    for changes in unlike:
+        evidence = watched(tmp_path, alarm_row(**changes))
+        assert "Errors of processor" in keys("configuration/no-alarm", evidence)
+    queue = {"namespace": "AWS/SQS", "metric": "ApproximateAgeOfOldestMessage"}
+    evidence = watched(tmp_path, alarm_row(**queue, dimensions="{}"))  # there is no such metric
+    assert len(keys("configuration/no-alarm", evidence)) == 4
 
 
 def test_an_alarm_without_action_tells_nobody_unless_one_above_it_does(tmp_path: Path) -> None:
@@ -361,6 +427,11 @@ def test_an_alarm_without_action_tells_nobody_unless_one_above_it_does(tmp_path:
     ]  # fmt: skip
     above = {"name": "above", "rule": "ALARM(mute)", "actions": [TOPIC], "actions_enabled": True}
     assert keys("configuration/alarm-unwired", watched(tmp_path, mute, above)) == []
+    between = {"name": "between", "rule": 'ALARM("mute")', "actions": []}
+    top = {**above, "rule": "OK(x) OR ALARM(arn:aws:cloudwatch:eu-west-1:1:alarm:between)"}
+    assert keys("configuration/alarm-unwired", watched(tmp_path, mute, between, top)) == []
+    like = {**above, "rule": "ALARM(mute-2)"}
+    assert keys("configuration/alarm-unwired", watched(tmp_path, mute, like)) == ["mute"]
 
 
 @pytest.mark.parametrize(
@@ -370,6 +441,7 @@ def test_an_alarm_without_action_tells_nobody_unless_one_above_it_does(tmp_path:
         ("GreaterThanThreshold", 0.0, []),
         ("GreaterThanOrEqualToThreshold", 2.0, ["first"]),
         ("GreaterThanOrEqualToThreshold", 1.0, []),
+        ("LessThanThreshold", 0.0, ["first"]),
     ],
 )
 def test_the_first_dead_letter_must_set_an_alarm_off(
@@ -397,8 +469,8 @@ ERRORS = [
         ({"evaluation_periods": 2, "datapoints_to_alarm": 2}, ["alarm"]),
         ({"threshold": 2.0, "period_s": 300, "statistic": "Maximum"}, ["alarm"]),
         ({"comparison": "GreaterThanThreshold"}, ["alarm"]),
-        # Between the points nothing is missing, so nothing breaches for that.
-        ({"threshold": 2.0, "treat_missing": "breaching"}, ["alarm"]),
+        # After the last point all are missing.
+        ({"threshold": 2.0, "treat_missing": "breaching"}, []),
     ],
 )
 def test_an_alarm_is_put_to_the_points_of_the_incident_by_its_own_rule(
@@ -425,13 +497,22 @@ def test_missing_periods_breach_where_they_are_told_to(tmp_path: Path) -> None:
     [
         ({"statistic": "p99"}, "its statistic p99 cannot be reckoned"),
         ({"comparison": "GreaterThanUpperThreshold"}, "is no threshold"),
+        ({"period_s": None}, "its period_s is unknown"),
+        ({"threshold": None}, "its threshold is unknown"),
+        ({"period_s": 10}, "its periods are shorter than those of the captured points"),
+        ({"metric": None, "metrics": "[]"}, "it computes its metric"),
+        (
+            {"evaluation_periods": 3, "datapoints_to_alarm": 3, "treat_missing": "missing"},
+            "periods without a point may count or not",
+        ),
         ({"dimensions": '{"FunctionName": "other"}'}, "no point of its metric was captured"),
     ],
 )
 def test_an_alarm_that_cannot_be_put_to_the_points_is_unknown(
     tmp_path: Path, rule: dict[str, Any], why: str
 ) -> None:
-    evidence = watched(tmp_path, alarm_row(**rule), points=ERRORS)
+    gone = [one for one in ERRORS if one["value"]]
+    evidence = watched(tmp_path, alarm_row(**rule), points=gone)
     finding = finding_of("configuration/alarm-silent", evidence)
     assert finding.outcome is Outcome.NOT_EVALUATED
     assert why in str(finding.reason)
@@ -470,6 +551,14 @@ def test_an_earlier_change_is_known_from_the_versions_only(tmp_path: Path) -> No
     finding = finding_of(CHANGE, changed(tmp_path, [at(30.5)], at(40)))
     assert finding.outcome is Outcome.NOT_EVALUATED
     assert "earlier changes are unknown" in str(finding.reason)
+    half = {"deployments": Coverage("partial", "denied")}
+    cut = evidence_of(
+        tmp_path, coverage=half, deployments=[], functions=[known(last_modified_utc=at(40))],
+        invocations=[invocation_row("r1", at(30.5), status="error")], log_lines=[],
+    )  # fmt: skip
+    assert finding_of(CHANGE, cut).outcome is Outcome.NOT_EVALUATED
+    of_stack = {**version, "resource": "ProcessorFunction", "kind": "stack"}
+    assert keys(CHANGE, changed(tmp_path, [at(30.5)], at(40), [of_stack])) == ["processor"]
     shown = numbers.changes_made(changed(tmp_path, [at(30.5)], at(40), [version]))
     assert [row["version"] for row in shown] == ["7", "$LATEST"]
 
@@ -486,6 +575,12 @@ def test_a_function_that_ran_without_a_line_has_no_log(tmp_path: Path) -> None:
     assert keys("logs/missing", silent) == ["processor"]
     heard = evidence_of(tmp_path, invocations=[invocation_row("r1", at(31))], **tables)
     assert finding_of("logs/missing", heard).outcome is Outcome.NOT_EVALUATED  # of the lines
+    denied = "AccessDenied: logs:FilterLogEvents of /aws/lambda/processor"
+    half = {name: Coverage("partial", denied) for name in ("invocations", "log_lines")}
+    refused = evidence_of(tmp_path, coverage=half, invocations=[], log_lines=[], **tables)
+    finding = finding_of("logs/missing", refused)
+    assert finding.outcome is Outcome.NOT_EVALUATED
+    assert "the log of processor could not be read" in str(finding.reason)
     whole = evidence_of(
         tmp_path, invocations=[invocation_row("r1", at(31))], log_lines=[], **tables
     )
@@ -507,6 +602,17 @@ def test_a_metric_is_missing_only_where_the_function_ran(tmp_path: Path) -> None
         tmp_path, functions=[known(dry_run=True)], invocations=runs, metric_points=both[:1]
     )
     assert keys("metrics/missing", dry) == []
+    young = [invocation_row("r1", CAPTURED - timedelta(seconds=10))]
+    fresh = evidence_of(tmp_path, functions=functions, invocations=young, metric_points=[])
+    assert keys("metrics/missing", fresh) == []
+    ingest = [invocation_row("r1", at(31), function="ingest")]
+    own = {**INGESTED, "dimensions": '{"Function": "ingest"}'}
+    there = {**point("Invocations", 1.0, at(31)), "dimensions": '{"FunctionName": "ingest"}'}
+    refused = evidence_of(
+        tmp_path, functions=functions, invocations=ingest,
+        metric_points=[there, point("InvalidCount", 1.0, at(31), **own)],
+    )  # fmt: skip
+    assert keys("metrics/missing", refused) == []
 
 
 @pytest.mark.parametrize(
@@ -522,6 +628,21 @@ def test_metrics_and_logs_may_differ_by_one_in_a_hundred(
         metric_points=[point("Invocations", float(measured), at(31))],
     )  # fmt: skip
     assert keys("metrics/disagree", evidence) == found
+
+
+@pytest.mark.parametrize("log_format", ["JSON", "Text"])
+def test_lines_that_never_arrive_disagree_with_nothing(tmp_path: Path, log_format: str) -> None:
+    calls = [invocation_row("r1", at(31), function="ingest")]
+    points = [
+        {**point("Invocations", 1.0, at(31)), "dimensions": '{"FunctionName": "ingest"}'},
+        point("IngestCount", 1.0, at(31), **INGESTED, dimensions='{"Function": "ingest"}'),
+        point("Invocations", 5.0, at(31)),  # of the processor, whose log is missing
+    ]
+    evidence = evidence_of(
+        tmp_path, functions=[known("ingest", log_format=log_format)], invocations=calls,
+        log_lines=[], metric_points=points,
+    )  # fmt: skip
+    assert keys("metrics/disagree", evidence) == []
 
 
 def test_only_the_time_of_which_both_tell_is_compared(tmp_path: Path) -> None:
@@ -549,6 +670,21 @@ def test_what_was_denied_to_a_function_or_to_the_capture_is_found(tmp_path: Path
     rows = {row["key"]: row for row in told}
     assert rows["s3:GetObject"]["whose"] == "processor-role"
     assert rows["dynamodb:Scan"]["resource"] == "demo-events"
+    swallowed = log_line("processor_record_failed", at(31), err="AccessDenied: Access Denied")
+    objects = {
+        "raw": Coverage("partial", "unreadable: 3 denied (s3:GetObject, without s3:ListBucket)"),
+        "functions": Coverage("denied", "DRY_RUN of the processor function is unknown"),
+    }
+    more = evidence_of(
+        tmp_path, invocations=[invocation_row("r1", at(31))], log_lines=[swallowed],
+        coverage=objects, raw=[],
+    )  # fmt: skip
+    told = evidence.engine.rows(offending_rows(book["access/denied"], more).rows)
+    assert {(row["key"], row["whose"], row["resource"], row["seen"]) for row in told} == {
+        ("s3:GetObject", "capture", "raw", 3),
+        ("an action that the error does not name", "capture", "functions", 1),
+        ("an action that the error does not name", "processor", None, 1),
+    }
     fine = evidence_of(tmp_path, invocations=[invocation_row("r1", at(31))], log_lines=[])
     assert keys("access/denied", fine) == []
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ibis
 
 from investigate.analysis import alarms
+from investigate.analysis.logs import text_in
 from investigate.checks.configuration.advice import Rule, judged
 from investigate.checks.registry import Partly, check
 from investigate.engine import literal_rows
@@ -67,18 +68,20 @@ def alarm_unwired(evidence: Evidence) -> Partly:
 )
 def alarm_misses_first(evidence: Evidence) -> Partly:
     """Does an alarm on a dead-letter queue fire with the first message?"""
-    found = alarms.watching(evidence)
-    found = found.filter(found.metric == alarms.DEAD_LETTERS).select("alarm").distinct()
-    rows = evidence["alarms"].semi_join(found, evidence["alarms"].name == found.alarm)
-    rows = rows.mutate(key=rows.name)
+    queues, rows = evidence["queue_state"], evidence["alarms"]
+    dead = queues.filter(queues.role == "dead-letter").select(queue="name")
+    own = rows.filter(rows.namespace == "AWS/SQS", rows.metric == alarms.DEAD_LETTERS)
+    own = own.mutate(key=own.name, queue=text_in(own.dimensions, "QueueName"))
+    rows = own.semi_join(dead, "queue")
     above = (rows.comparison == "GreaterThanThreshold") & (rows.threshold >= 1)
     from_on = (rows.comparison == "GreaterThanOrEqualToThreshold") & (rows.threshold > 1)
+    never = rows.comparison.startswith("Less")
     rule = Rule(
         "Threshold", "GreaterThanOrEqualToThreshold 1", _PAGE,
         "the first dead letters expire without anybody having been told",
     )  # fmt: skip
     told = rows.comparison + " " + rows.threshold.cast("string")
-    return judged(evidence, rows, rule, found=told, bad=above | from_on, noun="alarm")
+    return judged(evidence, rows, rule, found=told, bad=above | from_on | never, noun="alarm")
 
 
 @check(
@@ -93,7 +96,8 @@ def alarm_misses_first(evidence: Evidence) -> Partly:
 )
 def alarm_silent(evidence: Evidence) -> Partly:
     """Would each alarm on failures have fired in this incident?"""
-    tests = [one for one in alarms.back_tests(evidence) if one.metric in alarms.FAILURES]
+    judged_ones = (*alarms.FAILURES, alarms.COMPUTED)
+    tests = [one for one in alarms.back_tests(evidence) if one.metric in judged_ones]
     silent = [
         {
             "key": one.alarm,

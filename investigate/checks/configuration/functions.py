@@ -8,13 +8,14 @@ import ibis.expr.types as ir
 from investigate.checks.configuration.advice import Rule, judged, seconds
 from investigate.checks.registry import Partly, check
 from investigate.evidence import Evidence
-from investigate.model import Severity
+from investigate.model import Severity, counted
 
 API_SECONDS = 29  # the longest that API Gateway waits for an integration by default
 LEAST_RETENTION_DAYS = 14
 # Services that hand an event over and do not wait: "Understanding asynchronous invocation".
-_ASYNCHRONOUS = r'"(sns|s3|events|scheduler|iot|ses|config|logs|codecommit)\.amazonaws\.com"'
-_SYNCHRONOUS = r'"(apigateway|elasticloadbalancing|cognito-idp|lex|edgelambda)\.amazonaws\.com"'
+_DOMAIN = r'\.([a-z0-9-]+\.)?amazonaws\.com"'  # some principals name a region
+_ASYNCHRONOUS = '"(sns|s3|events|scheduler|iot|ses|config|logs|codecommit)' + _DOMAIN
+_SYNCHRONOUS = '"(apigateway|elasticloadbalancing|cognito-idp|lex|edgelambda)' + _DOMAIN
 _QUIET = ("WARN", "WARNING", "ERROR", "CRITICAL", "FATAL")
 _ASYNC_PAGE = "How Lambda handles errors with asynchronous invocation (AWS Lambda Developer Guide)"
 
@@ -90,7 +91,12 @@ def unqualified_invoke_settings(evidence: Evidence) -> Partly:
         "failures of a call without the alias are discarded",
     )  # fmt: skip
     found = ibis.literal("none on $LATEST; others: ") + rows.qualified_invoke_configs
-    return judged(evidence, rows, rule, found=found, bad=bare, noun="function")
+    old = evidence["functions"].filter(_before(evidence["functions"])).count()
+    unknown = int(evidence.engine.scalar(old))
+    gap = f"the settings of {counted(unknown, 'function')} per version and alias are unknown"
+    return judged(
+        evidence, rows, rule, found=found, bad=bare, noun="function", gap=gap if unknown else ""
+    )
 
 
 @check(
@@ -140,7 +146,10 @@ def timeout_headroom(evidence: Evidence) -> Partly:
         "the next slow minute of a dependency cuts runs off in the middle of their work",
     )  # fmt: skip
     found = longest.round(1).cast("string") + " s of " + seconds(rows.timeout_s)
-    return judged(evidence, rows, rule, found=found, bad=longest >= most, noun="function")
+    return judged(
+        evidence, rows, rule, found=found, bad=longest >= most, noun="function",
+        gap=_without_success(evidence),
+    )  # fmt: skip
 
 
 @check(
@@ -163,7 +172,10 @@ def memory_headroom(evidence: Evidence) -> Partly:
         "a larger batch ends the run in the middle of its work",
     )  # fmt: skip
     found = rows.largest_mb.cast("string") + " MB of " + rows.memory_mb.cast("string") + " MB"
-    return judged(evidence, rows, rule, found=found, bad=rows.largest_mb >= most, noun="function")
+    return judged(
+        evidence, rows, rule, found=found, bad=rows.largest_mb >= most, noun="function",
+        gap=_without_success(evidence),
+    )  # fmt: skip
 
 
 @check(
@@ -200,15 +212,19 @@ def tracing(evidence: Evidence) -> Partly:
 def log_level(evidence: Evidence) -> Partly:
     """Do the functions log the lines that tell which events they saw?"""
     rows = _functions(evidence)
-    quiet = rows.log_level.upper().isin(_QUIET).fill_null(False)
+    # With format Text the runtime's own level holds, WARNING, whatever the code asks for (D20).
+    quiet = rows.log_level.upper().isin(_QUIET).fill_null(False) | (rows.log_format == "Text")
     # A case of before there was such a column says nothing of it; none set means INFO.
-    bad = ibis.ifelse(rows.runtime.isnull(), ibis.null("boolean"), quiet)
+    bad = ibis.ifelse(_before(rows) & ~quiet.fill_null(False), ibis.null("boolean"), quiet)
     rule = Rule(
-        "ApplicationLogLevel or LOG_LEVEL", "INFO",
+        "ApplicationLogLevel or LOG_LEVEL", "INFO, and LogFormat JSON",
         "Configuring advanced logging controls (AWS Lambda Developer Guide)",
         "which events a run loaded, sent or failed on is not recorded",
     )  # fmt: skip
-    return judged(evidence, rows, rule, found=rows.log_level, bad=bad, noun="function")
+    found = (
+        rows.log_level.fill_null("no level") + ", format " + rows.log_format.fill_null("unknown")
+    )
+    return judged(evidence, rows, rule, found=found, bad=bad, noun="function")
 
 
 @check(
@@ -240,6 +256,22 @@ def log_retention(evidence: Evidence) -> Partly:
 def _functions(evidence: Evidence) -> ir.Table:
     functions = evidence["functions"]
     return functions.mutate(key=functions.name)
+
+
+def _before(rows: ir.Table) -> ir.BooleanValue:
+    """Whether a row is of a case that was captured before there were such columns."""
+    known = [
+        rows[name].notnull() for name in ("handler", "runtime", "log_group_exists", "invokers")
+    ]
+    return ~ibis.or_(*known)
+
+
+def _without_success(evidence: Evidence) -> str:
+    """Say in words which functions have no successful run that could be measured."""
+    functions = evidence["functions"].select("name")
+    dark = functions.anti_join(_with_most(evidence).select("name"), "name")
+    names = [row["name"] for row in evidence.engine.rows(dark.order_by("name"))]
+    return f"no successful run of {', '.join(names)} was captured" if names else ""
 
 
 def _with_most(evidence: Evidence) -> ir.Table:

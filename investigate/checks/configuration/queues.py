@@ -16,7 +16,6 @@ from investigate.model import Severity
 
 VISIBILITY_FACTOR = 6  # of the function's timeout; "Using Lambda with Amazon SQS"
 LEAST_RECEIVES = 5
-FIRST_BATCHES = 5  # that Lambda runs side by side as soon as messages wait
 _SQS = "Using Lambda with Amazon SQS (AWS Lambda Developer Guide)"
 _DEAD = "Amazon SQS dead-letter queues (Amazon SQS Developer Guide)"
 _READING = ("Enabled", "Enabling", "Creating", "Updating")
@@ -119,8 +118,10 @@ def max_receive_count(evidence: Evidence) -> Partly:
 def visibility_timeout(evidence: Evidence) -> Partly:
     """Is a queue's visibility timeout long enough for its function, retries within it included?"""
     maps = _mapped(evidence)
-    queues = _sources(evidence).select("key", "arn", "visibility_timeout_s")
-    pairs = maps.inner_join(queues, maps.source_arn == queues.arn)
+    maps = maps.filter(maps.source_arn.contains(":sqs:"))
+    queues = _sources(evidence).select("arn", "visibility_timeout_s")
+    pairs = maps.left_join(queues, maps.source_arn == queues.arn)
+    pairs = pairs.mutate(key=_last(pairs.source_arn))
     needed = VISIBILITY_FACTOR * pairs.timeout_s + pairs.window_s.fill_null(0)
     rule = Rule(
         "VisibilityTimeout", "", _SQS,
@@ -149,14 +150,15 @@ def visibility_timeout(evidence: Evidence) -> Partly:
 def partial_batch_response(evidence: Evidence) -> Partly:
     """Can a batch say which of its messages failed?"""
     maps = _by_uuid(evidence["mappings"])
-    maps = maps.filter(maps.batch_size > 1)
+    maps = maps.filter((maps.batch_size > 1).fill_null(True))
+    unknown = maps.batch_size.isnull() & ~maps.partial_batch_response.fill_null(False)
     rule = Rule(
         "FunctionResponseTypes", "ReportBatchItemFailures", _SQS,
         "one bad message makes the good ones of its batch come again, up to the dead-letter queue",
     )  # fmt: skip
     return judged(
-        evidence, maps, rule, found=ibis.null("string"), bad=~maps.partial_batch_response,
-        noun="mapping",
+        evidence, maps, rule, found=ibis.null("string"), noun="mapping",
+        bad=unknown.ifelse(ibis.null("boolean"), ~maps.partial_batch_response),
     )  # fmt: skip
 
 
@@ -212,7 +214,9 @@ def mapping_disabled(evidence: Evidence) -> Partly:
     processors = consumption.processors(evidence).select(key="name")
     maps = evidence["mappings"]
     maps = maps.mutate(name=named(maps.function), on=maps.state.isin(_READING).cast("int64"))
-    states = maps.group_by("name").agg(on=maps.on.max(), state=maps.state.min())
+    # What reads another queue does not read this one.
+    queues = maps.group_by("name", "source_arn").agg(on=maps.on.max(), state=maps.state.min())
+    states = queues.group_by("name").agg(on=queues.on.min(), state=queues.state.min())
     pairs = processors.left_join(states, processors.key == states.name)
     rule = Rule(
         "State", "Enabled", "Event source mappings (AWS Lambda Developer Guide)",
@@ -240,20 +244,21 @@ def concurrency(evidence: Evidence) -> Partly:
     """Does a queue's mapping start no more batches than its function may run?"""
     maps = _mapped(evidence)
     maps = maps.filter(maps.source_arn.contains(":sqs:"), maps.reserved_concurrency.notnull())
-    wanted = maps.max_concurrency.fill_null(FIRST_BATCHES)
-    maps = maps.mutate(key=maps.name, wanted=wanted)
+    maps = maps.group_by(key="name").agg(
+        reserved_concurrency=maps.reserved_concurrency.min(),
+        wanted=maps.max_concurrency.sum(),
+        unlimited=maps.max_concurrency.isnull().cast("int64").max(),
+    )
+    endless = maps.unlimited == 1
     rule = Rule(
         "ReservedConcurrentExecutions", "at least MaximumConcurrency of the mapping", _SQS,
         "throttled batches count as receives, and good messages end in the dead-letter queue",
     )  # fmt: skip
-    found = (
-        maps.reserved_concurrency.cast("string")
-        + ", the mapping starts up to "
-        + maps.max_concurrency.cast("string").fill_null("as many as it likes")
-    )
+    starts = endless.ifelse(ibis.literal("as many as it likes"), maps.wanted.cast("string"))
+    found = maps.reserved_concurrency.cast("string") + ", its mappings start up to " + starts
     return judged(
-        evidence, maps, rule, found=found, bad=maps.reserved_concurrency < maps.wanted,
-        noun="function",
+        evidence, maps, rule, found=found, noun="function",
+        bad=endless | (maps.reserved_concurrency < maps.wanted),
     )  # fmt: skip
 
 
@@ -268,11 +273,11 @@ def _by_uuid(mappings: ir.Table) -> ir.Table:
 
 
 def _mapped(evidence: Evidence) -> ir.Table:
-    """The mappings with the limits of their functions, those that were not captured left out."""
+    """The mappings with the limits of their functions: null of one that was not captured."""
     maps = evidence["mappings"]
     maps = maps.mutate(name=named(maps.function))
-    functions = evidence["functions"].select("name", "timeout_s", "reserved_concurrency")
-    return maps.inner_join(functions, "name")
+    functions = evidence["functions"].select("timeout_s", "reserved_concurrency", own="name")
+    return maps.left_join(functions, maps.name == functions.own).drop("own")
 
 
 def _last(arn: ir.StringValue) -> ir.StringValue:

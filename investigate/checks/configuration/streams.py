@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ibis
 import ibis.expr.types as ir
 
 from investigate.checks.configuration.advice import Rule, judged
@@ -52,15 +53,17 @@ def endless_retries(evidence: Evidence) -> Partly:
 def no_bisect(evidence: Evidence) -> Partly:
     """Is a failed batch of a stream split, so that only the bad record is given up?"""
     maps = _of_streams(evidence)
-    maps = maps.filter(maps.batch_size > 1)
+    maps = maps.filter((maps.batch_size > 1).fill_null(True))
     rule = Rule(
         "BisectBatchOnFunctionError", "true", _PAGE,
         "good records are discarded together with the bad one",
     )  # fmt: skip
-    found = maps.bisect.cast("string")
+    split = maps.bisect.fill_null(False)
+    unknown = maps.batch_size.isnull() & ~split
     return judged(
-        evidence, maps, rule, found=found, bad=~maps.bisect.fill_null(False), noun="mapping"
-    )
+        evidence, maps, rule, found=maps.bisect.cast("string"), noun="mapping",
+        bad=unknown.ifelse(ibis.null("boolean"), ~split),
+    )  # fmt: skip
 
 
 @check(

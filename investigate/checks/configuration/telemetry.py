@@ -14,17 +14,18 @@ from investigate.model import Severity
     "logs/missing",
     Severity.SUSPECT,
     key="function",
-    needs=("functions", "metric_points"),
-    either=("invocations", "log_lines"),
+    needs=("functions", "metric_points", "invocations", "log_lines"),
     found="{count} function{s} ran and left no line in {their} log.",
     advice="Look whether the log group exists, whether LoggingConfig names another one, and "
     "whether the role has logs:CreateLogStream and logs:PutLogEvents. Lines can lag ten minutes.",
     avoid="Do not conclude from an empty log that the function did not run.",
 )
-def missing_logs(evidence: Evidence) -> ir.Table:
+def missing_logs(evidence: Evidence) -> Partly:
     """Did a function run without a line in its log?"""
     rows = telemetry.silent_functions(evidence)
-    return rows.mutate(key=rows.function)
+    unread = telemetry.unread(evidence)
+    gap = f"the log of {', '.join(unread)} could not be read" if unread else ""
+    return Partly(rows.mutate(key=rows.function), gap)
 
 
 @check(
