@@ -144,8 +144,8 @@ def _unknown(evidence: Evidence, mapping: Row, queues: Mapping[str, Row]) -> str
 
 
 def settings_of(mapping: Row, max_receive_count: int | None) -> Settings:
-    """Return how a mapping of a queue or stream handles a failed batch. What the API leaves out of a
-    stream's mapping is its default: attempts without end."""
+    """Return how a mapping of a queue or stream handles a failed batch. What the API leaves out of
+    a stream's mapping is its default: attempts without end."""
     reports = bool(mapping["partial_batch_response"])
     if ":sqs:" in mapping["source_arn"]:
         return QueueSettings(max_receive_count, reports)

@@ -78,7 +78,7 @@ def test_without_either_nothing_is_said(tmp_path):
         failures(evidence_of(tmp_path))
 
 
-def test_groups_count_the_same_error_once_per_function_and_half_of_the_time(tmp_path):
+def test_groups_count_the_same_error_once_per_function_and_half_of_the_window(tmp_path):
     def broken(name, hour, message, **more):
         changes = {"status": "error", "error_message": message, **more}
         return invocation_row(name, at(hour), **changes)
