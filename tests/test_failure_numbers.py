@@ -25,8 +25,8 @@ def a_case(folder, *calls, lines=()):
 def test_failures_are_counted_by_class_in_either_half(tmp_path):
     calls = [
         failed("a", at(2), "Rate exceeded", "ThrottlingException"),
-        failed("b", at(20), "Rate exceeded", "ThrottlingException"),
-        failed("c", at(21), "Rate exceeded", "ThrottlingException"),
+        failed("b", at(40), "Rate exceeded", "ThrottlingException"),
+        failed("c", at(41), "Rate exceeded", "ThrottlingException"),
         invocation_row("d", at(3), status="timeout"),
         invocation_row("e", at(4)),
     ]
@@ -36,8 +36,8 @@ def test_failures_are_counted_by_class_in_either_half(tmp_path):
 
 
 def test_an_error_that_is_new_stands_before_one_that_was_always_there(tmp_path):
-    old = [failed(f"o{n}", at(1 + n * 5), f"order {n} not found", "KeyError") for n in range(4)]
-    new = [failed(f"n{n}", at(20), f"no column {n}", "ValueError") for n in range(2)]
+    old = [failed(f"o{n}", at(1 + n * 10), f"order {n} not found", "KeyError") for n in range(4)]
+    new = [failed(f"n{n}", at(40), f"no column {n}", "ValueError") for n in range(2)]
     rows = failure_fingerprints(a_case(tmp_path, *old, *new))
     assert [(row["rank"], row["fingerprint"], row["more"]) for row in rows] == [
         (1, "ValueError: no column <n>", 2),

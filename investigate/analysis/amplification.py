@@ -21,23 +21,25 @@ WHO = ("group", "channel")
 ATTEMPT = {
     "group": "string", "channel": "string", "sequence": "string", "event_id": "string",
     "request_id": "string", "ordinal": "int64", "gap_s": "float64", "at_utc": "timestamp(6)",
-    "firsts": "int64", "repeats": "int64", "gb_s": "float64",
+    "firsts": "int64", "repeats": "int64", "gb_s": "float64", "counted": "boolean",
 }  # fmt: skip
 
 
 def attempted(evidence: Evidence) -> ir.Table:
     """Return every attempt that is known, of clients in scope and of AWS, whether it was a repeat
     or not: group, channel, sequence, event_id, request_id, ordinal (0: the first), gap_s, at_utc,
-    firsts and repeats (how many of each the row stands for: a dead letter only counts them) and
-    gb_s, what the attempt was billed (null if not known)."""
+    firsts and repeats (how many of each the row stands for), gb_s, what the attempt was billed
+    (null if not known), and `counted`: no attempt that was seen, but the number in a dead letter
+    or of receives."""
     return evidence.derived("attempted", _attempted)
 
 
 def amplification(evidence: Evidence) -> ir.Table:
     """Return one row per group and channel that repeated attempts: group, channel, firsts, repeats,
-    attempts, amplification (null of a rule, whose deliveries nobody counts), worst_hour (seconds
-    since 1970), worst_repeats and worst_amplification of it, and wasted_gb_s, what the repeats were
-    billed (null if the invocations of none are known)."""
+    attempts, amplification (null where nobody knows what went well at once: of a rule, and where
+    only dead letters or receives were counted), worst_hour (seconds since 1970), worst_repeats and
+    worst_amplification of it, and wasted_gb_s, what the repeats were billed (null if the
+    invocations of none are known)."""
     return evidence.derived("amplification", _amplification)
 
 
@@ -47,17 +49,20 @@ def _amplification(evidence: Evidence) -> ir.Table:
         firsts=rows.firsts.sum(),
         repeats=rows.repeats.sum(),
         wasted_gb_s=rows.gb_s.sum(where=rows.repeats > 0),
+        seen=(~rows.counted).any(),
     )
     whole = whole.filter(whole.repeats > 0)
     found = whole.left_join(_worst_hours(rows), list(WHO)).drop("group_right", "channel_right")
-    uncounted = (found.channel == RULE) | (found.firsts == 0)
-    return found.mutate(
+    # Letters are of failures alone: against their own number any retry would be a storm.
+    uncounted = (found.channel == RULE) | (found.firsts == 0) | ~found.seen
+    found = found.mutate(
         attempts=found.firsts + found.repeats,
         amplification=ibis.ifelse(
             uncounted, ibis.null("float64"), 1 + found.repeats / found.firsts.nullif(0)
         ),
         worst_amplification=ibis.ifelse(uncounted, ibis.null("float64"), found.worst_amplification),
     )
+    return found.drop("seen")
 
 
 def _worst_hours(rows: ir.Table) -> ir.Table:
@@ -94,7 +99,7 @@ def _of_clients(evidence: Evidence) -> ir.Table:
     again = (rows.ordinal > 0).cast("int64")
     rows = rows.mutate(
         channel=ibis.literal(retries.CHANNEL), sequence="event_id", at_utc="attempted_utc",
-        repeats=again, firsts=1 - again,
+        repeats=again, firsts=1 - again, counted=ibis.literal(False),
     )  # fmt: skip
     rows = _with_price(evidence, rows)
     return rows.select(list(ATTEMPT)).cast(ATTEMPT)

@@ -50,7 +50,7 @@ def letters(evidence: Evidence) -> ir.Table:
 def _unread(evidence: Evidence) -> str:
     """Why dead letters may wait although none was captured; empty if there is no place for them."""
     reason = evidence.absence("dead_letters")
-    for table in ("queue_state", "functions", "mappings"):
+    for table in ("queue_state", "functions", "mappings", "deliveries"):
         if not evidence.is_listed(table):
             return f"{reason}; whether there is a place for any: {evidence.absence(table)}"
     queues = evidence["queue_state"]
@@ -64,10 +64,18 @@ def _unread(evidence: Evidence) -> str:
         evidence["functions"].select(arn="dlq_arn"),
         evidence["functions"].select(arn="on_failure_arn"),
         evidence["mappings"].select(arn="on_failure_arn"),
+        evidence["deliveries"].select(arn="dead_letter_arn"),
+        _of_qualifiers(evidence["functions"]),
     )
     known = ibis.union(*places)
     exists = evidence.engine.scalar(known.filter(known.arn.notnull()).count())
     return reason if exists else ""
+
+
+def _of_qualifiers(functions: ir.Table) -> ir.Table:
+    """Where versions and aliases send their failures, one place of each function, if any."""
+    named_in = functions.qualified_invoke_configs.re_extract('"on_failure_arn" *: *"([^"]+)"', 1)
+    return functions.select(arn=named_in.nullif(""))
 
 
 def judged(evidence: Evidence) -> ir.Table:
@@ -85,7 +93,8 @@ def _judged(evidence: Evidence) -> ir.Table:
         destination=ibis.coalesce(rows.source_arn, rows.target_arn),
         failed_utc=ibis.coalesce(rows.last_failed_utc, rows.sent_utc),
         fifo=rows.queue_arn.endswith(".fifo").fill_null(False),
-        pointer=rows.shard_id.notnull(),
+        pointer=rows.shard_id.notnull() & ~_in_bucket(rows),
+        holds=rows.shard_id.notnull() & _in_bucket(rows),
         content=_content(rows),
     )
     rows = _with_errors(evidence, rows)
@@ -94,9 +103,16 @@ def _judged(evidence: Evidence) -> ir.Table:
     return _decided(evidence, _with_times(evidence, rows))
 
 
+def _in_bucket(rows: ir.Table) -> ir.BooleanValue:
+    """An object in a bucket holds the records of a failed batch, not pointers to them."""
+    return rows.queue_arn.re_search("^arn:[^:]*:s3:").fill_null(False)
+
+
 def _content(rows: ir.Table) -> ir.StringValue:
-    """What makes two letters the same: the records pointed at, the event, or the body."""
+    """What makes two letters the same: the records pointed at and the function that failed on
+    them, the event, or the body. Several functions may read one stream, each with a letter."""
     pointer = rows.source_arn + "|" + rows.shard_id + "|" + rows.start_sequence
+    pointer = pointer + "|" + rows.target_arn.fill_null("")
     made_anew = rows.channel.isin(_MADE_ANEW) | (rows.channel == "sns-dlq")
     return ibis.coalesce(
         pointer, ibis.ifelse(made_anew, rows.event_id, ibis.null("string")), rows.body_sha
@@ -187,13 +203,43 @@ def _with_event(evidence: Evidence, rows: ir.Table) -> ir.Table:
 
 
 def _with_times(evidence: Evidence, rows: ir.Table) -> ir.Table:
-    same = ibis.window(group_by="content")
+    # An object that two folders list is one letter.
+    one = rows.message_id + "|" + rows.queue_arn.fill_null("")
+    same = rows.mutate(one=one).group_by(same="content").agg(known=ibis._.one.nunique())
+    rows = rows.left_join(same, rows.content == same.same)
     # Without a content a letter is like no other.
-    rows = rows.mutate(
-        times=ibis.ifelse(rows.content.isnull(), 1, rows.message_id.count().over(same))
+    rows = rows.mutate(times=ibis.coalesce(rows.known, 1)).drop("same", "known")
+    until = _until(evidence, rows)
+    left = until.delta(timestamp(evidence.case.captured_at), unit="second")
+    return rows.mutate(until_utc=until, left_s=left)
+
+
+def _until(evidence: Evidence, rows: ir.Table) -> ir.TimestampValue:
+    """Until when a letter can be saved: as it tells itself, and no longer than the stream keeps the
+    first of the records that it points at. Null if neither is known."""
+    gone = [
+        (rows.source_arn == arn, rows.first_failed_utc + ibis.interval(seconds=seconds))
+        for arn, seconds in _kept_seconds(evidence)
+    ]
+    if not gone:
+        return rows.expires_utc
+    # Of a stream's letter `first_failed_utc` is when the first of its records arrived.
+    records = ibis.ifelse(rows.pointer, ibis.cases(*gone), ibis.null("timestamp"))
+    both = rows.expires_utc.notnull() & records.notnull()
+    return ibis.ifelse(
+        both, ibis.least(rows.expires_utc, records), ibis.coalesce(rows.expires_utc, records)
     )
-    left = rows.expires_utc.delta(timestamp(evidence.case.captured_at), unit="second")
-    return rows.mutate(until_utc=rows.expires_utc, left_s=left)
+
+
+def _kept_seconds(evidence: Evidence) -> list[tuple[str, int]]:
+    """The streams of the mappings with how long each keeps a record, where that is known."""
+    if not evidence.has("mappings"):
+        return []
+    maps = evidence["mappings"]
+    maps = maps.filter(maps.source_retention_s.notnull(), maps.source_arn.notnull())
+    kept = maps.group_by("source_arn").agg(seconds=maps.source_retention_s.min())
+    listed = evidence.engine.rows(kept.order_by("source_arn"))
+    return [(row["source_arn"], row["seconds"]) for row in listed]
 
 
 def _decided(evidence: Evidence, rows: ir.Table) -> ir.Table:
@@ -211,6 +257,7 @@ def _decided(evidence: Evidence, rows: ir.Table) -> ir.Table:
         (rows.left_s <= 0, ESCALATE, text("it has expired: only a copy elsewhere can help")),
         (rows.processed, ARCHIVE, text("a version counts its event: again would be a duplicate")),
         (rows.pointer, REPAIR, text("it only points at records: fetch them from their stream")),
+        (rows.holds, REPAIR, text("the object holds the records: they are read from there")),
         ((rows.times >= LOOP) & ~deployed, ESCALATE, loop + since),
         (lasting == TRANSIENT, RETRY, fault + "it may pass now"),
         (kind == "malformed", REPAIR, rows.why),

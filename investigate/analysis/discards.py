@@ -7,14 +7,23 @@ DestinationDeliveryFailures).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import ibis
 import ibis.expr.types as ir
 
 from investigate.analysis.consumption import lambda_sums
+from investigate.analysis.queues import named
 from investigate.engine import literal_rows
 from investigate.evidence import Evidence
+from investigate.model import counted
 
 DEFAULT_RETRIES = 2  # of an asynchronous invocation; at most as many can be configured
+# Services that hand an event over and do not wait: "Understanding asynchronous invocation".
+_ASYNCHRONOUS = (
+    r'"principal" *: *"(sns|s3|events|scheduler|iot|ses|config|logs|codecommit)\.amazonaws\.com"'
+)
 # Metric of AWS/Lambda: what each of its counts is.
 METRICS = {
     "AsyncEventsDropped": "events dropped by Lambda's own queue",
@@ -35,26 +44,85 @@ def discards(evidence: Evidence) -> ir.Table:
     return ibis.union(*(part.select(list(_COLUMNS)).cast(_COLUMNS) for part in parts))
 
 
+def untold(evidence: Evidence) -> list[str]:
+    """Return of which functions a request failed for good that may have been discarded, with no
+    means to tell: it may have been made to a version or alias with settings of its own, or by a
+    caller that waits and knows of the failure."""
+    if not (evidence.has("invocations") and evidence.has("functions")):
+        return []
+    rows = _failed_requests(evidence)
+    qualified = rows.qualified_invoke_configs.notnull() & rows.dlq_arn.isnull()
+    once = ~qualified & _keeps_none(rows) & (rows.attempts == 1) & (rows.max_retry_attempts == 0)
+    doubtful = (once & (rows.asynchronous.isnull() | rows.asynchronous) & ~_only(rows)).fill_null(
+        False
+    )
+    rows = rows.mutate(qualified=qualified.fill_null(False), doubtful=doubtful)
+    found = rows.group_by("function").agg(
+        qualified=rows.qualified.sum(), doubtful=rows.doubtful.sum()
+    )
+    found = found.filter((found.qualified > 0) | (found.doubtful > 0)).order_by("function")
+    return [_untold(row) for row in evidence.engine.rows(found)]
+
+
+def _untold(row: Mapping[str, Any]) -> str:
+    if row["qualified"]:
+        return (
+            f"{row['function']}: {counted(row['qualified'], 'request')} failed, and which version "
+            "or alias was called, each with its own settings, is unknown"
+        )
+    return (
+        f"{row['function']}: {counted(row['doubtful'], 'request')} failed at the only attempt, and "
+        "whether the caller waited for it is unknown"
+    )
+
+
 def _given_up(evidence: Evidence) -> ir.Table:
     """Requests whose every allowed attempt failed, of functions that keep no failures. Several
-    attempts with one request id are made by Lambda's own queue alone."""
-    calls = evidence["invocations"]
-    requests = calls.group_by("function", "request_id").agg(
-        attempts=calls.count(), failed=(calls.status != "ok").sum()
-    )
-    functions = evidence["functions"]
-    keeps_none = functions.filter(functions.dlq_arn.isnull() & functions.on_failure_arn.isnull())
-    keeps_none = keeps_none.select("max_retry_attempts", "qualified_invoke_configs", name="name")
+    attempts with one request id are made by Lambda's own queue alone; a single one is the last if
+    no other is allowed, and if nobody calls the function but those who do not wait."""
+    rows = _failed_requests(evidence)
     # What a version or alias is set to may hold for these attempts: then nobody can tell.
-    keeps_none = keeps_none.filter(keeps_none.qualified_invoke_configs.isnull())
-    rows = requests.inner_join(keeps_none, requests.function == keeps_none.name)
+    rows = rows.filter(rows.qualified_invoke_configs.isnull() & _keeps_none(rows))
     allowed = rows.max_retry_attempts.fill_null(DEFAULT_RETRIES) + 1
-    several = (rows.attempts > 1) & (rows.failed == rows.attempts)
-    given_up = rows.filter(several & (rows.attempts >= allowed))
+    surely = (rows.attempts > 1) | (rows.asynchronous & _only(rows)).fill_null(False)
+    given_up = rows.filter(surely & (rows.attempts >= allowed))
     found = given_up.group_by("function").agg(
         lost=given_up.count(), example=given_up.request_id.min()
     )
     return found.mutate(why=ibis.literal("asynchronous requests whose every attempt failed"))
+
+
+def _failed_requests(evidence: Evidence) -> ir.Table:
+    """Requests that never succeeded: function, request_id, attempts, the settings of the function,
+    `asynchronous` (whether a service that does not wait may invoke it), `others` (whether anybody
+    else may) and `mapped` (whether a mapping does); null if unknown."""
+    calls = evidence["invocations"]
+    requests = calls.group_by("function", "request_id").agg(
+        attempts=calls.count(), failed=(calls.status != "ok").sum()
+    )
+    requests = requests.filter(requests.failed == requests.attempts)
+    functions = evidence["functions"]
+    functions = functions.select(
+        "max_retry_attempts", "qualified_invoke_configs", "dlq_arn", "on_failure_arn", name="name",
+        asynchronous=functions.invokers.re_search(_ASYNCHRONOUS),
+        others=functions.invokers.re_replace(_ASYNCHRONOUS, "").re_search('"principal" *: *"'),
+    )  # fmt: skip
+    rows = requests.inner_join(functions, requests.function == functions.name)
+    if not evidence.has("mappings"):
+        return rows.mutate(mapped=ibis.null("boolean"))
+    maps = evidence["mappings"]
+    mapped = maps.select(reader=named(maps.function), mapped=ibis.literal(True)).distinct()
+    rows = rows.left_join(mapped, rows.function == mapped.reader)
+    return rows.mutate(mapped=rows.mapped.fill_null(False))
+
+
+def _keeps_none(rows: ir.Table) -> ir.BooleanValue:
+    return rows.dlq_arn.isnull() & rows.on_failure_arn.isnull()
+
+
+def _only(rows: ir.Table) -> ir.BooleanValue:
+    """Whether every known caller hands an event over and does not wait; false if unknown."""
+    return (~rows.others & ~rows.mapped).fill_null(False)
 
 
 def _counted(evidence: Evidence, metric: str, why: str) -> ir.Table:

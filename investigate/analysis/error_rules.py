@@ -165,7 +165,9 @@ def denied_action(error: ir.StringValue) -> ir.StringValue:
 
 def denied_resource(error: ir.StringValue) -> ir.StringValue:
     """Return the resource on which an action was denied; null if the error names none."""
-    return error.re_extract("on resource: ([^ ]+)", 1).nullif("")
+    # Services that quote it (S3) may have blanks in it.
+    quoted = error.re_extract("on resource: [\"']([^\"']+)[\"']", 1).nullif("")
+    return ibis.coalesce(quoted, error.re_extract("on resource: ([^ \"']+)", 1).nullif(""))
 
 
 def denied_role(error: ir.StringValue) -> ir.StringValue:

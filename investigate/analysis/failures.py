@@ -12,8 +12,8 @@ import ibis.expr.types as ir
 
 from investigate.analysis import logs
 from investigate.analysis.error_rules import fingerprint_of, kind_of, said
-from investigate.engine import literal_rows
-from investigate.evidence import Evidence
+from investigate.engine import differ, literal_rows
+from investigate.evidence import Evidence, timestamp
 
 SWALLOWED, UNHANDLED = "swallowed", "unhandled"
 # What an error is called that is not handled; of these Lambda or the code's own error tells.
@@ -58,11 +58,15 @@ def _attempts(evidence: Evidence) -> ir.Table:
 
 
 def _swallowed(evidence: Evidence) -> ir.Table:
-    """Records that failed in an invocation that did not: nobody was told, and SQS deleted them."""
+    """Records that failed in an invocation that did not: nobody was told, and SQS deleted them.
+
+    An invocation that left no line of its own (the platform's lines are off, or were not captured)
+    is no failed one."""
     lines = logs.lines(evidence, "processor_record_failed")
     if evidence.has("invocations"):
         calls = evidence["invocations"]
-        lines = lines.semi_join(calls.filter(calls.status == "ok"), "request_id")
+        bad = calls.filter(differ(calls.status, "ok"), calls.request_id.notnull())
+        lines = lines.anti_join(bad, "request_id")
     error = said(ibis.literal(""), logs.text_in(lines.fields, "err"))
     return lines.mutate(
         at_utc=lines.logged_utc, failure=ibis.literal(SWALLOWED), error=error,
@@ -73,12 +77,13 @@ def _swallowed(evidence: Evidence) -> ir.Table:
 
 def groups(evidence: Evidence) -> ir.Table:
     """Return one row per function, class and fingerprint: failures, first_utc, last_utc, `earlier`
-    and `later` (failures in the first and in the second half of the time asked about, by the middle
-    of the window), `example` (a request id), and of the function `runs`, the attempts that were
-    logged."""
+    and `later` (failures in the first and in the second half of the time from the start of the
+    window to the capture), `example` (a request id), and of the function `runs`, the attempts that
+    were logged."""
     rows = failures(evidence)
-    middle = evidence.window.start + (evidence.window.end - evidence.window.start) / 2
-    late = (rows.at_utc >= ibis.timestamp(middle.replace(tzinfo=None))).fill_null(False)
+    # The window is one of event time: what fails after its end, such as a replay, is seen as well.
+    start, end = evidence.window.start, max(evidence.window.start, evidence.case.captured_at)
+    late = (rows.at_utc >= timestamp(start + (end - start) / 2)).fill_null(False)
     rows = rows.mutate(late=late)
     found = rows.group_by("function", "failure", "fingerprint").agg(
         failures=rows.count(),

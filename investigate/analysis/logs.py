@@ -10,6 +10,9 @@ from investigate.model import counted
 
 # The line that every run of a role writes when lines of level INFO arrive at all.
 MARKERS = {"replay": "replay_enqueued", "processor": "processor_start"}
+# How JSON writes what a text may not hold as it is (RFC 8259, section 7).
+_ESCAPES = {'\\"': '"', "\\/": "/", "\\n": "\n", "\\r": "\r", "\\t": "\t"}
+_BACKSLASH = "\ue000"  # stands for one meanwhile: a private character, which no log has
 
 
 def lines(evidence: Evidence, message: str) -> ir.Table:
@@ -19,9 +22,16 @@ def lines(evidence: Evidence, message: str) -> ir.Table:
 
 
 def text_in(json: ir.StringValue, name: str) -> ir.StringValue:
-    """Return the text under a name of flat JSON; null if it is absent, empty or has escapes."""
-    # A pattern reads the same on every engine; JSON functions do not.
-    return json.re_extract(f'"{name}" *: *"([^"\\\\]*)"', 1).nullif("")
+    """Return the text under a name of flat JSON, without its escapes; null if it is absent, empty,
+    or has a character as a number (`\\u0000`), which no pattern can turn into a character."""
+    # A pattern reads the same on every engine; JSON functions do not. It takes plain characters in
+    # runs, because an alternative per character overflows the stack of Java on a long text.
+    written = json.re_extract(f'"{name}" *: *"([^"\\\\]*(?:\\\\.[^"\\\\]*)*)"', 1).nullif("")
+    text = written.replace("\\\\", _BACKSLASH)  # first, so that it escapes nothing that follows
+    numbered = text.contains("\\u")
+    for escape, meant in _ESCAPES.items():
+        text = text.replace(escape, meant)
+    return ibis.ifelse(numbered, ibis.null("string"), text.replace(_BACKSLASH, "\\"))
 
 
 def whole_in(json: ir.StringValue, name: str) -> ir.IntegerValue:

@@ -9,11 +9,14 @@ asynchronous invocation", "How EventBridge retries delivering events".
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import ibis
 import ibis.expr.types as ir
 
 from investigate.analysis import logs, replays
-from investigate.analysis.queues import named, replay_queues
+from investigate.analysis.queues import named
 from investigate.analysis.reach import of_entities
 from investigate.engine import differ, literal_rows, seconds_between
 from investigate.errors import NotEvaluable
@@ -33,8 +36,8 @@ CONFIDENCE = {
     QUEUE: "high: each came back after its invocation failed and the visibility timeout ran out, "
     "or counts its receives",
     FUNCTION: "high: the attempts carry one request id",
-    STREAM: "medium: a stream hands a failed batch out again; batches of other shards may lie "
-    "between",
+    STREAM: "medium: a stream hands a failed batch out again; batches of a shard whose runs never "
+    "overlapped the others may lie between",
     RULE: "high: the dead letter counts the attempts",
 }
 _REPEAT = {
@@ -43,16 +46,17 @@ _REPEAT = {
 }  # fmt: skip
 _TRIED = {
     **_REPEAT, "again": "boolean", "counted": "boolean", "event_id": "string",
-    "request_id": "string", "at_utc": "timestamp(6)", "gb_s": "float64",
+    "request_id": "string", "at_utc": "timestamp(6)", "gb_s": "float64", "returned": "boolean",
 }  # fmt: skip
 
 
 def tries(evidence: Evidence) -> ir.Table:
     """Return every attempt that AWS made, the first ones too: group (queue, function or rule),
     channel, pattern, sequence, ordinal (0 for the first), attempts (so far), gap_s, `again`
-    (whether it is a repeat), event_id and request_id where it has one, at_utc (when it started) and
-    gb_s, its part of the billed gigabyte-seconds of its invocation (null if not known). What only
-    counts its attempts is one row, `counted`, with an unknown gap."""
+    (whether it is a repeat), event_id and request_id where it has one, at_utc (when it started),
+    gb_s, its part of the billed gigabyte-seconds of its invocation (null if not known) and
+    `returned` (it may have failed in an invocation that succeeded; null where that cannot be). What
+    only counts its attempts is one row, `counted`, with an unknown gap."""
     return evidence.derived("managed_tries", _tries)
 
 
@@ -86,6 +90,10 @@ def managed(evidence: Evidence) -> ir.Table:
 def _tries(evidence: Evidence) -> ir.Table:
     ways = (_redelivered, _received, _invoked, _streamed, _dead)
     parts = [part for way in ways if (part := way(evidence)) is not None]
+    parts = [
+        part if "returned" in part.columns else part.mutate(returned=ibis.null("boolean"))
+        for part in parts
+    ]
     known = [part.select(list(_TRIED)).cast(_TRIED) for part in parts]
     return ibis.union(literal_rows([], _TRIED), *known) if known else literal_rows([], _TRIED)
 
@@ -110,7 +118,6 @@ def _redelivered(evidence: Evidence) -> ir.Table | None:
     queue = _queue(evidence)
     if queue is None:
         return None
-    name, timeout = queue
     told = logs.lines(evidence, "processor_record_loaded")
     told = told.filter(told.event_id.notnull() & of_entities(evidence, told.entity_id))
     calls = evidence["invocations"]
@@ -118,42 +125,76 @@ def _redelivered(evidence: Evidence) -> ir.Table | None:
     loads = told.select("event_id", "request_id").distinct()
     loads = loads.mutate(records=loads.count().over(group_by="request_id"))
     loads = loads.inner_join(calls, "request_id")
+    loads = _with_returned(evidence, loads, queue["arn"])
     order = ["started_utc", "request_id"]
     one_back = ibis.window(group_by="event_id", order_by=order)
+    comes_back = differ(loads.status, "ok") | loads.returned
     rows = loads.mutate(
-        before=loads.status.lag().over(one_back), before_utc=loads.started_utc.lag().over(one_back)
+        before=comes_back.lag().over(one_back), before_utc=loads.started_utc.lag().over(one_back)
     )
     gap = seconds_between(rows.before_utc, rows.started_utc)
-    failed = rows.before.notnull() & differ(rows.before, "ok")
-    rows = rows.mutate(gap_s=gap, again=(failed & (gap >= timeout)).fill_null(False))
+    late = gap >= queue["visibility_timeout_s"]
+    rows = rows.mutate(gap_s=gap, again=(rows.before & late).fill_null(False))
     rows = _without_sent_again(evidence, rows)
     return _numbered(rows, "event_id", *order).mutate(
-        group=ibis.literal(name), channel=ibis.literal(QUEUE), at_utc="started_utc",
+        group=ibis.literal(queue["name"]), channel=ibis.literal(QUEUE), at_utc="started_utc",
         pattern=ibis.literal("sqs-visibility"), gb_s=rows.whole / rows.records,
     )  # fmt: skip
 
 
-def _queue(evidence: Evidence) -> tuple[str, int] | None:
-    """The replay queue and its visibility timeout; of several queues, nobody can tell which."""
+def _with_returned(evidence: Evidence, loads: ir.Table, arn: str) -> ir.Table:
+    """Add whether a record may have been `returned` by an invocation that succeeded: its mapping
+    takes partial answers, and a record of it failed. Which one, the line does not tell; one that
+    then comes back after the visibility timeout was."""
+    if not evidence.has("mappings"):
+        return loads.mutate(returned=ibis.literal(False))
+    maps = evidence["mappings"]
+    partial = maps.filter(maps.source_arn == arn, maps.partial_batch_response.fill_null(False))
+    lines = logs.lines(evidence, "processor_record_failed")
+    if not evidence.engine.scalar(partial.count()):
+        lines = lines.limit(0)
+    known = lines.select("request_id", returned=ibis.literal(True)).distinct()
+    loads = loads.left_join(known, "request_id").drop("request_id_right")
+    return loads.mutate(returned=loads.returned.fill_null(False) & (loads.status == "ok"))
+
+
+def replay_queue(evidence: Evidence) -> Mapping[str, Any]:
+    """Return the name, arn and visibility_timeout_s of the replay queue. Raises `NotEvaluable` if
+    it is not known, if its timeout is not, or if there are several: nobody can tell which of them
+    handed a record out."""
+    queues = evidence["queue_state"]
+    queues = queues.filter(queues.role == "replay").order_by("name").limit(2)
+    listed = evidence.engine.rows(queues.select("name", "arn", "visibility_timeout_s"))
+    if not listed:
+        raise NotEvaluable("queue_state: no queue has the role replay")
+    if len(listed) > 1:
+        raise NotEvaluable(
+            "queue_state: which of several replay queues a record came from is unknown"
+        )
+    if listed[0]["visibility_timeout_s"] is None:
+        raise NotEvaluable(f"queue_state: the visibility timeout of {listed[0]['name']} is unknown")
+    return listed[0]
+
+
+def _queue(evidence: Evidence) -> Mapping[str, Any] | None:
     try:
-        queues = replay_queues(evidence).select("name", "visibility_timeout_s")
+        return replay_queue(evidence)
     except NotEvaluable:
         return None
-    listed = evidence.engine.rows(queues.order_by("name").limit(2))
-    if len(listed) > 1 or listed[0]["visibility_timeout_s"] is None:
-        return None
-    return listed[0]["name"], listed[0]["visibility_timeout_s"]
 
 
 def _without_sent_again(evidence: Evidence, rows: ir.Table) -> ir.Table:
-    if not evidence.has("events"):
-        return rows
-    sent = replays.reconstructed(evidence).select("event_id", "request_id", "logged_utc")
+    """Take back `again` of what a replay sent anew in between. Without the events nobody knows what
+    it sent: then it may have been any record (`retry_gaps.sent_anew`)."""
+    known = evidence.has("events")
+    sent = replays.reconstructed(evidence) if known else replays.logged(evidence)
     # A replay sends from its start on; its line comes when the first messages may be processed.
     calls = evidence["invocations"].group_by("request_id").agg(began=ibis._.started_utc.min())
     sent = sent.left_join(calls, "request_id")
-    sent = sent.select("event_id", sent_utc=ibis.coalesce(sent.began, sent.logged_utc))
-    pairs = rows.filter(rows.again).inner_join(sent, "event_id")
+    sent = sent.mutate(sent_utc=ibis.coalesce(sent.began, sent.logged_utc))
+    sent = sent.select("sent_utc", *(["event_id"] if known else []))
+    again = rows.filter(rows.again)
+    pairs = again.inner_join(sent, "event_id") if known else again.cross_join(sent)
     between = (pairs.sent_utc > pairs.before_utc) & (pairs.sent_utc <= pairs.started_utc)
     anew = pairs.filter(between).select("event_id", "request_id", anew=True).distinct()
     rows = rows.left_join(anew, ["event_id", "request_id"])
@@ -175,7 +216,7 @@ def _received(evidence: Evidence) -> ir.Table | None:
     if seen is not None:  # its gaps are known from the log
         rows = rows.anti_join(seen.filter(seen.again), "event_id")
     return rows.mutate(
-        group=ibis.literal(queue[0]), channel=ibis.literal(QUEUE),
+        group=ibis.literal(queue["name"]), channel=ibis.literal(QUEUE),
         pattern=ibis.literal("sqs-visibility"), sequence="message_id", ordinal=1,
         attempts=rows.receive_count - 1, gap_s=ibis.null("float64"), again=ibis.literal(True),
         counted=ibis.literal(True), request_id=ibis.null("string"), at_utc="first_received_utc",
@@ -204,14 +245,12 @@ def _invoked(evidence: Evidence) -> ir.Table | None:
 
 
 def _streamed(evidence: Evidence) -> ir.Table | None:
-    """Failed batches of functions that read nothing but streams, and what came after them."""
+    """Failed batches of functions that read nothing but one stream, and what came after them."""
     if not (evidence.has("invocations") and evidence.has("mappings")):
         return None
-    maps = evidence["mappings"]
-    stream = maps.source_arn.re_search("^arn:[^:]*:(kinesis|dynamodb):").fill_null(False)
-    kinds = maps.group_by(name=named(maps.function)).agg(only=stream.cast("int8").min() == 1)
+    readers = stream_readers(evidence)
     calls = evidence["invocations"]
-    calls = calls.semi_join(kinds.filter(kinds.only).select(function="name"), "function")
+    calls = calls.semi_join(readers.filter(~readers.abreast), "function")
     order = ["started_utc", "request_id"]
     one_back = ibis.window(group_by="function", order_by=order)
     before = calls.status.lag().over(one_back)
@@ -222,6 +261,33 @@ def _streamed(evidence: Evidence) -> ir.Table | None:
     return _numbered(rows, "function", *order).mutate(
         group="function", channel=ibis.literal(STREAM), pattern=ibis.literal("stream-mapping"),
         event_id=ibis.null("string"), at_utc="started_utc", gb_s=gigabyte_seconds(rows),
+    )  # fmt: skip
+
+
+def stream_readers(evidence: Evidence) -> ir.Table:
+    """Return the functions that read nothing but streams: function, failed (runs), and `abreast`,
+    whether several shards, streams or batches of a shard are handled side by side. One shard's
+    batches come strictly one after another, so runs that overlap are of several; nothing tells
+    which, so that a run after a failed one need not repeat it.
+
+    Raises `NotEvaluable` without mappings or invocations."""
+    maps = evidence["mappings"]
+    stream = maps.source_arn.re_search("^arn:[^:]*:(kinesis|dynamodb):").fill_null(False)
+    each = maps.group_by(function=named(maps.function)).agg(
+        only=stream.cast("int8").min() == 1, many=maps.count() > 1,
+        parallel=(maps.parallelization.fill_null(1) > 1).any(),
+    )  # fmt: skip
+    each = each.filter(each.only)
+    calls = evidence["invocations"]
+    by_time = ibis.window(group_by="function", order_by=["started_utc", "request_id"])
+    overlaps = calls.mutate(beside=calls.ended_utc.lag().over(by_time) > calls.started_utc)
+    runs = overlaps.group_by("function").agg(
+        beside=overlaps.beside.fill_null(False).any(), failed=differ(overlaps.status, "ok").sum()
+    )
+    rows = each.left_join(runs, "function").drop("function_right")
+    return rows.select(
+        "function", failed=rows.failed.fill_null(0),
+        abreast=rows.many | rows.parallel | rows.beside.fill_null(False),
     )  # fmt: skip
 
 

@@ -73,7 +73,10 @@ def _of_queue(evidence: Evidence) -> ir.Table:
         day=logs.text_in(wrote.fields, "day"), done=True,
     ).distinct()  # fmt: skip
     rows = rows.left_join(wrote, ["request_id", "entity_id", "day"])
-    return _judged(rows.mutate(done=rows.done.fill_null(False)), _WRITTEN)
+    # What was returned and came back had failed by itself: its neighbours were written without it.
+    later = rows.ordinal.max().over(group_by="sequence") > rows.ordinal
+    without = (rows.returned & later).fill_null(False)
+    return _judged(rows.mutate(done=rows.done.fill_null(False) & ~without), _WRITTEN)
 
 
 def _judged(rows: ir.Table, what: str) -> ir.Table:

@@ -106,18 +106,46 @@ class Batch:
 
 
 def batches(evidence: Evidence) -> list[Batch]:
-    """Return one batch per mapping, the one with a logged batch first. Raises `NotEvaluable` if no
-    mapping was captured."""
-    rows = evidence.engine.rows(evidence["mappings"].order_by("uuid"))
+    """Return one batch per mapping of a queue or stream whose settings are known, the one with a
+    logged batch first. Raises `NotEvaluable` if no mapping was captured."""
     queues = _queues(evidence)
     logged = _logged(evidence)
-    found = [_batch(row, queues, logged) for row in rows if row["source_arn"]]
-    return sorted(found, key=lambda batch: not batch.logged)
+    known = [row for row, unknown in _mappings(evidence, queues) if not unknown]
+    return sorted(
+        (_batch(row, queues, logged) for row in known), key=lambda batch: not batch.logged
+    )
+
+
+def unwalked(evidence: Evidence) -> list[tuple[Row, str]]:
+    """Return the other mappings that have a source, each with why nobody can say what becomes of
+    its batch. Raises like `batches`."""
+    told = _mappings(evidence, _queues(evidence))
+    return [(row, unknown) for row, unknown in told if unknown]
+
+
+def _mappings(evidence: Evidence, queues: Mapping[str, Row]) -> list[tuple[Row, str]]:
+    rows = evidence.engine.rows(evidence["mappings"].order_by("uuid"))
+    return [(row, _unknown(evidence, row, queues)) for row in rows if row["source_arn"]]
+
+
+def _unknown(evidence: Evidence, mapping: Row, queues: Mapping[str, Row]) -> str:
+    """Why the settings of a mapping's source are not known; empty if they are."""
+    service = mapping["source_arn"].split(":")[2:3]
+    if service == ["sqs"]:
+        if mapping["source_arn"] in queues:
+            return ""
+        # That a queue has no redrive policy is known of captured queues only.
+        if not evidence.is_whole("queue_state"):
+            return f"the redrive policy of its queue is unknown: {evidence.absence('queue_state')}"
+        return "the redrive policy of its queue is unknown: queue_state does not have it"
+    if service in (["kinesis"], ["dynamodb"]):
+        return ""
+    return f"how its source handles a failed batch is not modelled: {mapping['source_arn']}"
 
 
 def settings_of(mapping: Row, max_receive_count: int | None) -> Settings:
-    """Return how a mapping handles a failed batch. What the API leaves out of a stream's mapping is
-    its default: attempts without end."""
+    """Return how a mapping of a queue or stream handles a failed batch. What the API leaves out of
+    a stream's mapping is its default: attempts without end."""
     reports = bool(mapping["partial_batch_response"])
     if ":sqs:" in mapping["source_arn"]:
         return QueueSettings(max_receive_count, reports)
@@ -132,6 +160,9 @@ def _batch(mapping: Row, queues: Mapping[str, Row], logged: Mapping[str, Sequenc
     settings = settings_of(mapping, queue["max_receive_count"] if queue else None)
     told = logged.get(queue["name"], ()) if queue else ()
     if told:
+        # Of some records of the batch it may not be known what came of them: all are numbered anew.
+        numbers = {place: n for n, place in enumerate(sorted({row["place"] for row in told}), 1)}
+        told = [{**row, "place": numbers[row["place"]]} for row in told]
         places = {row["event_id"]: row["place"] for row in told}
         bad = tuple(sorted({row["place"] for row in told if not row["succeeds"]}))
         return _walked(mapping, settings, len(places), bad, _invocations(told))
@@ -172,8 +203,11 @@ def _queues(evidence: Evidence) -> dict[str, Row]:
 
 def _logged(evidence: Evidence) -> dict[str, list[Row]]:
     """Per queue, the deliveries of the batch that failed because of a record and sent the most
-    healthy ones back; with the place of each record in the batch's first invocation."""
+    healthy ones back; with the place of each record in the batch's first invocation. None in a case
+    of some entities, which does not know the others' records in the batch."""
     if not (evidence.has("log_lines") and evidence.has("invocations")):
+        return {}
+    if evidence.case.scope_entities:
         return {}
     failed = failed_batches(evidence)
     failed = failed.filter(failed.cause == A_RECORD, failed.records <= MOST_RECORDS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ibis.expr.types as ir
 
 from investigate.analysis.dead_letters import LOOP, judged
-from investigate.analysis.discards import discards
+from investigate.analysis.discards import discards, untold
 from investigate.checks.registry import Partly, check
 from investigate.evidence import Evidence
 from investigate.model import Severity, counted
@@ -25,7 +25,7 @@ _SHOWN = (
     Severity.DANGEROUS,
     key="message_id",
     ownerless=True,
-    reads=("dead_letters", "queue_state", "functions", "mappings"),
+    reads=("dead_letters", "queue_state", "functions", "mappings", "deliveries"),
     found="{count} message{s} failed for good and wait{_s} in a dead-letter queue.",
     advice=_PLAN + " Group by fingerprint: most incidents are one fault many times. Repair the "
     "cause first, then send back only what did not get through meanwhile.",
@@ -43,11 +43,12 @@ def waiting(evidence: Evidence) -> Partly:
     Severity.ESCALATE,
     key="message_id",
     ownerless=True,
-    reads=("dead_letters", "queue_state", "functions", "mappings"),
+    reads=("dead_letters", "queue_state", "functions", "mappings", "deliveries"),
     found="{count} dead letter{s} will soon be gone, or {are} already.",
-    advice="Save the bodies first: they are in the case. Of a stream the letter holds only "
-    "pointers, so fetch its records now (GetShardIterator AT_SEQUENCE_NUMBER, then GetRecords up "
-    "to the end sequence), before the stream lets go of them. Then raise MessageRetentionPeriod of "
+    advice="Save the bodies first: they are in the case. Of a stream a letter in a queue holds "
+    "only pointers, so fetch its records now (GetShardIterator AT_SEQUENCE_NUMBER, then GetRecords "
+    "up to the end sequence), before the stream lets go of them; an object in a bucket holds the "
+    "records themselves. Then raise MessageRetentionPeriod of "
     "the queue, up to 14 days, which holds for messages already there. " + _PLAN,
     avoid="Do not count on the move to the dead-letter queue: on a standard queue the clock goes "
     "on from the first sending. Do not lower any retention, which deletes at once.",
@@ -66,7 +67,7 @@ def expiring(evidence: Evidence) -> Partly:
     Severity.DANGEROUS,
     key="message_id",
     ownerless=True,
-    reads=("dead_letters", "queue_state", "functions", "mappings"),
+    reads=("dead_letters", "queue_state", "functions", "mappings", "deliveries"),
     found="{count} dead letter{s} hold{_s} what has been dead-lettered before.",
     advice="Somebody sent it back before the cause was repaired, or sent it twice. Compare the "
     "fingerprints of the two: if they are the same, nothing has changed. Deploy the repair, then "
@@ -84,7 +85,7 @@ def looping(evidence: Evidence) -> Partly:
     "dead-letters/silent-discard",
     Severity.ESCALATE,
     key="function",
-    reads=("invocations", "functions", "metric_points"),
+    reads=("invocations", "functions", "mappings", "metric_points"),
     found="{count} function{s} gave up on events of which nothing was kept.",
     advice="What the function was called with is gone from Lambda. Look for the events where they "
     "came from (raw objects, the topic's or bus's archive, the producer). Give the function an "
@@ -98,6 +99,7 @@ def silent_discard(evidence: Evidence) -> Partly:
     evidence.require_one(("invocations", "metric_points"))
     rows = discards(evidence)
     gaps = evidence.incomplete(("invocations", "functions", "metric_points"))
+    gaps += untold(evidence)
     return Partly(rows.mutate(key=rows.function), "; ".join(gaps))
 
 

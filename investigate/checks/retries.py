@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import ibis
 
-from investigate.analysis import logs, retries
+from investigate.analysis import logs, retries, retry_gaps
 from investigate.analysis.amplification import amplification
 from investigate.analysis.repeated_effects import GUARDED, REPEATED, effects
 from investigate.analysis.retry_patterns import EIGHT_GAPS, GROWTH, TAU
@@ -19,7 +21,15 @@ _INGESTED = "event_ingested"
     "retries/storm",
     Severity.SUSPECT,
     key="group",
-    reads=("log_lines", "invocations", "queue_state", "mappings", "dead_letters"),
+    reads=(
+        "log_lines",
+        "invocations",
+        "queue_state",
+        "mappings",
+        "dead_letters",
+        "events",
+        "functions",
+    ),
     found="{count} group{s} of retries multiply{_s} the load.",
     advice="Look at `amplification`, attempts per event or request, at the worst hour, and at what "
     "the repeats were billed. Find what failed first: a storm begins with a fault and outlives it. "
@@ -37,7 +47,12 @@ def storm(evidence: Evidence) -> Partly:
     worst = rows.worst_amplification >= limits.storm_factor
     worst = worst & (rows.worst_repeats >= limits.storm_repeats)
     found = rows.filter(whole.fill_null(False) | worst.fill_null(False))
-    return Partly(found.mutate(key=found.group), _gaps(evidence, ("log_lines", "invocations")))
+    unseen = [
+        _gaps(evidence, ("log_lines", "invocations")), *retry_gaps.of_queue(evidence),
+        *retry_gaps.of_loads(evidence), *retry_gaps.of_streams(evidence),
+        *retry_gaps.of_letters(evidence),
+    ]  # fmt: skip
+    return Partly(found.mutate(key=found.group), _joined(unseen))
 
 
 @check(
@@ -77,7 +92,7 @@ def no_backoff(evidence: Evidence) -> Partly:
     Severity.DANGEROUS,
     key="group",
     needs=("log_lines",),
-    reads=("invocations", "queue_state", "events"),
+    reads=("invocations", "queue_state", "mappings", "events", "functions"),
     found="{count} group{s} of retries repeated an effect of an earlier attempt.",
     advice="The repeated attempts are in `attempts`, those that a guard refused in `guarded`. Look "
     "at the days of these entities in `aggregates`: count what stands there twice before anybody "
@@ -99,8 +114,11 @@ def side_effects(evidence: Evidence) -> Partly:
         example=rows.event_id.min(where=rows.repeated),
     )
     found = found.filter(found.attempts > 0)
-    reasons = [_gaps(evidence, ("log_lines", "invocations")), logs.silence(evidence, "processor")]
-    return Partly(found.mutate(key=found.group), "; ".join(filter(None, reasons)))
+    reasons = [
+        _gaps(evidence, ("log_lines", "invocations")), logs.silence(evidence, "processor"),
+        *retry_gaps.of_queue(evidence), *retry_gaps.of_loads(evidence),
+    ]  # fmt: skip
+    return Partly(found.mutate(key=found.group), _joined(reasons))
 
 
 def _gaps(evidence: Evidence, tables: tuple[str, ...]) -> str:
@@ -108,4 +126,9 @@ def _gaps(evidence: Evidence, tables: tuple[str, ...]) -> str:
     reasons = evidence.incomplete(tables)
     if evidence.has("log_lines"):
         reasons.append(logs.unheard(evidence, "ingest", _INGESTED))
-    return "; ".join(filter(None, reasons))
+    return _joined(reasons)
+
+
+def _joined(reasons: Iterable[str]) -> str:
+    """Return the reasons one after another, each once."""
+    return "; ".join(dict.fromkeys(filter(None, reasons)))

@@ -5,11 +5,25 @@ from __future__ import annotations
 from typing import Any
 
 from investigate.analysis.batch_walk import ENDLESS, QueueSettings, StreamSettings
-from investigate.analysis.walked_batches import BAD, DELIVERED, RETURNED, Batch, Settings, batches
+from investigate.analysis.walked_batches import (
+    BAD,
+    DELIVERED,
+    RETURNED,
+    Batch,
+    Row,
+    Settings,
+    batches,
+    unwalked,
+)
+from investigate.errors import NotEvaluable
 from investigate.evidence import Evidence
 
 SIMULATED, LOGGED = "simulated", "logged"
 MOST_COLUMNS = 22  # invocations shown of either walk
+_WALKED = (
+    "function", "source", "settings", "records", "bad", "basis", "agrees", "invocations",
+    "most_deliveries", "given_up", "kept", "endless",
+)  # fmt: skip
 
 
 def batch_walk(evidence: Evidence) -> list[dict[str, Any]]:
@@ -17,16 +31,20 @@ def batch_walk(evidence: Evidence) -> list[dict[str, Any]]:
     with a bad record was logged, else a supposed one. Rows: walk (simulated, logged), invocation
     (1 for the first; 0 for what becomes of the record at the end), record, state, deliveries (of
     the record in this walk), and of the batch function, source, settings, records, bad, basis,
-    agrees and invocations (of this walk)."""
+    agrees and invocations (of this walk). Raises `NotEvaluable` if there are mappings, but the
+    settings of none are known."""
     found = batches(evidence)
+    if not found and (unknown := unwalked(evidence)):
+        raise NotEvaluable("; ".join(dict.fromkeys(why for _, why in unknown)))
     return _cells(found[0]) if found else []
 
 
 def batch_walks(evidence: Evidence) -> list[dict[str, Any]]:
     """Return what each mapping does with a batch that has a bad record: function, source, settings,
     records, bad, basis, invocations, most_deliveries (of a record), kept (of what it gives up on),
-    given_up (records), endless (records that come again until they expire) and agrees."""
-    return [
+    given_up (records), endless (records that come again until they expire) and agrees. Where the
+    settings are not known, they say why, the basis is `not known`, and the rest None."""
+    known = [
         {
             **_about(batch),
             "invocations": len(batch.walk.invocations),
@@ -37,6 +55,17 @@ def batch_walks(evidence: Evidence) -> list[dict[str, Any]]:
         }
         for batch in batches(evidence)
     ]
+    unknown = [
+        {
+            **dict.fromkeys(_WALKED),
+            "function": mapping["function"],
+            "source": _source(mapping),
+            "settings": why,
+            "basis": "not known",
+        }
+        for mapping, why in unwalked(evidence)
+    ]
+    return known + unknown
 
 
 def _cells(batch: Batch) -> list[dict[str, Any]]:
@@ -82,13 +111,17 @@ def _seen(batch: Batch, failed: bool, record: int) -> str:
 def _about(batch: Batch) -> dict[str, Any]:
     return {
         "function": batch.mapping["function"],
-        "source": batch.mapping["source_arn"].rsplit(":", 1)[-1],
+        "source": _source(batch.mapping),
         "settings": settings_text(batch.settings),
         "records": batch.records,
         "bad": ", ".join(str(n) for n in batch.bad),
         "basis": "a logged batch" if batch.logged else "a supposed batch",
         "agrees": batch.agrees,
     }
+
+
+def _source(mapping: Row) -> str:
+    return str(mapping["source_arn"]).rsplit(":", 1)[-1]
 
 
 def settings_text(settings: Settings) -> str:

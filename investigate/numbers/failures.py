@@ -23,8 +23,9 @@ MOST_CLASSES, MOST_FINGERPRINTS, MOST_DENIED = 30, 30, 30
 
 def failure_classes(evidence: Evidence) -> list[dict[str, Any]]:
     """Return how many failures of which class each function had, the most first: function, failure
-    (the class), failures, `earlier` and `later` (in the first and second half of the time asked
-    about) and runs (attempts of the function that were logged; None if not known)."""
+    (the class), failures, `earlier` and `later` (in the first and second half of the time from
+    the window's start to the capture) and runs (attempts of the function that were logged; None if
+    not known)."""
     rows = groups(evidence)
     counted = rows.group_by("function", "failure").agg(
         failures=rows.failures.sum(), earlier=rows.earlier.sum(), later=rows.later.sum(),

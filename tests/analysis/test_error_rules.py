@@ -108,6 +108,8 @@ def test_a_denial_names_action_resource_and_role():
     assert answers(denied_resource, [DENIED, "no"]) == [
         "arn:aws:dynamodb:eu-west-1:123456789012:table/aggregates", None,
     ]  # fmt: skip
+    quoted = 'on resource: "arn:aws:s3:::b/my key.json" because no policy'
+    assert answers(denied_resource, [quoted]) == ["arn:aws:s3:::b/my key.json"]
     assert answers(denied_role, [DENIED, "no"]) == ["processor-role", None]
 
 

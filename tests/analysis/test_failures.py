@@ -52,6 +52,21 @@ def test_a_record_that_failed_in_a_run_that_did_not_was_swallowed(tmp_path):
     assert classes(evidence) == [("r1", "swallowed"), ("r2", "unhandled")]
 
 
+@pytest.mark.parametrize("calls", [[], [invocation_row("r2", at(2))]])
+def test_a_record_whose_run_left_no_line_of_its_own_was_swallowed_too(tmp_path, calls):
+    lines = [log_line(FAILED, at(1), "r1", err="x")]
+    assert classes(evidence_of(tmp_path, invocations=calls, log_lines=lines)) == [
+        ("r1", "swallowed")
+    ]
+
+
+def test_an_error_with_quotes_keeps_its_words(tmp_path):
+    line = log_line(FAILED, at(1), "r1", err='not authorized to perform: s3:GetObject on "arn:x"')
+    rows = evidence_of(tmp_path, log_lines=[line])
+    (row,) = rows.engine.rows(failures(rows))
+    assert row["error"] == 'not authorized to perform: s3:GetObject on "arn:x"'
+
+
 def test_without_invocations_the_lines_tell_alone(tmp_path):
     evidence = evidence_of(tmp_path, log_lines=[log_line(FAILED, at(1), "r1", err="x")])
     assert classes(evidence) == [("r1", "swallowed")]
@@ -70,11 +85,11 @@ def test_groups_count_the_same_error_once_per_function_and_half_of_the_window(tm
 
     calls = [
         broken("r1", 1, "no entity 17"),
-        broken("r2", 12, "no entity 4"),
-        broken("r3", 11.9, "no entity 5"),
-        broken("r4", 13, "no entity 5", function="replay"),
-        broken("r5", 14, "other"),
-        invocation_row("r6", at(15)),
+        broken("r2", 24, "no entity 4"),  # the middle between the window's start and the capture
+        broken("r3", 23.9, "no entity 5"),
+        broken("r4", 25, "no entity 5", function="replay"),
+        broken("r5", 26, "other"),
+        invocation_row("r6", at(27)),
     ]
     evidence = evidence_of(tmp_path, invocations=calls)
     rows = evidence.engine.rows(groups(evidence).order_by("function", "fingerprint"))

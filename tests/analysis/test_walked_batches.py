@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from investigate.analysis.batch_walk import QueueSettings, StreamSettings
 from investigate.analysis.walked_batches import batches, settings_of
+from investigate.errors import NotEvaluable
+from investigate.evidence import Evidence
 from investigate.numbers import batch_walk, batch_walks
 from tests.analysis.test_amplification import EVENTS, a_case, loads, seconds
-from tests.builders import DEAD_LETTERS_ARN, at, mapping_row, queue_row
+from tests.builders import DEAD_LETTERS_ARN, at, evidence_of, mapping_row, queue_row
 
 STREAM = {"source_arn": "arn:aws:kinesis:eu-west-1:123456789012:stream/orders", "function": "job"}
 BAD = EVENTS[2]
@@ -111,3 +115,38 @@ def test_with_partial_answers_what_lies_between_two_bad_records_is_done(tmp_path
     (batch,) = batches(walked(tmp_path, partial, {"max_receive_count": 2}, told))
     assert batch.bad == (1, 3)
     assert batch.invocations == ((1, 2, 3, 4), (1, 3))
+
+
+@pytest.mark.parametrize("state", [None, [], [queue_row(arn="arn:aws:sqs:eu-west-1:1:other")]])
+def test_a_redrive_policy_that_nobody_looked_at_is_not_none(tmp_path, state):
+    tables = {"mappings": [mapping_row()]} | ({} if state is None else {"queue_state": state})
+    evidence = evidence_of(tmp_path, **tables)
+    (row,) = batch_walks(evidence)
+    assert (row["source"], row["basis"], row["endless"]) == ("replay-queue", "not known", None)
+    assert "the redrive policy of its queue is unknown" in row["settings"]
+    with pytest.raises(NotEvaluable, match="the redrive policy of its queue is unknown"):
+        batch_walk(evidence)
+
+
+def test_what_is_neither_queue_nor_stream_has_other_rules(tmp_path):
+    kafka = mapping_row(uuid="2", source_arn="arn:aws:kafka:eu-west-1:1:cluster/c/1")
+    rows = batch_walks(a_case(tmp_path, mappings=[kafka, mapping_row()]))
+    assert [row["basis"] for row in rows] == ["a supposed batch", "not known"]
+    assert "not modelled" in rows[1]["settings"]
+
+
+MIXED = [event.but(entity_id="e1" if n in (2, 5) else "e2") for n, event in enumerate(EVENTS)]
+OF_MIXED = (
+    ("p0", at(30), "error", MIXED),
+    ("p1", at(30) + seconds(61), "ok", MIXED[:5]),
+    ("p2", at(30) + seconds(62), "error", MIXED[5:]),
+)
+
+
+def test_of_a_case_of_some_entities_the_batch_is_supposed(tmp_path):
+    evidence = walked(tmp_path, told=OF_MIXED)
+    (batch,) = batches(evidence)
+    assert (batch.records, batch.bad) == (6, (6,))
+    narrow = Evidence(replace(evidence.case, scope_entities=("e1",)))
+    (batch,) = batches(narrow)
+    assert (batch.records, batch.bad, batch.logged) == (10, (5,), ())

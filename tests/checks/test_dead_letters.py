@@ -45,6 +45,7 @@ def a_case(folder, letters=(), **changes):
         "queue_state": [queue_row(dead_letter_arn=DEAD_LETTERS_ARN, max_receive_count=5), DLQ],
         "functions": [function_row(role) for role in ("ingest", "replay", "processor")],
         "mappings": [mapping_row()],
+        "deliveries": [],
         "invocations": [invocation_row("r1", at(31))],
         "log_lines": [],
         "metric_points": [],
@@ -93,6 +94,9 @@ def test_a_pipeline_without_any_place_for_failures_has_no_dead_letter(tmp_path):
         assert finding_of(code, a_case(tmp_path, None, **nowhere)).outcome is Outcome.PASSED
 
 
+QUALIFIED = '{"prod": {"on_failure_arn": "arn:aws:sns:eu-west-1:123456789012:t"}}'
+
+
 @pytest.mark.parametrize(
     "changes",
     [
@@ -100,9 +104,12 @@ def test_a_pipeline_without_any_place_for_failures_has_no_dead_letter(tmp_path):
         {"functions": [function_row("processor", on_failure_arn="arn:aws:s3:::failures")]},
         {"mappings": [mapping_row(on_failure_arn="arn:aws:s3:::failures")]},
         {"queue_state": [queue_row(dead_letter_arn=DEAD_LETTERS_ARN)]},
+        {"functions": [function_row("processor", qualified_invoke_configs=QUALIFIED)]},
+        {"deliveries": [{"arn": "r#1", "kind": "eventbridge", "dead_letter_arn": "arn:aws:sqs:q"}]},
         {"functions": None},
         {"mappings": None},
         {"queue_state": None},
+        {"deliveries": None},
     ],
 )
 def test_letters_that_may_lie_somewhere_unseen_are_no_pass(tmp_path, changes):
@@ -168,6 +175,50 @@ def test_pointers_are_the_same_if_they_point_at_the_same_records(tmp_path):
     assert outcome("looping", a_case(tmp_path, letters)) == found("d1", "d2")
 
 
+def test_two_functions_that_fail_on_one_record_of_a_stream_are_no_loop(tmp_path):
+    other = "arn:aws:lambda:eu-west-1:123456789012:function:other"
+    letters = [pointer("d1", "1"), {**pointer("d2", "1"), "target_arn": other}]
+    assert outcome("looping", a_case(tmp_path, letters)) == PASSED
+
+
+THROTTLED = {"error_message": "ThrottlingException"}
+IN_BUCKET = {"queue_arn": "arn:aws:s3:::failures", "expires_utc": None, "first_failed_utc": at(24)}
+
+
+def test_an_object_that_two_folders_list_is_one_letter(tmp_path):
+    letters = [pointer("aws/lambda/1", "1", **IN_BUCKET)] * 2
+    assert outcome("looping", a_case(tmp_path, letters)) == PASSED
+
+
+STREAM = "arn:aws:kinesis:eu-west-1:123456789012:stream/x"
+
+
+@pytest.mark.parametrize(
+    ("changes", "hours"),
+    [
+        ({"expires_utc": None}, 24.5),  # as long as the stream keeps what arrived first
+        ({"expires_utc": at(100)}, 24.5),
+        ({"expires_utc": at(20)}, -28),
+        ({"expires_utc": None, "source_arn": STREAM + "y"}, None),
+        ({"expires_utc": None, "queue_arn": "arn:aws:s3:::failures"}, None),
+    ],
+)
+def test_a_pointer_lasts_no_longer_than_its_stream_keeps_the_records(tmp_path, changes, hours):
+    letter = {**pointer("d1", "1", first_failed_utc=at(48.5)), **changes}
+    maps = [mapping_row(), mapping_row(uuid="2", source_arn=STREAM, source_retention_s=86_400)]
+    evidence = a_case(tmp_path, [letter], mappings=maps)
+    (row,) = evidence.engine.rows(judged(evidence))
+    assert row["left_s"] == (None if hours is None else hours * 3600)
+
+
+def test_an_object_holds_the_records_which_nobody_has_to_fetch(tmp_path):
+    letter = pointer("d1", "1", **IN_BUCKET, **THROTTLED)
+    evidence = a_case(tmp_path, [letter])
+    (row,) = evidence.engine.rows(judged(evidence))
+    assert (row["pointer"], row["decision"]) == (False, "repair")
+    assert "the object holds the records" in row["reason"]
+
+
 def test_destination_records_are_the_same_if_they_are_about_one_event(tmp_path):
     letters = [
         letter_row(A, name, channel="lambda-destination", body_sha=name) for name in ("d1", "d2")
@@ -203,7 +254,6 @@ def test_a_request_whose_every_attempt_failed_was_discarded(tmp_path, statuses, 
         ({"max_retry_attempts": 1}, True),
         ({"dlq_arn": DEAD_LETTERS_ARN}, False),
         ({"on_failure_arn": DEAD_LETTERS_ARN}, False),
-        ({"qualified_invoke_configs": '{"live": {}}'}, False),
     ],
 )
 def test_the_settings_of_the_function_say_what_was_kept(tmp_path, changes, given_up):
@@ -212,6 +262,46 @@ def test_the_settings_of_the_function_say_what_was_kept(tmp_path, changes, given
         invocations=attempts("r1", "error", "error", *(() if given_up else ("error",))),
     )  # fmt: skip
     assert outcome("silent-discard", evidence) == (found("processor") if given_up else PASSED)
+
+
+def test_which_version_or_alias_failed_is_unknown_and_so_is_what_was_kept(tmp_path):
+    functions = [function_row("processor", qualified_invoke_configs='{"live": {}}')]
+    failed = attempts("r1", "error", "error", "error")
+    evidence = a_case(tmp_path, functions=functions, invocations=failed)
+    finding = finding_of("dead-letters/silent-discard", evidence)
+    assert finding.outcome is Outcome.NOT_EVALUATED
+    assert "which version or alias was called" in finding.reason
+    went_well = a_case(tmp_path, functions=functions, invocations=attempts("r1", "error", "ok"))
+    assert outcome("silent-discard", went_well) == PASSED
+
+
+BY_S3 = '[{"principal": "s3.amazonaws.com", "source_arn": "arn:aws:s3:::b"}]'
+BY_API = '[{"principal": "apigateway.amazonaws.com", "source_arn": null}]'
+
+
+@pytest.mark.parametrize(
+    ("changes", "more", "wanted"),
+    [
+        ({"invokers": BY_S3}, {}, Outcome.FOUND),
+        ({"invokers": BY_S3, "on_failure_arn": DEAD_LETTERS_ARN}, {}, Outcome.PASSED),
+        ({"invokers": BY_S3, "max_retry_attempts": 1}, {}, Outcome.PASSED),
+        ({"invokers": BY_API}, {}, Outcome.PASSED),
+        ({"invokers": BY_S3[:-1] + ", " + BY_API[1:]}, {}, Outcome.NOT_EVALUATED),
+        ({"invokers": None}, {}, Outcome.NOT_EVALUATED),
+        ({"invokers": BY_S3}, {"mappings": None}, Outcome.NOT_EVALUATED),
+        ({"invokers": BY_S3}, {"mappings": [mapping_row(function="ingest")]},
+         Outcome.NOT_EVALUATED),
+    ],
+)  # fmt: skip
+def test_without_retries_a_single_failed_attempt_was_discarded(tmp_path, changes, more, wanted):
+    functions = [function_row("ingest", **{"max_retry_attempts": 0} | changes)]
+    evidence = a_case(
+        tmp_path,
+        functions=functions,
+        invocations=attempts("r1", "error", function="ingest"),
+        **more,
+    )
+    assert finding_of("dead-letters/silent-discard", evidence).outcome is wanted
 
 
 @pytest.mark.parametrize(
@@ -245,7 +335,6 @@ def decision(evidence):
 
 SINCE = {"functions": [function_row("processor", last_modified_utc=at(40))]}
 BEFORE = {"functions": [function_row("processor", last_modified_utc=at(20))]}
-THROTTLED = {"error_message": "ThrottlingException"}
 DENIED = {"error_message": "x is not authorized to perform: s3:GetObject"}
 ODD = {"error_message": "odd"}
 MALFORMED = {"error_message": "JSONDecodeError: Expecting value"}

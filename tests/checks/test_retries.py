@@ -19,6 +19,7 @@ from tests.builders import (
     finding_of,
     function_row,
     invocation_row,
+    letter_row,
     log_line,
     mapping_row,
     queue_row,
@@ -293,3 +294,109 @@ def test_runs_of_the_processor_without_lines_are_no_pass(tmp_path):
     finding = finding_of("retries/side-effects", a_case(tmp_path, **told))
     assert finding.outcome is Outcome.NOT_EVALUATED
     assert "left no processor_start line" in finding.reason
+
+
+ROUNDS = batches(*((f"p{n}", at(30) + seconds(65 * n), "error", EVENTS, ()) for n in range(6)))
+PARTIAL = [mapping_row(partial_batch_response=True)]
+
+
+def reason_of(code, evidence):
+    finding = finding_of(f"retries/{code}", evidence)
+    assert finding.outcome is Outcome.NOT_EVALUATED
+    return finding.reason
+
+
+def test_a_batch_that_comes_back_again_and_again_is_a_storm_of_its_queue(tmp_path):
+    assert outcome("storm", a_case(tmp_path, **ROUNDS)) == FOUND_QUEUE
+
+
+@pytest.mark.parametrize("code", ["storm", "side-effects"])
+@pytest.mark.parametrize(
+    ("queues", "why"),
+    [
+        (None, "queue_state: skipped"),
+        ([], "no queue has the role replay"),
+        ([queue_row(visibility_timeout_s=None)], "visibility timeout of replay-queue is unknown"),
+        ([queue_row(name="p"), queue_row(name="q")], "which of several replay queues"),
+    ],
+)
+def test_without_the_settings_of_the_queue_its_retries_are_unseen(tmp_path, code, queues, why):
+    evidence = a_case(tmp_path, queue_state=queues, **ROUNDS)
+    assert why in reason_of(code, evidence)
+
+
+def test_without_the_mappings_the_retries_of_a_stream_are_unseen(tmp_path):
+    evidence = a_case(tmp_path, mappings=None, **sent_again(EVENTS, []))
+    assert "mappings: skipped" in reason_of("storm", evidence)
+
+
+def test_without_a_line_of_a_loaded_record_what_came_back_is_unseen(tmp_path):
+    functions = [function_row(role) for role in ("ingest", "replay")]
+    functions.append(function_row("processor", log_format="Text"))
+    evidence = a_case(tmp_path, functions=functions, **sent_again(EVENTS, []))
+    assert "processor_record_loaded" in reason_of("storm", evidence)
+
+
+def returned(wrote=()):
+    """One record that each of many successful runs reported as failed."""
+    runs = [(f"p{n}", at(30) + seconds(65 * n), "ok", EVENTS[:1], wrote) for n in range(40)]
+    told = batches(*runs)
+    failed = [
+        log_line("processor_record_failed", run[1], run[0], err="KeyError: 'x'") for run in runs
+    ]
+    return {**told, "log_lines": told["log_lines"] + failed}
+
+
+def test_a_record_that_partial_answers_return_for_ever_is_a_storm(tmp_path):
+    assert outcome("storm", a_case(tmp_path, mappings=PARTIAL, **returned())) == FOUND_QUEUE
+    assert outcome("storm", a_case(tmp_path, **returned())) == PASSED  # D11: swallowed, and gone
+
+
+def test_what_was_returned_had_no_effect_although_its_neighbours_were_written(tmp_path):
+    evidence = a_case(tmp_path, mappings=PARTIAL, **returned(wrote=("e1",)))
+    assert set(effects_of(evidence)) == {WITHOUT}
+
+
+@pytest.mark.parametrize("code", ["storm", "side-effects"])
+def test_a_failed_record_that_was_never_loaded_may_have_been_returned(tmp_path, code):
+    told = batches(("p1", at(30), "ok", EVENTS[:1], ()))
+    told["log_lines"].append(log_line("processor_record_failed", at(30), "p1", err="no such key"))
+    assert outcome(code, a_case(tmp_path, **told)) == PASSED
+    reason = reason_of(code, a_case(tmp_path, mappings=PARTIAL, **told))
+    assert "1 record failed in a run that may have returned it" in reason
+
+
+def test_dead_letters_alone_do_not_tell_how_far_retries_multiply_the_load(tmp_path):
+    letters = [letter_row(Event(f"d{n}"), f"d{n}", attempts=5) for n in range(6)]
+    calls = [invocation_row(f"r{n}", at(30 + n / 100)) for n in range(100)]
+    evidence = a_case(tmp_path, invocations=calls, dead_letters=letters)
+    assert "replay-queue: 24 repeats counted by what failed alone" in reason_of("storm", evidence)
+
+
+def test_without_the_events_nobody_knows_what_a_replay_sent_anew(tmp_path):
+    told = batches(
+        ("p1", at(30), "timeout", EVENTS[:2], ("e1",)), ("p2", at(31), "ok", EVENTS[:2], ("e1",))
+    )
+    line = log_line(
+        "replay_enqueued", at(30.9), "s1", entity_id="e1", scanned=8, sent=8,
+        start="2026-03-10T00:00:00Z", end="2026-03-11T00:00:00Z",
+    )  # fmt: skip
+    lines = [*told["log_lines"], line]
+    calls = [*told["invocations"], invocation_row("s1", at(30.9), function="replay")]
+    evidence = a_case(tmp_path, events=None, log_lines=lines, invocations=calls)
+    assert "what replays sent anew is unknown" in reason_of("side-effects", evidence)
+    assert outcome("side-effects", a_case(tmp_path, events=None, **told)) == FOUND_QUEUE
+
+
+def test_shards_that_are_handled_side_by_side_do_not_repeat_each_other(tmp_path):
+    stream = mapping_row(uuid="u2", function="f", source_arn="arn:aws:kinesis:eu-west-1:1:stream/s")
+    calls = [
+        invocation_row(
+            f"r{n}", at(30) + seconds(n), ended_utc=at(30) + seconds(n + 1.5), function="f",
+            status="error" if n % 2 else "ok",
+        )
+        for n in range(60)
+    ]  # fmt: skip
+    maps = [mapping_row(), stream]
+    reason = reason_of("storm", a_case(tmp_path, mappings=maps, invocations=calls))
+    assert "f handles batches of a stream side by side" in reason
