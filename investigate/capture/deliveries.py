@@ -88,9 +88,17 @@ def _service(arn: str) -> str:
 
 
 def _buses(sources: set[str]) -> list[str]:
-    """Return the event buses of the rules among some ARNs (`…:rule/BUS/NAME`), and the default."""
-    rules = (arn.split(":", 5)[5].split("/") for arn in sources if _service(arn) == "events")
-    return sorted({_DEFAULT_BUS, *(parts[1] for parts in rules if len(parts) == 3)})
+    """Return the event buses of the rules among some ARNs (`…:rule/BUS/NAME`), and the default.
+
+    A policy may name a pattern instead (`arn:aws:events:*`), which says nothing of a bus.
+    """
+    rules = (arn.split(":", 5)[-1].split("/") for arn in sources if _service(arn) == "events")
+    named = (parts[1] for parts in rules if len(parts) == 3 and parts[0] == "rule")
+    return sorted({_DEFAULT_BUS, *(bus for bus in named if not _is_pattern(bus))})
+
+
+def _is_pattern(name: str) -> bool:
+    return "*" in name or "?" in name
 
 
 def _of_rules(source: Source, function_arn: str, buses: list[str]) -> Iterator[Row]:

@@ -93,6 +93,17 @@ def test_a_rule_of_another_bus_is_found_by_the_policy_of_the_function(world):
     assert [row["source_arn"] for row in rows_of(read(source_of(world)))] == [own]
 
 
+@pytest.mark.parametrize("pattern", ["arn:aws:events:*", "*", ACCOUNT.format("events", "rule/*/*")])
+def test_a_pattern_in_a_policy_names_no_bus(world, pattern):
+    rule()
+    allow(world, "events.amazonaws.com", pattern)
+    captured = read(source_of(world))
+    assert ([row["name"] for row in rows_of(captured)], coverage(captured)) == (
+        ["orders"],
+        ("captured", None),
+    )
+
+
 def test_a_subscription_is_a_row_with_its_filter_and_its_queue(world):
     redrive = json.dumps({"deadLetterTargetArn": FAILED})
     topic, arn = subscribed(world, RedrivePolicy=redrive, FilterPolicy='{"kind": ["order"]}')
