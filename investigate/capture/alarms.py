@@ -68,9 +68,7 @@ def concerns(alarm: Mapping[str, Any], watched: Mapping[str, frozenset[str]]) ->
     ) or any(_names_one(expression, watched) for expression in _expressions(alarm))
 
 
-def _is_of_every_function(
-    metric: Mapping[str, Any], watched: Mapping[str, frozenset[str]]
-) -> bool:
+def _is_of_every_function(metric: Mapping[str, Any], watched: Mapping[str, frozenset[str]]) -> bool:
     return (
         metric.get("Namespace") == "AWS/Lambda"
         and not metric["Dimensions"]
