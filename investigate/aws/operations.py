@@ -22,6 +22,7 @@ READ_ONLY: Mapping[str, frozenset[str]] = MappingProxyType(
                 "GetFunctionConfiguration",
                 "GetFunctionEventInvokeConfig",
                 "GetPolicy",
+                "ListAliases",
                 "ListEventSourceMappings",
                 "ListFunctionEventInvokeConfigs",
                 "ListVersionsByFunction",

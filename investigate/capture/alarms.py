@@ -51,12 +51,25 @@ def watched_names(source: Source) -> Mapping[str, frozenset[str]]:
 
 
 def concerns(alarm: Mapping[str, Any], watched: Mapping[str, frozenset[str]]) -> bool:
-    """Whether a metric alarm watches one of these resources or the pipeline's own metrics."""
+    """Whether a metric alarm watches one of these resources or the pipeline's own metrics.
+
+    What AWS/Lambda counts without a dimension is of all functions of the account, these included
+    (AWS Lambda developer guide, "Types of metrics for Lambda functions").
+    """
     return any(
         metric.get("Namespace") == pipeline.METRIC_NAMESPACE
+        or _is_of_every_function(metric, watched)
         or any(one["Value"] in watched.get(one["Name"], ()) for one in metric["Dimensions"])
         for metric in metrics_of(alarm)
     ) or any(_names_one(expression, watched) for expression in _expressions(alarm))
+
+
+def _is_of_every_function(metric: Mapping[str, Any], watched: Mapping[str, frozenset[str]]) -> bool:
+    return (
+        metric.get("Namespace") == "AWS/Lambda"
+        and not metric["Dimensions"]
+        and bool(watched.get("FunctionName"))
+    )
 
 
 def metrics_of(alarm: Mapping[str, Any]) -> list[Row]:

@@ -17,8 +17,9 @@ LOG_PAGE_BYTES = 1_000_000
 _UNNAMED = "without those that only settings name"
 _POINTS_AT_ONCE = 100_800
 # The first look and its configuration, its concurrency, its settings for asynchronous calls, its
-# policy, its log group.
-_FUNCTION_REQUESTS = 6
+# aliases, its policy, its log group.
+_FUNCTION_REQUESTS = 7
+_NAMES_OF_TARGETS = 2  # by which a rule may call a function: with $LATEST, and without
 _QUEUE_REQUESTS = 2  # the first look, and all its attributes
 
 
@@ -50,9 +51,12 @@ def messages(plan: Plan) -> Iterator[Cost]:
 def functions(plan: Plan) -> Iterator[Cost]:
     """Yield what the table `functions` takes."""
     number = len(plan.names.functions) * _FUNCTION_REQUESTS
-    words = f"{_FUNCTION_REQUESTS} for each of {counted(len(plan.names.functions), 'function')}"
+    words = (
+        f"{_FUNCTION_REQUESTS} for each of {counted(len(plan.names.functions), 'function')}, and "
+        "one for the policy of each alias"
+    )
     if number:
-        yield Cost("functions", "lambda:GetFunctionConfiguration", words, requests=number)
+        yield Cost("functions", "lambda:GetFunctionConfiguration", words, "at least", number)
 
 
 def mappings(plan: Plan) -> Iterator[Cost]:
@@ -65,10 +69,11 @@ def mappings(plan: Plan) -> Iterator[Cost]:
 
 def deliveries(plan: Plan) -> Iterator[Cost]:
     """Yield what the table `deliveries` takes; the functions' policies count with `functions`."""
-    number = len(plan.names.functions)
+    number = _NAMES_OF_TARGETS * len(plan.names.functions)
     if number:
         words = (
-            "one for each function; three more for each rule, one for each topic and subscription"
+            f"{_NAMES_OF_TARGETS} for each function and one for each alias; three more for each "
+            "rule, one for each topic and subscription"
         )
         yield Cost("deliveries", "events:ListRuleNamesByTarget", words, "at least", number)
 

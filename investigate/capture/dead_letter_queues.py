@@ -109,15 +109,19 @@ def targets(source: Source) -> Targets:
     """Return where failures go; what could not be asked is among the gaps."""
     found = Targets(list(dict.fromkeys(source.names.dead_letter_queue_urls)))
     known = {place_of_url(url) for url in (*found.urls, source.names.replay_queue_url) if url}
+    folders: dict[tuple[str, str], Folder] = {}
     for whose, arn, folder in _settings(source, found.gaps):
         service = arn.split(":")[2]
         if service == "s3" and folder:
-            found.folders.append(Folder(arn, f"{FAILURES_PREFIX}{folder}/", whose))
+            # Versions and aliases of one function share its folder, and each may name the bucket.
+            prefix = f"{FAILURES_PREFIX}{folder}/"
+            folders.setdefault((arn, prefix), Folder(arn, prefix, whose))
         elif service != "sqs":
             found.others[arn] = whose
         elif place_of_arn(arn) not in known:
             known.add(place_of_arn(arn))
             found.queues.append(arn)
+    found.folders.extend(folders.values())
     return found
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from investigate.capture.invokers import invokers
+from investigate.capture.qualifiers import LATEST, qualifiers, unqualified
 from investigate.capture.source import Captured, Gathered, Row, Source, gap
 from investigate.capture.values import json_object, text, whole
 from investigate.case import Coverage
@@ -19,7 +20,8 @@ def read_deliveries(source: Source) -> list[Captured]:
     """Return the table `deliveries`: each target of a rule that invokes one of the functions, and
     each subscription of one of the functions or queues to a topic that may invoke a function.
 
-    Rules are looked for on the default event bus and on every bus that a function's policy names.
+    Rules are looked for on the default event bus and on every bus that a function's policy names;
+    they and the policies under the function's own name and each of its known `qualifiers`.
     """
     known = found(source)
     gathered = Gathered(list(known.rows), list(known.gaps), known.places)
@@ -44,13 +46,21 @@ def _found(source: Source) -> Gathered:
         gathered.gaps.append(source.lacks("function"))
     sources = _named_sources(source, functions, gathered)
     rows: dict[str, Row] = {}
-    for arn in functions:
+    for arn in _called_by(source, functions, gathered):
         _gather(rows, gathered, _of_rules(source, arn, _buses(sources)))
-    endpoints = {*functions, *_queues(source, gathered)}
+    endpoints = {*map(unqualified, functions), *_queues(source, gathered)}
     for topic in sorted(one for one in sources if _service(one) == "sns"):
         _gather(rows, gathered, _of_topic(source, topic, endpoints))
     gathered.rows.extend(rows.values())
     return gathered
+
+
+def _called_by(source: Source, functions: Mapping[str, str], gathered: Gathered) -> Iterator[str]:
+    """Yield every ARN that may stand as the target of a rule: a rule is found by exactly that."""
+    for arn, name in functions.items():
+        known, gaps = qualifiers(source, name)
+        gathered.gaps.extend(gaps)
+        yield from (arn, *(f"{unqualified(arn)}:{one}" for one in (LATEST, *known)))
 
 
 def _gather(rows: dict[str, Row], gathered: Gathered, some: Iterator[Row]) -> None:
@@ -68,10 +78,8 @@ def _named_sources(source: Source, functions: Mapping[str, str], gathered: Gathe
     named: set[str] = set()
     for name in functions.values():
         allowed = invokers(source, name)
-        if isinstance(allowed, Coverage):
-            gathered.gaps.append(allowed)
-        else:
-            named.update(one["source_arn"] for one in allowed if one["source_arn"])
+        gathered.gaps.extend(allowed.gaps)
+        named.update(one["source_arn"] for one in allowed.rows if one["source_arn"])
     return named
 
 
@@ -88,9 +96,17 @@ def _service(arn: str) -> str:
 
 
 def _buses(sources: set[str]) -> list[str]:
-    """Return the event buses of the rules among some ARNs (`…:rule/BUS/NAME`), and the default."""
-    rules = (arn.split(":", 5)[5].split("/") for arn in sources if _service(arn) == "events")
-    return sorted({_DEFAULT_BUS, *(parts[1] for parts in rules if len(parts) == 3)})
+    """Return the event buses of the rules among some ARNs (`…:rule/BUS/NAME`), and the default.
+
+    A policy may name a pattern instead (`arn:aws:events:*`), which says nothing of a bus.
+    """
+    rules = (arn.split(":", 5)[-1].split("/") for arn in sources if _service(arn) == "events")
+    named = (parts[1] for parts in rules if len(parts) == 3 and parts[0] == "rule")
+    return sorted({_DEFAULT_BUS, *(bus for bus in named if not _is_pattern(bus))})
+
+
+def _is_pattern(name: str) -> bool:
+    return "*" in name or "?" in name
 
 
 def _of_rules(source: Source, function_arn: str, buses: list[str]) -> Iterator[Row]:
@@ -129,7 +145,7 @@ def target_row(rule: Mapping[str, Any], target: Mapping[str, Any]) -> Row:
 def _of_topic(source: Source, topic: str, endpoints: set[str]) -> Iterator[Row]:
     for page in source.connection.pages("sns", "ListSubscriptionsByTopic", TopicArn=topic):
         for one in page["Subscriptions"]:
-            if one.get("Endpoint") in endpoints:
+            if unqualified(str(one.get("Endpoint"))) in endpoints:
                 yield _subscription(source, one)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from investigate.capture import log_groups
 from investigate.capture.invokers import invokers
+from investigate.capture.qualifiers import LATEST, qualifier_of
 from investigate.capture.source import Captured, Gathered, Row, Source, gap
 from investigate.capture.values import moment, text, whole
 from investigate.case import Coverage
@@ -104,9 +105,9 @@ def _surroundings(source: Source, known: Row) -> tuple[Row, list[Coverage]]:
     except AccessError as error:
         gaps.append(gap(error))
     allowed = invokers(source, known["FunctionName"])
-    if isinstance(allowed, Coverage):
-        return about, [*gaps, allowed]
-    return {**about, "invokers": json.dumps(allowed, ensure_ascii=False)}, gaps
+    if allowed.gaps:  # a part of those who may invoke it would pass for all
+        return about, [*gaps, *allowed.gaps]
+    return {**about, "invokers": json.dumps(allowed.rows, ensure_ascii=False)}, gaps
 
 
 def _own_invoke_config(source: Source, name: str) -> Row:
@@ -122,14 +123,8 @@ def invoke_settings(configs: list[Row]) -> Row:
     """Return the settings for asynchronous calls as columns of `functions`: those of $LATEST in
     columns of their own, those of every other version or alias together as JSON text."""
     by_qualifier = {qualifier_of(one["FunctionArn"]): _invoke_config(one) for one in configs}
-    own = by_qualifier.pop("$LATEST", {})
+    own = by_qualifier.pop(LATEST, {})
     return {**own, "qualified_invoke_configs": text(by_qualifier or None)}
-
-
-def qualifier_of(function_arn: str) -> str:
-    """Return the version or alias at the end of a function's ARN; without one, $LATEST."""
-    parts = function_arn.split(":")
-    return parts[7] if len(parts) > 7 else "$LATEST"
 
 
 def _invoke_config(answer: Mapping[str, Any]) -> Row:

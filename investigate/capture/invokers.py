@@ -1,10 +1,12 @@
-"""Who may invoke a function, by the statements of its own policy."""
+"""Who may invoke a function, by the statements of its own policy and those of its aliases."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
+from investigate.capture.qualifiers import qualifiers
 from investigate.capture.source import Row, Source, gap
 from investigate.capture.values import json_object
 from investigate.case import Coverage
@@ -13,18 +15,41 @@ from investigate.errors import AccessError
 _SOURCE_ARN = "aws:sourcearn"  # the name of a condition key has no case
 
 
-def invokers(source: Source, name: str) -> list[Row] | Coverage:
-    """Return who may invoke a function, each with `principal` and `source_arn`, asked for once.
+@dataclass
+class Invokers:
+    """Who may invoke a function, as far as it is known, and what could not be asked."""
+
+    rows: list[Row] = field(default_factory=list)
+    gaps: list[Coverage] = field(default_factory=list)
+
+
+def invokers(source: Source, name: str) -> Invokers:
+    """Return who may invoke a function, each with `principal` and `source_arn`, and with the
+    `qualifier` if only a version or alias may be invoked so; asked for once.
 
     A function without a policy has none: only roles and users of its account may invoke it. A
-    policy that may not be read, or is none, is a gap.
+    policy that may not be read, or is none, is a gap, and so are aliases that may not be listed.
     """
     return source.once(f"invokers of {name}", lambda: _invokers(source, name))
 
 
-def _invokers(source: Source, name: str) -> list[Row] | Coverage:
+def _invokers(source: Source, name: str) -> Invokers:
+    known, gaps = qualifiers(source, name)
+    found = Invokers(gaps=list(gaps))
+    for qualifier in (None, *known):
+        about = {} if qualifier is None else {"Qualifier": qualifier}
+        allowed = _by_policy(source, name, about)
+        if isinstance(allowed, Coverage):
+            found.gaps.append(allowed)
+        else:
+            more = {} if qualifier is None else {"qualifier": qualifier}
+            found.rows.extend({**one, **more} for one in allowed)
+    return found
+
+
+def _by_policy(source: Source, name: str, about: Mapping[str, str]) -> list[Row] | Coverage:
     try:
-        answer = source.connection.call("lambda", "GetPolicy", FunctionName=name)
+        answer = source.connection.call("lambda", "GetPolicy", FunctionName=name, **about)
     except AccessError as error:
         return [] if error.code == "ResourceNotFoundException" else gap(error)
     policy = json_object(str(answer.get("Policy", "")))

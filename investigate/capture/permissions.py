@@ -101,6 +101,8 @@ NEEDS: Sequence[Need] = (
          "its versions and aliases stay unknown"),
     Need("lambda", "GetPolicy", "function", ("functions", *_DELIVERIES), "who may invoke it stays "
          "unknown, and so do the topics and the event buses before it"),
+    Need("lambda", "ListAliases", "function", ("functions", *_DELIVERIES), "who may invoke one of "
+         "its aliases stays unknown, and what reaches it through one"),
     Need("lambda", "ListVersionsByFunction", "function", ("deployments",), "when it was changed "
          "stays unknown"),
     Need("lambda", "ListEventSourceMappings", "any", ("mappings", "queue_state", "dead_letters"),
@@ -237,6 +239,7 @@ def _queues(scope: Scope) -> Iterator[str]:
 def _functions(scope: Scope) -> Iterator[str]:
     for name in scope.names.functions.values():
         yield scope.arn("lambda", f"function:{name}")
+        yield scope.arn("lambda", f"function:{name}:*")  # the policies of its aliases
 
 
 def _log_groups(scope: Scope) -> Iterator[str]:

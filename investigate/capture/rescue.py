@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from investigate.capture.shards import Gone, Reader, reader_of
+from investigate.capture.shards import Gone, Reader, Unfinished, reader_of
 from investigate.capture.source import Captured, Row, Source, gap
 from investigate.capture.values import MASKED
 from investigate.case import Coverage
@@ -117,6 +117,8 @@ def _rows(source: Source, pointer: Pointer) -> list[Row]:
             rows.append(pointer.row("fetched", **record))
     except Gone as gone:
         rows.append(pointer.row("expired", error=str(gone)))
+    except Unfinished as short:
+        rows.append(pointer.row("failed", error=str(short)))
     except UsageError as error:
         rows.append(pointer.row("failed", error=error.message))
     except AccessError as error:
@@ -127,12 +129,13 @@ def _rows(source: Source, pointer: Pointer) -> list[Row]:
 
 def _records(reader: Reader, pointer: Pointer) -> Iterator[Mapping[str, Any]]:
     """Yield the records from the first to the last that a letter names; raise `Gone` after what is
-    still there, if not all are."""
+    still there, if not all are, and `Unfinished` if the last was not reached."""
     start, end = _range(pointer)
     first: int | None = None
+    last = start
     for number, record in enumerate(reader.records(pointer.shard_id, pointer.start)):
         sequence = int(record["sequence"])
-        first = sequence if first is None else first
+        first, last = sequence if first is None else first, sequence
         if sequence > end:
             break
         if number == MOST_RECORDS:
@@ -141,6 +144,8 @@ def _records(reader: Reader, pointer: Pointer) -> Iterator[Mapping[str, Any]]:
         if sequence == end:
             break
     _refuse_gone(first, start, end)
+    if last < end:  # a stream forgets from its beginning on: nothing after what is left expired
+        raise Unfinished(f"not read to the end: the stream gave nothing from {last} to {end}")
 
 
 def _range(pointer: Pointer) -> tuple[int, int]:

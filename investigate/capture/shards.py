@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
 from investigate.aws import Connection
@@ -12,7 +12,8 @@ from investigate.capture.values import json_object, plain, text, utc
 from investigate.errors import AccessError, UsageError
 
 _AT_ONCE = 1_000  # records of one request; DynamoDB Streams gives no more
-# A page without records proves nothing: the next may have some. So many in a row end it.
+# A page without records proves nothing: the next may have some. So many in a row end the reading,
+# and what was not reached by then stays unknown.
 _EMPTY_PAGES = 20
 _TRIMMED = "TrimmedDataAccessException"
 
@@ -21,12 +22,16 @@ class Gone(Exception):
     """The stream does not hold the records any more."""
 
 
+class Unfinished(Exception):
+    """A shard was not read to the end: whether it holds the records is unknown."""
+
+
 class Reader(Protocol):
     """Reads a stream."""
 
     def records(self, shard: str, start: str) -> Iterator[Mapping[str, Any]]:
         """Yield the records of a shard from a sequence number on, up to the newest, as columns of
-        `rescued`; raise `Gone` and `AccessError`."""
+        `rescued`; raise `Gone`, `AccessError`, and `Unfinished` if the stream has more."""
         ...
 
 
@@ -50,16 +55,11 @@ class _Kinesis:
         answer = self._connection.call(
             "kinesis", "GetShardIterator", StreamARN=self._arn, ShardId=shard, **asked
         )
-        iterator, empty = answer.get("ShardIterator"), 0
-        while iterator and empty < _EMPTY_PAGES:
-            page = self._connection.call(
-                "kinesis", "GetRecords",
-                StreamARN=self._arn, ShardIterator=iterator, Limit=_AT_ONCE,
-            )  # fmt: skip
-            yield from map(kinesis_record, page["Records"])
-            empty = 0 if page["Records"] else empty + 1
-            at_the_end = not page["Records"] and page.get("MillisBehindLatest") == 0
-            iterator = None if at_the_end else page.get("NextShardIterator")
+        yield from map(kinesis_record, _to_the_end(answer.get("ShardIterator"), self._page))
+
+    def _page(self, iterator: str) -> dict[str, Any]:
+        asked = {"StreamARN": self._arn, "ShardIterator": iterator, "Limit": _AT_ONCE}
+        return self._connection.call("kinesis", "GetRecords", **asked)
 
 
 class _DynamoDb:
@@ -70,12 +70,10 @@ class _DynamoDb:
     def records(self, shard: str, start: str) -> Iterator[Mapping[str, Any]]:
         asked = {"ShardIteratorType": "AT_SEQUENCE_NUMBER", "SequenceNumber": start}
         answer = self._call("GetShardIterator", StreamArn=self._arn, ShardId=shard, **asked)
-        iterator, empty = answer.get("ShardIterator"), 0
-        while iterator and empty < _EMPTY_PAGES:
-            page = self._call("GetRecords", ShardIterator=iterator, Limit=_AT_ONCE)
-            yield from map(dynamodb_record, page["Records"])
-            empty = 0 if page["Records"] else empty + 1
-            iterator = page.get("NextShardIterator")
+        yield from map(dynamodb_record, _to_the_end(answer.get("ShardIterator"), self._page))
+
+    def _page(self, iterator: str) -> dict[str, Any]:
+        return self._call("GetRecords", ShardIterator=iterator, Limit=_AT_ONCE)
 
     def _call(self, operation: str, **asked: Any) -> dict[str, Any]:
         try:
@@ -84,6 +82,25 @@ class _DynamoDb:
             if error.code != _TRIMMED:
                 raise
             raise Gone(f"{error.code}: {error.asked}") from error
+
+
+def _to_the_end(
+    iterator: str | None, page_at: Callable[[str], Mapping[str, Any]]
+) -> Iterator[Mapping[str, Any]]:
+    """Yield the records from an iterator on to the end of the shard; raise `Unfinished`.
+
+    The end is where a closed shard gives no iterator, and where Kinesis says that nothing is newer
+    (`MillisBehindLatest`); of an open shard, DynamoDB never says so.
+    """
+    empty = 0
+    while iterator:
+        if empty == _EMPTY_PAGES:
+            raise Unfinished(f"not read to the end: {empty} answers in a row had no records")
+        page = page_at(iterator)
+        yield from page["Records"]
+        empty = 0 if page["Records"] else empty + 1
+        at_the_end = not page["Records"] and page.get("MillisBehindLatest") == 0
+        iterator = None if at_the_end else page.get("NextShardIterator")
 
 
 def kinesis_record(record: Mapping[str, Any]) -> dict[str, Any]:

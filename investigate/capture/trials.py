@@ -317,6 +317,7 @@ _CALLS: Mapping[str, Callable[[Subject], Iterator[tuple[str, Parameters]]]] = {
     "lambda:GetFunctionEventInvokeConfig": _function,
     "lambda:ListFunctionEventInvokeConfigs": _function,
     "lambda:GetPolicy": _function,
+    "lambda:ListAliases": _function,
     "lambda:ListVersionsByFunction": _function,
     "lambda:ListEventSourceMappings": _mappings,
     "logs:FilterLogEvents": _lines,

@@ -13,6 +13,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from multiprocessing.connection import Connection as Pipe
 from pathlib import Path
 from random import Random
@@ -26,6 +27,7 @@ from investigate.capture import (
     log_events,
     logs,
     raw,
+    spans,
     tables,
 )
 from investigate.case import MANIFEST, Case, open_case
@@ -47,6 +49,8 @@ HURRY = 20  # waits between two tries are so many times shorter than they would 
 # A pipeline so small is read in steps as small, so that each table takes many: only then does a
 # capture that goes on need what it noted.
 FEW = 5
+# A few events a day are steps enough: the time of a trial is that of its requests.
+FEEDS = tuple(replace(feed, per_day=4) for feed in LIGHT)
 STEPS = (
     (raw, "STEP_OBJECTS"),
     (tables, "STEP_ROWS"),
@@ -147,6 +151,8 @@ def _run(job: Job, telling: Pipe) -> None:
 
 
 def _take_small_steps() -> None:
+    # Traces are not read in steps: of the days without any, a few questions are enough.
+    spans.SPAN_OF_A_QUESTION = timedelta(days=2)
     for module, name in STEPS:
         assert getattr(module, name) > FEW
         setattr(module, name, FEW)
@@ -233,7 +239,7 @@ def _kill(client: Client, reached: threading.Event, after: float) -> None:
 @contextmanager
 def campaigning(*faults: str) -> Iterator[Campaign]:
     """A small pipeline, with faults by name, behind a URL."""
-    with staged(faults, LIGHT) as (sandbox, truth), serve(sandbox) as served:
+    with staged(faults, FEEDS) as (sandbox, truth), serve(sandbox) as served:
         yield Campaign(sandbox, served, truth)
 
 

@@ -146,6 +146,10 @@ def stat(found):
         (metric(FunctionName="demo-replay"), False),  # the name of a queue, not of a function
         (metric(pipeline.METRIC_NAMESPACE), True),
         (metric(pipeline.METRIC_NAMESPACE, Service="x"), True),
+        (metric("AWS/Lambda", "Errors"), True),  # of all functions of the account
+        (computed(stat(metric("AWS/Lambda", "Throttles"))), True),
+        (metric("AWS/Lambda", "Errors", FunctionName="another"), False),
+        (metric("AWS/SQS", "NumberOfMessagesSent"), False),
         (computed(stat(metric(QueueName="other")), stat(metric(QueueName="demo-replay"))), True),
         (computed(stat(metric(QueueName="other")), {"Id": "e", "Expression": "m*2"}), False),
         (
@@ -159,6 +163,10 @@ def stat(found):
 )
 def test_an_alarm_concerns_the_pipeline_by_what_it_looks_at(alarm, own):
     assert alarms.concerns(alarm, WATCHED) is own
+
+
+def test_an_alarm_on_all_functions_is_of_no_pipeline_without_functions():
+    assert not alarms.concerns(metric("AWS/Lambda", "Errors"), {"QueueName": frozenset({"q"})})
 
 
 def test_an_alarm_that_computes_with_several_metrics_keeps_them_all():

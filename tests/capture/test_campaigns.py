@@ -338,6 +338,7 @@ AFFECTED: Mapping[str, set[str]] = {
     "events:ListRuleNamesByTarget": {"deliveries", "dead_letters"},
     "lambda:GetFunctionConfiguration": {"functions", "dead_letters", "deliveries"},
     "lambda:GetPolicy": {"functions", "dead_letters", "deliveries"},
+    "lambda:ListAliases": {"functions", "dead_letters", "deliveries"},
     "lambda:ListEventSourceMappings": {"mappings", "dead_letters"},
     "lambda:ListVersionsByFunction": {"deployments"},
     "lambda:ListFunctionEventInvokeConfigs": {"functions", "dead_letters"},

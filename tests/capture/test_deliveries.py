@@ -8,7 +8,7 @@ from typing import Any
 import boto3
 import pytest
 
-from investigate.capture import dead_letter_queues, deliveries, queues
+from investigate.capture import dead_letter_queues, deliveries, invokers, queues
 from tests.capture.helpers import coverage, refuse, rows_of, source_of
 
 ACCOUNT = "arn:aws:{}:eu-west-1:123456789012:{}"
@@ -91,6 +91,96 @@ def test_a_rule_of_another_bus_is_found_by_the_policy_of_the_function(world):
     own = ACCOUNT.format("events", "rule/shop/orders")
     allow(world, "events.amazonaws.com", own)
     assert [row["source_arn"] for row in rows_of(read(source_of(world)))] == [own]
+
+
+@pytest.mark.parametrize("pattern", ["arn:aws:events:*", "*", ACCOUNT.format("events", "rule/*/*")])
+def test_a_pattern_in_a_policy_names_no_bus(world, pattern):
+    rule()
+    allow(world, "events.amazonaws.com", pattern)
+    captured = read(source_of(world))
+    assert ([row["name"] for row in rows_of(captured)], coverage(captured)) == (
+        ["orders"],
+        ("captured", None),
+    )
+
+
+@pytest.fixture
+def alias(world: Any) -> str:
+    """The alias `prod` of ingest, its ARN."""
+    lambda_ = world.clients.lambda_
+    version = lambda_.publish_version(FunctionName="demo-ingest")["Version"]
+    lambda_.create_alias(FunctionName="demo-ingest", Name="prod", FunctionVersion=version)
+    return f"{INGEST}:prod"
+
+
+@pytest.mark.parametrize("qualifier", ["prod", "$LATEST"])
+def test_a_rule_that_calls_an_alias_is_found(world, alias, qualifier):
+    rule(Arn=f"{INGEST}:{qualifier}")
+    captured = read(source_of(world))
+    assert [row["target_arn"] for row in rows_of(captured)] == [f"{INGEST}:{qualifier}"]
+    assert coverage(captured) == ("captured", None)
+
+
+def test_a_rule_that_calls_a_version_with_settings_of_its_own_is_found(world):
+    rule(Arn=f"{INGEST}:7")
+    source = source_of(world)
+    assert rows_of(read(source)) == []
+    source = source_of(world)
+    configs = {**source.invoke_configs, "ingest": [{"FunctionArn": f"{INGEST}:7"}]}
+    source.__dict__["invoke_configs"] = configs
+    assert [row["target_arn"] for row in rows_of(read(source))] == [f"{INGEST}:7"]
+
+
+def test_the_policy_of_an_alias_names_topics_and_buses_too(world, alias):
+    sns = boto3.client("sns")
+    topic = sns.create_topic(Name="orders")["TopicArn"]
+    sns.subscribe(TopicArn=topic, Protocol="lambda", Endpoint=alias)
+    rule(bus="shop", Arn=alias)
+    of_bus = ACCOUNT.format("events", "rule/shop/orders")
+    policies = {
+        None: None,
+        "prod": {
+            "Statement": [
+                {
+                    "Effect": "Allow", "Principal": {"Service": "x.amazonaws.com"},
+                    "Condition": {"ArnLike": {"AWS:SourceArn": [topic, of_bus]}},
+                }
+            ]
+        },
+    }  # fmt: skip
+    source = answering_policies(source_of(world), policies)
+    captured = read(source)
+    assert [(row["kind"], row["target_arn"]) for row in rows_of(captured)] == [
+        ("eventbridge", alias), ("sns", alias),
+    ]  # fmt: skip
+    known = {"principal": "x.amazonaws.com", "qualifier": "prod"}
+    assert invokers.invokers(source, "demo-ingest").rows == [
+        {**known, "source_arn": topic}, {**known, "source_arn": of_bus},
+    ]  # fmt: skip
+
+
+def answering_policies(source: Any, policies: dict[str | None, Any]) -> Any:
+    """The emulator has one policy for a function and all its aliases; AWS has one for each."""
+    call = source.connection.call
+
+    def answer(service: str, operation: str, **asked: Any) -> Any:
+        if operation != "GetPolicy":
+            return call(service, operation, **asked)
+        policy = policies.get(asked.get("Qualifier")) if "ingest" in asked["FunctionName"] else None
+        return {"Policy": json.dumps(policy or {"Statement": []})}
+
+    source.connection.call = answer
+    return source
+
+
+def test_aliases_that_may_not_be_listed_leave_what_calls_them_unknown(world, alias):
+    rule()
+    source = source_of(world)
+    refuse(source.connection, "lambda", "ListAliases")
+    captured = read(source)
+    assert captured.coverage.status == "partial"
+    assert "AccessDeniedException: lambda:ListAliases of demo-ingest" in captured.coverage.reason
+    assert [row["kind"] for row in rows_of(captured)] == ["eventbridge"]
 
 
 def test_a_subscription_is_a_row_with_its_filter_and_its_queue(world):

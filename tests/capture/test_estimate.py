@@ -164,9 +164,9 @@ def test_logs_metrics_queues_and_functions_are_reckoned(world):
     assert costs["queue_state GetQueueAttributes"].requests == 2
     sample = costs["messages ReceiveMessage"]
     assert (sample.requests, sample.bound) == (8, "about")
-    assert costs["functions GetFunctionConfiguration"].requests == 18
+    assert costs["functions GetFunctionConfiguration"].requests == 21
     assert costs["mappings ListEventSourceMappings"].requests == 2
-    assert costs["deliveries ListRuleNamesByTarget"].requests == 3
+    assert costs["deliveries ListRuleNamesByTarget"].requests == 6
     assert costs["deployments ListVersionsByFunction"].requests == 3
     assert costs["rescued GetRecords"].bound == "unknown"
     metrics = costs["metric_points GetMetricData"]
@@ -185,7 +185,7 @@ def test_queues_and_functions_are_reckoned_as_a_capture_asks_for_them(world, tmp
     asked = requests(case)
     operations = (
         "GetFunctionConfiguration", "GetFunctionConcurrency", "ListFunctionEventInvokeConfigs",
-        "GetPolicy",
+        "ListAliases", "GetPolicy",
     )  # fmt: skip
     # Of the groups, each is asked for once more when its lines are read.
     groups = asked["logs:DescribeLogGroups"] // 2

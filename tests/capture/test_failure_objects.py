@@ -116,6 +116,20 @@ def test_a_mapping_has_a_folder_of_its_own(world):
     assert folder().place == "s3://failures/aws/lambda/u/"
 
 
+def test_versions_and_aliases_that_share_a_folder_give_each_failure_once(failing):
+    put(failing, KEY, OF_A_CALL)
+    source = source_of(failing)
+    to_the_bucket = {"DestinationConfig": {"OnFailure": {"Destination": BUCKET}}}
+    configs = [
+        {"FunctionArn": f"{FUNCTION}:{qualifier}", **to_the_bucket}
+        for qualifier in ("$LATEST", "prod")
+    ]
+    source.__dict__["invoke_configs"] = {**source.invoke_configs, "ingest": configs}
+    (only,) = dead_letter_queues.targets(source).folders
+    assert only.prefix == "aws/lambda/async/demo-ingest/"
+    assert [row["message_id"] for row in rows_of(read(source))] == [KEY]
+
+
 def test_what_is_no_record_of_a_failure_is_said(failing):
     put(failing, KEY, b"not json")
     put(failing, f"{KEY}2", {"a": 1})

@@ -95,7 +95,11 @@ def test_every_form_of_a_policy_is_read():
 
 @pytest.mark.parametrize(
     ("service", "operation", "column"),
-    [("lambda", "GetPolicy", "invokers"), ("logs", "DescribeLogGroups", "log_group_exists")],
+    [
+        ("lambda", "GetPolicy", "invokers"),
+        ("lambda", "ListAliases", "invokers"),
+        ("logs", "DescribeLogGroups", "log_group_exists"),
+    ],
 )
 def test_what_others_say_of_a_function_is_unknown_where_it_is_denied(
     world, service, operation, column

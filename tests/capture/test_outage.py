@@ -30,6 +30,7 @@ def full(world):
         ("lambda", "GetFunctionConfiguration"),
         ("lambda", "ListEventSourceMappings"),
         ("lambda", "GetPolicy"),
+        ("lambda", "ListAliases"),
         ("lambda", "ListVersionsByFunction"),
         ("events", "ListRuleNamesByTarget"),
     ],

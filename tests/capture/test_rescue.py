@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -113,6 +114,53 @@ def test_what_kinesis_has_trimmed_is_expired(end, left, found, error):
     with pytest.raises(shards.Gone, match=error):
         records.extend(record["sequence"] for record in rescue._records(Left(left), pointer))
     assert records == found
+
+
+@pytest.mark.parametrize("answers", [[["1"]], [], [["1"], [], [], ["2"]]])
+@pytest.mark.parametrize("stream", ["kinesis:r:1:stream/s", "dynamodb:r:1:table/t/stream/1"])
+def test_a_shard_that_was_not_read_to_the_end_failed_and_did_not_expire(answers, stream):
+    pointer = rescue.Pointer("m", DEAD, f"arn:aws:{stream}", "shard", "1", "3")
+    source = SimpleNamespace(connection=Endless(answers))
+    *fetched, last = rescue._rows(source, pointer)
+    assert [row["sequence"] for row in fetched] == [one for page in answers for one in page]
+    assert (last["status"], last["error"]) == (
+        "failed",
+        "not read to the end: 20 answers in a row had no records",
+    )
+
+
+def test_a_pause_of_records_is_not_the_end_of_a_shard():
+    pointer = rescue.Pointer("m", DEAD, "arn:aws:kinesis:r:1:stream/s", "shard", "1", "2")
+    source = SimpleNamespace(connection=Endless([["1"], *[[]] * 19, ["2"]]))
+    assert [row["status"] for row in rescue._rows(source, pointer)] == ["fetched", "fetched"]
+
+
+def test_a_shard_that_ends_before_the_last_record_of_a_letter_failed():
+    pointer = rescue.Pointer("m", DEAD, "s", "shard", "1", "3")
+    with pytest.raises(shards.Unfinished, match="nothing from 2 to 3"):
+        list(rescue._records(Left(["1", "2"]), pointer))
+
+
+class Endless:
+    """A shard that gives these records page by page, then always answers that it has more."""
+
+    def __init__(self, pages: list[list[str]]) -> None:
+        self._pages = iter(pages)
+
+    def call(self, service: str, operation: str, **_: Any) -> dict[str, Any]:
+        if operation == "GetShardIterator":
+            return {"ShardIterator": "i"}
+        record = _of_kinesis if service == "kinesis" else _of_dynamodb
+        records = [record(sequence) for sequence in next(self._pages, [])]
+        return {"Records": records, "NextShardIterator": "i", "MillisBehindLatest": 1000}
+
+
+def _of_kinesis(sequence: str) -> dict[str, Any]:
+    return {"Data": b"x", "SequenceNumber": sequence, "PartitionKey": "k"}
+
+
+def _of_dynamodb(sequence: str) -> dict[str, Any]:
+    return {"eventName": "INSERT", "dynamodb": {"SequenceNumber": sequence}}
 
 
 class Left:

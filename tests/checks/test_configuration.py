@@ -40,6 +40,15 @@ def invoker(*services: str) -> str:
     )
 
 
+def by_alias(service: str) -> str:
+    """Who may invoke an alias, and nothing else."""
+    (one,) = json.loads(invoker(service))
+    return json.dumps([{**one, "qualifier": "live"}])
+
+
+KEPT = json.dumps({"live": {"on_failure_arn": "arn:aws:sqs:eu-west-1:1:failed"}})
+
+
 def known(role: str = "processor", **changes: Any) -> dict[str, Any]:
     """A function of which every setting was captured, and each is as advised."""
     settled = {
@@ -167,6 +176,22 @@ CASES: list[tuple[str, dict[str, Any], list[str]]] = [
     (
         "no-async-destination",  # who calls it does not matter where failures are kept
         {"functions": [known(invokers=None, on_failure_arn=QUEUE_ARN)]},
+        [],
+    ),
+    ("no-async-destination", {"functions": [known(invokers=by_alias("sns"))]}, ["processor"]),
+    (
+        "no-async-destination",  # the alias that is called keeps its own failures
+        {"functions": [known(invokers=by_alias("sns"), qualified_invoke_configs=KEPT)]},
+        [],
+    ),
+    (
+        "no-async-destination",  # and not those of who calls the function itself
+        {"functions": [known(invokers=invoker("sns"), qualified_invoke_configs=KEPT)]},
+        ["processor"],
+    ),
+    (
+        "useless-dead-letters",  # an alias is called asynchronously
+        {"functions": [known(invokers=by_alias("events"), dlq_arn=QUEUE_ARN)]},
         [],
     ),
     (

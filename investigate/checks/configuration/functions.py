@@ -16,6 +16,10 @@ LEAST_RETENTION_DAYS = 14
 _DOMAIN = r'\.([a-z0-9-]+\.)?amazonaws\.com"'  # some principals name a region
 _ASYNCHRONOUS = '"(sns|s3|events|scheduler|iot|ses|config|logs|codecommit)' + _DOMAIN
 _SYNCHRONOUS = '"(apigateway|elasticloadbalancing|cognito-idp|lex|edgelambda)' + _DOMAIN
+# How the entry of an invoker ends that names no version or alias, and how a version or alias keeps
+# failures, in the JSON of `functions`.
+_OF_THE_FUNCTION = r', "source_arn": (null|"[^"]*")\}'
+_KEPT_BY_ALIAS = r'"on_failure_arn": "'
 _QUIET = ("WARN", "WARNING", "ERROR", "CRITICAL", "FATAL")
 _ASYNC_PAGE = "How Lambda handles errors with asynchronous invocation (AWS Lambda Developer Guide)"
 
@@ -40,8 +44,11 @@ def no_async_destination(evidence: Evidence) -> Partly:
         "OnFailure", "a queue, a topic or a bucket", _ASYNC_PAGE,
         "after three attempts, or six hours, the event is discarded without a trace",
     )  # fmt: skip
+    # Settings hold for the qualifier that a caller names: what an alias keeps is only of its calls.
+    directly = rows.invokers.re_search(_ASYNCHRONOUS + _OF_THE_FUNCTION)
+    by_alias = rows.qualified_invoke_configs.re_search(_KEPT_BY_ALIAS).fill_null(False)
     # Whether it is called so does not matter where its failures are kept.
-    bad = ibis.ifelse(kept, ibis.literal(False), called)
+    bad = ibis.ifelse(kept, ibis.literal(False), ibis.ifelse(by_alias, directly, called))
     return judged(evidence, rows, rule, found=ibis.null("string"), bad=bad, noun="function")
 
 
