@@ -710,6 +710,15 @@ def test_what_was_denied_to_a_function_or_to_the_capture_is_found(tmp_path: Path
         ("an action that the error does not name", "capture", "functions", 1),
         ("an action that the error does not name", "processor", None, 1),
     }
+    unheard = {
+        name: Coverage("denied", "AccessDenied: logs:FilterLogEvents of /aws/lambda/x")
+        for name in ("invocations", "log_lines")
+    }
+    assert keys("access/denied", evidence_of(tmp_path, coverage=unheard)) == [
+        "logs:FilterLogEvents"
+    ]
+    untold = finding_of("access/denied", evidence_of(tmp_path))
+    assert untold.outcome is Outcome.NOT_EVALUATED
     fine = evidence_of(tmp_path, invocations=[invocation_row("r1", at(31))], log_lines=[])
     assert keys("access/denied", fine) == []
 

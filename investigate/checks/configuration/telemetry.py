@@ -65,7 +65,7 @@ def metrics_disagree(evidence: Evidence) -> ir.Table:
     "access/denied",
     Severity.ESCALATE,
     key="action",
-    either=("invocations", "log_lines"),
+    reads=("invocations", "log_lines"),
     found="{count} action{s} {were} denied to the capture or to a function.",
     advice="Denied to a function: give its role the action on that resource, and look for events "
     "that failed meanwhile. Denied to the capture: allow it (docs/permissions.md) and capture "
@@ -75,5 +75,7 @@ def metrics_disagree(evidence: Evidence) -> ir.Table:
 )
 def access_denied(evidence: Evidence) -> Partly:
     """Was an action denied that a function or this capture needs?"""
-    gaps = evidence.incomplete([t for t in ("invocations", "log_lines") if evidence.has(t)])
-    return Partly(telemetry.denials(evidence), "; ".join(gaps))
+    tables = ("invocations", "log_lines")
+    absent = [evidence.absence(table) for table in tables if not evidence.has(table)]
+    partial = evidence.incomplete([table for table in tables if evidence.has(table)])
+    return Partly(telemetry.denials(evidence), "; ".join([*absent, *partial]))
