@@ -169,6 +169,11 @@ def test_an_alarm_on_all_functions_is_of_no_pipeline_without_functions():
     assert not alarms.concerns(metric("AWS/Lambda", "Errors"), {"QueueName": frozenset({"q"})})
 
 
+def test_an_alarm_on_all_functions_has_no_dimension():
+    row = alarms.alarm_row({"AlarmName": "a", **metric("AWS/Lambda", "Errors")})
+    assert (row["namespace"], row["dimensions"]) == ("AWS/Lambda", "{}")
+
+
 def test_an_alarm_that_computes_with_several_metrics_keeps_them_all():
     parts = [stat(metric(QueueName="demo-replay")), {"Id": "e", "Expression": "m/2"}]
     row = alarms.alarm_row({**computed(*parts), "Threshold": 1.0, "EvaluationPeriods": 2})

@@ -29,9 +29,9 @@ class Clients:
         self.url = url
         session = boto3.Session(FAKE["AWS_ACCESS_KEY_ID"], FAKE["AWS_SECRET_ACCESS_KEY"])
         config = Config(connect_timeout=5, read_timeout=30, retries={"total_max_attempts": 1})
-        self.cloudformation, self.s3, self.sqs, self.lambda_ = (
+        self.cloudformation, self.s3, self.sqs, self.lambda_, self.events, self.sns = (
             session.client(service, region_name=REGION, endpoint_url=url, config=config)
-            for service in ("cloudformation", "s3", "sqs", "lambda")
+            for service in ("cloudformation", "s3", "sqs", "lambda", "events", "sns")
         )
 
 

@@ -195,7 +195,8 @@ def test_the_tables_are_whole(captured):
     counts = {"raw": 39, "events": 40, "dedupe": 40, "aggregates": 4, "functions": 3}
     assert {table: len(captured.rows(table)) for table in counts} == counts
     coverage = captured.case.coverage
-    assert {table: coverage[table].status for table in counts} == dict.fromkeys(counts, "captured")
+    whole = {*counts, "mappings", "deliveries", "deployments", "alarms", "queue_state"}
+    assert {table: coverage[table].status for table in whole} == dict.fromkeys(whole, "captured")
     accepted = {event_id for ids in captured.accepted.values() for event_id in ids}
     assert {row["event_id"] for row in captured.rows("events")} == accepted
     assert {row["event_id"] for row in captured.rows("dedupe")} == accepted
@@ -368,6 +369,27 @@ def test_a_queue_with_a_redrive_policy_is_not_sampled(poisoned):
     )
     (message,) = answer["Messages"]
     assert message["Attributes"]["ApproximateReceiveCount"] == "1"
+
+
+def test_what_reaches_a_function_through_its_alias_is_found(captured, window, tmp_path):
+    clients, function = captured.stack.clients, captured.function("ProcessorFunction")
+    lambda_, events, sns = clients.lambda_, clients.events, clients.sns
+    version = lambda_.publish_version(FunctionName=function)["Version"]
+    made = lambda_.create_alias(FunctionName=function, Name="live", FunctionVersion=version)
+    alias, topic = made["AliasArn"], sns.create_topic(Name="shop")["TopicArn"]
+    lambda_.add_permission(
+        FunctionName=function, Qualifier="live", StatementId="shop", SourceArn=topic,
+        Action="lambda:InvokeFunction", Principal="sns.amazonaws.com",
+    )  # fmt: skip
+    sns.subscribe(TopicArn=topic, Protocol="lambda", Endpoint=alias)
+    events.put_rule(Name="nightly", ScheduleExpression="rate(1 day)", State="DISABLED")
+    events.put_targets(Rule="nightly", Targets=[{"Id": "a", "Arn": alias}])
+    case = _capture(tmp_path / "case", captured.stack, window, only=("deliveries",))
+    rows = pq.read_table(case.folder / "deliveries").to_pylist()
+    assert {(row["kind"], row["target_arn"]) for row in rows} == {
+        ("eventbridge", alias), ("sns", alias),
+    }  # fmt: skip
+    assert case.coverage["deliveries"].status == "captured"
 
 
 def test_the_lock_has_a_hash_for_every_pin_and_no_address():
