@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from investigate.tables import TABLES
 from tests.builders import (
+    DEAD_LETTERS_ARN,
     QUEUE_ARN,
     Event,
     aggregate_row,
@@ -30,32 +32,104 @@ GOOD = [Event(f"g{n}", at(n), entity_id=f"e{n % 3}") for n in range(24)]
 FIRST, SECOND, THIRD, FOURTH, *_ = GOOD
 
 
+ROLES = ("ingest", "replay", "processor")
+DAY = [event for event in GOOD if event.entity_id == "e0"]  # replayed, processed and counted
+WINDOW = {"start": "2026-03-10T00:00:00Z", "end": "2026-03-11T00:00:00Z"}
+
+
 def healthy() -> dict[str, list[dict[str, Any]]]:
-    """Every table, of a pipeline in which nothing is wrong."""
+    """Every table, of a pipeline in which nothing is wrong, and set up as AWS advises."""
     tables: dict[str, list[dict[str, Any]]] = {name: [] for name in TABLES}
     tables |= {
         "raw": [raw_row(event) for event in GOOD],
         "events": [event_row(event) for event in GOOD],
         "dedupe": [dedupe_row(event) for event in GOOD],
-        "functions": [function_row(role) for role in ("ingest", "replay", "processor")],
-        "queue_state": [queue_row()],
-        "mappings": [mapping_row()],
+        "aggregates": [aggregate_row(DAY, at(29.1))],
         "log_lines": [
-            log_line("event_ingested", e.ingested, f"i-{e.name}", event_id=e.id, status="ACCEPTED")
-            for e in GOOD
+            *(
+                log_line("event_ingested", e.ingested, f"i-{e.name}", event_id=e.id,
+                         status="ACCEPTED")
+                for e in GOOD
+            ),
+            log_line("replay_enqueued", at(28), "p0", entity_id="e0", scanned=len(DAY),
+                     sent=len(DAY), **WINDOW),
+            log_line("processor_start", at(29), "w0", records=len(DAY)),
+            *(
+                log_line("processor_record_loaded", at(29), "w0", event_id=e.id, entity_id="e0",
+                         event_time=e.body["event_time"])
+                for e in DAY
+            ),
+            log_line("processor_aggregate_written", at(29.1), "w0", entity_id="e0", day=DAY[0].day,
+                     version=int(at(29.1).timestamp()), value=float(len(DAY)),
+                     inputs_hash=aggregate_row(DAY, at(29.1))["inputs_hash"]),
         ],
         "invocations": [
-            invocation_row(f"i-{event.name}", event.ingested, function="ingest") for event in GOOD
-        ],
-        "metric_points": [
-            {
-                "namespace": "AWS/Lambda", "metric": metric, "at_utc": at(1), "value": 0.0,
-                "dimensions": '{"FunctionName": "processor"}', "origin": "cloudwatch",
-            }
-            for metric in ("Invocations", "Throttles")
+            *(invocation_row(f"i-{e.name}", e.ingested, function="ingest") for e in GOOD),
+            invocation_row("p0", at(28), function="replay"),
+            invocation_row("w0", at(29)),
         ],
     }  # fmt: skip
-    return tables
+    return {**tables, **_settings(), "metric_points": _points()}
+
+
+def _settings() -> dict[str, list[dict[str, Any]]]:
+    told = {
+        "handler": "handlers.run", "runtime": "python3.11", "invokers": "[]",
+        "log_group_exists": True, "log_retention_days": 30,
+    }  # fmt: skip
+    dead = {"name": "dead-letters", "arn": DEAD_LETTERS_ARN, "role": "dead-letter"}
+    watched = [
+        *(("AWS/Lambda", "Errors", "FunctionName", role) for role in ROLES),
+        ("PipelineInvestigationKit", "ProcessorErrorCount", "Function", "processor"),
+        ("AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", "replay-queue"),
+        ("AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", "dead-letters"),
+    ]
+    return {
+        "functions": [function_row(role, **told) for role in ROLES],
+        "queue_state": [
+            queue_row(
+                visibility_timeout_s=360, dead_letter_arn=DEAD_LETTERS_ARN, max_receive_count=5
+            ),
+            queue_row(**dead, retention_s=1_209_600),
+        ],
+        "mappings": [mapping_row(partial_batch_response=True)],
+        "alarms": [
+            alarm_row(
+                f"{metric} of {name}", namespace=namespace, metric=metric,
+                dimensions=json.dumps({dimension: name}),
+            )
+            for namespace, metric, dimension, name in watched
+        ],
+    }  # fmt: skip
+
+
+def _points() -> list[dict[str, Any]]:
+    """What CloudWatch and the functions counted: as much as the log tells."""
+    counts = {"ingest": GOOD, "replay": [GOOD[0]], "processor": [GOOD[0]]}
+    starts = {"replay": at(28), "processor": at(29)}
+    own = {"ingest": "IngestCount", "replay": "ReplayRequestedCount",
+           "processor": "ProcessorMessageCount"}  # fmt: skip
+    rows = []
+    for role, events in counts.items():
+        moments = [starts.get(role, event.ingested) for event in events]
+        for metric, value in (("Invocations", 1.0), ("Errors", 0.0), ("Throttles", 0.0)):
+            rows += [_point(role, metric, value, moment) for moment in moments]
+        rows += [_point(role, own[role], 1.0, moment, emf=True) for moment in moments]
+    rows.append(_point("processor", "ProcessorErrorCount", 0.0, at(29), emf=True))
+    return rows
+
+
+def _point(
+    role: str, metric: str, value: float, moment: datetime, *, emf: bool = False
+) -> dict[str, Any]:
+    return {
+        "namespace": "PipelineInvestigationKit" if emf else "AWS/Lambda",
+        "metric": metric,
+        "at_utc": moment if emf else moment.replace(second=0, microsecond=0),
+        "value": value,
+        "dimensions": json.dumps({"Function" if emf else "FunctionName": role}),
+        "origin": "emf" if emf else "cloudwatch",
+    }
 
 
 def troubled() -> dict[str, list[dict[str, Any]]]:
