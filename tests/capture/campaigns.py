@@ -124,6 +124,7 @@ def _run(job: Job, telling: Pipe) -> None:
         CaseWriter.__enter__ = lambda writer: os.kill(os.getpid(), signal.SIGKILL)
     if job.steps:
         _take_small_steps()
+    os.fsync = lambda descriptor: None  # a kill loses nothing that was written; a power cut would
     in_full = time.sleep
     time.sleep = lambda seconds: in_full(seconds / HURRY)
     try:
