@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from investigate.commands.console import Console
 from investigate.errors import AccessError, RecoveryRefused, UsageError
 from investigate.model import counted, parse_time
 from investigate.plans import DIGEST
+from investigate.recovery.brief import unproved
 from investigate.recovery.live import Live, Watch
 from investigate.recovery.pace import Limits, Pace, signals_ending, signals_noted
 from investigate.recovery.place import place, place_of
@@ -43,6 +44,7 @@ class Recovery:
     live: Live
     record: Record
     pace: Pace
+    _snapshot: Mapping[str, Any] = field(default_factory=dict)
 
     def plan(self, schema: str) -> Mapping[str, Any]:
         """Return the plan of this case that the command line names."""
@@ -66,6 +68,7 @@ class Recovery:
             DONE, "snapshot", self.pace.stamp(), plan=run.plan, command=self.options.module,
             before=self.live.snapshot(days),
         )  # fmt: skip
+        self._snapshot = run.record.lines[-1]
         self.pace.begin()
         return run
 
@@ -95,14 +98,20 @@ class Recovery:
             run.stop(error.message, failed=True)
             self.console.say(str(error))
 
-    def finish(self, run: Run, days: Sequence[Mapping[str, str]], noun: str) -> int:
-        """Put the end on record with what is there now, say it, and return the exit code."""
+    def finish(
+        self, run: Run, days: Sequence[Mapping[str, str]], noun: str, *, proved: bool = False
+    ) -> int:
+        """Put the end on record with what is there now, say it, and return the exit code; `proved`
+        if what was done must show in the aggregates of the days."""
         summary = run.summary
         try:
             after = self.live.snapshot(days)
         except (AccessError, RecoveryRefused) as error:
             self.console.say(f"how the pipeline is now cannot be seen: {error}")
             after = {}
+        if proved and after:
+            before = self._snapshot.get("before", {})
+            summary.unproved = unproved(before, after, summary.done, sampled=bool(days))
         run.record.write(
             DONE, "run", self.pace.stamp(), plan=run.plan, command=self.options.module,
             summary=summary.as_json(), after=after,

@@ -84,8 +84,11 @@ def masked(url: str) -> str:
     match = _SCHEME.fullmatch(url)
     if not match:
         return "***"
-    scheme, rest = match[1].lower(), re.split(r"[/?#]", match[2])[0]
-    host = rest.rpartition("@")[2] if scheme in _HOSTED else ""
+    scheme = match[1].lower()
+    rest, *more = re.split(r"[/?#]", match[2], maxsplit=1)
+    # An "@" behind it: what seems to be the host may be the beginning of a password.
+    hosted = scheme in _HOSTED and "@" not in "".join(more)
+    host = rest.rpartition("@")[2] if hosted else ""
     return f"{scheme}://{host}/***" if _HOST.fullmatch(host) else f"{scheme}://***"
 
 
