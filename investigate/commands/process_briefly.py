@@ -45,6 +45,8 @@ def run(options: argparse.Namespace, console: Console) -> int:
         ]
         touched = (plan["sample"] or {}).get("days", [])
         done = at_work.confirmed_run(plan, "\n".join(shown), touched)
+        # While it was confirmed, somebody may have enabled the mapping: then it is theirs.
+        mapping = refuse_by_state(plan, at_work.live, limits.messages)
         work = partial(process_briefly, done, at_work.live, plan, mapping)
         at_work.carry_out(done, work)
         return at_work.finish(done, touched, "message", proved=True)

@@ -25,7 +25,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
     with recovery(options, console, "redrive-plan") as at_work:
         document = at_work.plan(SCHEMA)
         plan = of_document(document)
-        known = already(Evidence(at_work.case), at_work.record)
+        known = already(Evidence(at_work.case), at_work.record, again=options.again)
         letters, held = sorted_out(plan, at_work.live.replay_queue(), known)
         at_work.live.refuse_dry_run()
         limits = at_work.pace.limits

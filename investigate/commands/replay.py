@@ -31,7 +31,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
         evidence = Evidence(at_work.case)
         unsaid = prospects(evidence, str(plan["entity_id"]), missed_keys(plan))
         wanted = to_send(plan, at_work.pace.limits, unsaid)
-        known = already(evidence, at_work.record)
+        known = already(evidence, at_work.record, again=options.again)
         rows, held = sorted_out(wanted, known)
         refuse_slow(rows, at_work.record, at_work.pace.limits)
         at_work.live.refuse_dry_run()

@@ -84,10 +84,12 @@ def masked(url: str) -> str:
     match = _SCHEME.fullmatch(url)
     if not match:
         return "***"
-    scheme = match[1].lower()
-    rest, *more = re.split(r"[/?#]", match[2], maxsplit=1)
+    scheme, text = match[1].lower(), match[2]
+    rest = re.split(r"[/?#]", text, maxsplit=1)[0]
+    behind = text[len(rest) :]
     # An "@" behind it: what seems to be the host may be the beginning of a password.
-    hosted = scheme in _HOSTED and "@" not in "".join(more)
+    cut = "@" in behind and (behind.startswith("/") or "@" not in rest)
+    hosted = scheme in _HOSTED and not cut
     host = rest.rpartition("@")[2] if hosted else ""
     return f"{scheme}://{host}/***" if _HOST.fullmatch(host) else f"{scheme}://***"
 

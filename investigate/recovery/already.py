@@ -57,18 +57,18 @@ def _told(sent: Sent) -> str:
     return f"{sure} {what}{by} at {sent.at}"
 
 
-def already(evidence: Evidence, record: Record) -> Already:
+def already(evidence: Evidence, record: Record, *, again: bool = False) -> Already:
     """Return what is known of a case's events, by the case and by the records of its pipeline.
 
-    What was sent before the capture counts no longer if the replay queue was empty then: it has
-    left it, and came back as a dead letter or was processed.
+    Somebody may ask for what was sent to be sent `again`. That holds for what was sent before the
+    capture, and only if the replay queue was empty then: it has left it, to be processed or lost.
     """
     levels = _levels(evidence)
     captured = isoformat(evidence.case.captured_at)
     sent = {
         event: one
         for event, one in record.sent().items()
-        if levels != 0 or not _earlier(one.at, captured)
+        if not (again and levels == 0 and _earlier(one.at, captured))
     }
     waiting = _ids(evidence, "messages")
     looked = len(waiting)

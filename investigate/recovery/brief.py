@@ -10,7 +10,7 @@ from typing import Any
 
 from investigate.aws.writing import Targets, WriteDoor
 from investigate.errors import AccessError
-from investigate.model import isoformat, parse_time
+from investigate.model import counted, isoformat, parse_time
 from investigate.process_plan import batch_size
 from investigate.recovery.guard import disabled_in_time
 from investigate.recovery.live import Live, Queue
@@ -145,15 +145,12 @@ def process_briefly(
     return once it is; `run.summary.done` is how many messages left the queue.
 
     The way back is tried first: who may not disable the mapping must not enable it. Raises
-    `AccessError`; if the mapping could not be disabled again, the message says so loudly. Raises
-    `RecoveryRefused` for what changed since the plan was shown, see `refuse_by_state`.
+    `AccessError`; if the mapping could not be disabled again, the message says so loudly.
     """
     uuid = str(mapping["UUID"])
     if reason := run.pace.over():
         run.stop(reason)
         return
-    # While the plan was read and confirmed, somebody may have enabled the mapping: it is theirs.
-    mapping = refuse_by_state(plan, live, run.pace.limits.messages)
     door = WriteDoor(live.connection, Targets(mappings=frozenset({uuid})))
     update = partial(door.call, "lambda", "UpdateEventSourceMapping", UUID=uuid)
     if not run.once(REHEARSAL, uuid, lambda: _rehearsed(update(Enabled=False))):
@@ -217,28 +214,35 @@ class _Count:
 
 def _watch(run: Run, live: Live, count: _Count, batch: int) -> None:
     """Return when no more may be processed; the next batch must still be within the limit."""
-    limits = run.pace.limits
     while not run.summary.stopped:
-        # The time first: a look may take long.
-        if reason := run.pace.over():
-            run.stop(reason)
-        queue = live.replay_queue()
-        count.look(queue)
-        run.summary.done = done = count.done
+        count.look(live.replay_queue())
+        run.summary.done = count.done
         if not run.look(always=True):
             return
-        if count.rose > 0:
-            run.stop(f"{count.rose} messages arrived, which nobody looked at", failed=True)
-        elif reason := run.pace.over():
+        if trouble := _trouble(run, count, batch):
+            run.stop(trouble, failed=True)
+        elif reason := run.pace.over() or _enough(run, count, batch):
             run.stop(reason)
-        elif not queue.waiting:
-            run.stop("the queue is empty")
-        elif queue.visible and done + min(batch, queue.visible) > limits.messages:
-            run.stop(f"another batch could pass --max-messages {limits.messages}")
-        elif limits.rate and done > batch + limits.rate * max(run.pace.elapsed, 1.0):
-            run.stop(f"messages leave faster than --rate {limits.rate:g} a second", failed=True)
         else:
             run.pace.wait()
+
+
+def _trouble(run: Run, count: _Count, batch: int) -> str:
+    if count.rose > 0:
+        return f"{counted(count.rose, 'message')} arrived, which nobody looked at"
+    rate = run.pace.limits.rate
+    if rate and count.done > batch + rate * max(run.pace.elapsed, 1.0):
+        return f"messages leave faster than --rate {rate:g} a second"
+    return ""
+
+
+def _enough(run: Run, count: _Count, batch: int) -> str:
+    queue, most = count.queue, run.pace.limits.messages
+    if not queue.waiting:
+        return "the queue is empty"
+    if queue.visible and count.done + min(batch, queue.visible) > most:
+        return f"another batch could pass --max-messages {most}"
+    return ""
 
 
 def _look_back(run: Run, live: Live, count: _Count) -> None:

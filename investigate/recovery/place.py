@@ -30,7 +30,7 @@ class Place:
         for name in ("region", "account"):
             ours, theirs = getattr(self, name), getattr(found, name)
             if ours and theirs and ours != theirs:
-                raise refused("other-place", what=what, name=name, theirs=theirs, ours=ours)
+                raise refused("other-place", what=what, part=name, theirs=theirs, ours=ours)
 
     def or_else(self, other: Place) -> Place:
         """Return this place, with what it does not know from another."""

@@ -120,39 +120,41 @@ def redrive(run: Run, live: Live, letters: Sequence[PlannedLetter]) -> None:
 def _redrive(
     run: Run, door: WriteDoor, urls: tuple[str, str], letters: Mapping[str, PlannedLetter]
 ) -> None:
-    state, pending = run.record.letter_state, dict[str, PlannedLetter]()
-    for message_id, letter in letters.items():
-        sent, item = state(SEND, _item(letter)), _item(letter)
-        if state(DELETE, item) == DONE:
-            run.summary.before += 1
-        elif sent == INTENT:
-            run.summary.unknown.append(item)
-        else:
-            pending[message_id] = letter
+    pending = _pending(run, letters)
     seen: set[str] = set()
     empty = 0
     # Until no new one comes; each look may take a second, so limits and signals are asked before.
     while pending and empty < _EMPTY and run.may_go_on():
-        received = time.monotonic()
+        until = time.monotonic() + HELD_SECONDS
         messages = _received(run, door, urls[0])
         new = [message for message in messages if message["MessageId"] not in seen]
-        seen.update(message["MessageId"] for message in new)
         empty = 0 if new else empty + 1
         for message in new:
             letter = pending.get(message["MessageId"])
-            if letter is None:
-                continue
-            if not _ready(run, letter):
+            if letter and not _ready(run, letter):
                 return
-            if time.monotonic() - received > HELD_SECONDS:
-                # Soon it is visible to others: it is left, and received again.
-                seen.discard(message["MessageId"])
-                continue
-            if not _one(run, door, urls, letter, message):
+            if letter and time.monotonic() > until:
+                continue  # soon it is visible to others: it is left, and received again
+            seen.add(message["MessageId"])
+            if letter and not _one(run, door, urls, letter, message):
                 return
-            del pending[message["MessageId"]]
+            pending.pop(message["MessageId"], None)
     if not run.summary.stopped:
         run.summary.absent += sorted(pending)
+
+
+def _pending(run: Run, letters: Mapping[str, PlannedLetter]) -> dict[str, PlannedLetter]:
+    """Return the letters to be sent or deleted by their message ids; count the others."""
+    state, pending = run.record.letter_state, dict[str, PlannedLetter]()
+    for message_id, letter in letters.items():
+        item = _item(letter)
+        if state(DELETE, item) == DONE:
+            run.summary.before += 1
+        elif state(SEND, item) == INTENT:
+            run.summary.unknown.append(item)
+        else:
+            pending[message_id] = letter
+    return pending
 
 
 def _ready(run: Run, letter: PlannedLetter) -> bool:

@@ -82,7 +82,7 @@ _RULES = (
     Rule(
         "other-place",
         "Pipelines of one template have the same names in every region and account.",
-        "{what} is in {name} {theirs}, and the case was captured from {name} {ours}",
+        "{what} is in {part} {theirs}, and the case was captured from {part} {ours}",
         "give the --region and the --profile the case was captured with",
     ),
     Rule(
@@ -126,7 +126,8 @@ _RULES = (
         "sent-before",
         "An event that is processed twice is counted twice.",
         "{item} holds the event {event}, which {why}",
-        "let what waits be processed; capture again once the replay queue is empty",
+        "let what waits be processed, and capture again once the replay queue is empty; "
+        "if it is lost all the same, --again sends it",
     ),
     Rule(
         "unreadable-object",

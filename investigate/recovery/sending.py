@@ -34,7 +34,8 @@ class Summary:
         """Return what stands in the record."""
         return {
             "done": self.done, "done_before": self.before, "unknown": self.unknown,
-            "absent": self.absent, "stopped": self.stopped, "unproved": self.unproved, "held": self.held,
+            "absent": self.absent, "stopped": self.stopped, "unproved": self.unproved,
+            "held": self.held,
         }  # fmt: skip
 
 
