@@ -13,7 +13,7 @@ from investigate.errors import AccessError
 from investigate.model import counted, isoformat, parse_time
 from investigate.process_plan import batch_size
 from investigate.recovery.guard import disabled_in_time
-from investigate.recovery.live import Live, Queue
+from investigate.recovery.live import SKEW, Live
 from investigate.recovery.moving import ACTION as MOVE
 from investigate.recovery.place import place_of
 from investigate.recovery.record import ENABLE, FAILED, SENDS, Record
@@ -156,7 +156,7 @@ def process_briefly(
     if not run.once(REHEARSAL, uuid, lambda: _rehearsed(update(Enabled=False))):
         return
     modified = run.record.lines[-1]["after"]["modified"]
-    count = _Count(live.replay_queue())
+    count = _Count(live, run.pace.clock())
     if reason := run.pace.over():
         run.stop(reason)
         return
@@ -173,13 +173,13 @@ def process_briefly(
                 account=where.account,
                 modified=modified,
             ):
-                _watch(run, live, count, batch_of(plan, mapping))
+                _watch(run, count, batch_of(plan, mapping))
     except AccessError as error:
         run.stop(f"the watch cannot see: {error.message}", failed=True)
     finally:
         disable(run.record, live, run.pace, uuid, why=run.summary.stopped or "an error")
     settle(live, run.pace)
-    _look_back(run, live, count)
+    _look_back(run, count)
 
 
 def _rehearsed(answer: Mapping[str, Any]) -> dict[str, Any]:
@@ -193,29 +193,36 @@ def _enabled(update: Any) -> dict[str, Any]:
 
 
 class _Count:
-    """How many messages left the queue, by its counts at each look."""
+    """How many messages left the queue, by its counts at each look, or were begun with, by the log
+    of the processor: whatever is more."""
 
-    def __init__(self, start: Queue) -> None:
-        self.queue = self._start = start
+    def __init__(self, live: Live, since: datetime) -> None:
+        self._live = live
+        self._since = since - SKEW
+        self._known = live.records_since(self._since).keys()
+        self.queue = self._start = live.replay_queue()
         self._gone = 0
         self.done = 0
         self.rose = 0  # messages that arrived between the last two looks, at least
 
-    def look(self, queue: Queue) -> None:
+    def look(self) -> None:
         """Note how much lies there now. What arrives must not hide what leaves: only the drops
-        between two looks are summed up."""
+        between two looks are summed up, and as many arrivals as drops are seen by the log."""
+        queue = self._live.replay_queue()
         self.rose = queue.waiting - self.queue.waiting
         self._gone += max(0, -self.rose)
         # What was hidden at the start is held by somebody else, who may give it back.
         ours = max(0, queue.not_visible - self._start.not_visible)
-        self.done = max(self.done, self._gone + ours)
+        begun = self._live.records_since(self._since).items()
+        logged = sum(many for known, many in begun if known not in self._known)
+        self.done = max(self.done, self._gone + ours, logged)
         self.queue = queue
 
 
-def _watch(run: Run, live: Live, count: _Count, batch: int) -> None:
+def _watch(run: Run, count: _Count, batch: int) -> None:
     """Return when no more may be processed; the next batch must still be within the limit."""
     while not run.summary.stopped:
-        count.look(live.replay_queue())
+        count.look()
         run.summary.done = count.done
         if not run.look(always=True):
             return
@@ -245,12 +252,12 @@ def _enough(run: Run, count: _Count, batch: int) -> str:
     return ""
 
 
-def _look_back(run: Run, live: Live, count: _Count) -> None:
+def _look_back(run: Run, count: _Count) -> None:
     """Look once more at a pipeline that stands still: what was under way when the mapping was
     disabled is done now, and log lines reach CloudWatch some seconds late."""
     time.sleep(LOG_LOOKS * run.pace.poll_seconds)
     try:
-        count.look(live.replay_queue())
+        count.look()
     except AccessError as error:
         run.stop(f"the queue cannot be seen: {error.message}", failed=True)
     run.summary.done = count.done

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from investigate import pipeline
+from investigate.analysis.logs import MARKERS
 from investigate.aws import Connection
 from investigate.errors import AccessError
 from investigate.recovery.place import Place, place, place_of
@@ -27,7 +28,9 @@ _ERROR = re.compile(
     r"processor_record_failed|Task timed out|Runtime exited|\[ERROR\]|Status: (error|timeout)"
     r'|"level": ?"ERROR"|"errorType"|"status": ?"(error|timeout|failure)"'
 )
-_SKEW = timedelta(minutes=1)  # that this machine's clock may be ahead of AWS's
+_BEGUN = MARKERS["processor"]
+_RECORDS = re.compile(r'\brecords\\*"?[:=] ?(\d+)')  # also as JSON within JSON
+SKEW = timedelta(minutes=1)  # that this machine's clock may be ahead of AWS's
 _LONGEST = 200  # characters of a line that are told
 _COUNTS_AGAIN = 5
 _MOST_PAGES = 100  # of log events in one look; a run is brief
@@ -136,13 +139,24 @@ class Live:
     def errors_since(self, moment: datetime) -> dict[str, str]:
         """Return the log lines of the processor since a time that tell of a failure, by their ids
         in CloudWatch Logs."""
+        lines = self._lines_since(moment)
+        return {known: line for known, line in lines.items() if _ERROR.search(line)}
+
+    def records_since(self, moment: datetime) -> dict[str, int]:
+        """Return how many records the processor began with since a time, by the ids of the lines
+        in CloudWatch Logs that say so."""
+        # A term in quotes is looked for as it stands, in text and in JSON.
+        lines = self._lines_since(moment, filterPattern=f'"{_BEGUN}"')
+        counts = {known: _RECORDS.search(line) for known, line in lines.items() if _BEGUN in line}
+        return {known: int(count[1]) for known, count in counts.items() if count}
+
+    def _lines_since(self, moment: datetime, **more: str) -> dict[str, str]:
         name = self.names.functions["processor"]
         group = self.processor().get("LoggingConfig", {}).get("LogGroup") or f"/aws/lambda/{name}"
-        asked = {"logGroupName": group, "startTime": int(moment.timestamp() * 1000)}
+        asked = {"logGroupName": group, "startTime": int(moment.timestamp() * 1000), **more}
         found: dict[str, str] = {}
         for number, page in enumerate(self.connection.pages("logs", "FilterLogEvents", **asked), 1):
-            lines = {str(event["eventId"]): str(event["message"]) for event in page["events"]}
-            found.update((known, line) for known, line in lines.items() if _ERROR.search(line))
+            found.update((str(event["eventId"]), str(event["message"])) for event in page["events"])
             if number > _MOST_PAGES:
                 # What cannot be seen is no good sign: the run ends.
                 raise AccessError(
@@ -193,7 +207,7 @@ class Watch:
     def __init__(self, live: Live, since: datetime, pause: float = 1.0) -> None:
         """Look for the first time; `pause` are the seconds between two counts that disagree."""
         self._live = live
-        self._since = since - _SKEW
+        self._since = since - SKEW
         self._pause = pause
         self._before = self._dead()
         self._known = live.errors_since(self._since).keys()
