@@ -237,7 +237,9 @@ def _watch(run: Run, count: _Count, batch: int) -> None:
 def _trouble(run: Run, count: _Count, batch: int) -> str:
     if count.rose > 0:
         return f"{counted(count.rose, 'message')} arrived, which nobody looked at"
-    rate = run.pace.limits.rate
+    rate, most = run.pace.limits.rate, run.pace.limits.messages
+    if count.done > most:
+        return f"{counted(count.done, 'message')} left the queue, more than --max-messages {most}"
     if rate and count.done > batch + rate * max(run.pace.elapsed, 1.0):
         return f"messages leave faster than --rate {rate:g} a second"
     return ""
