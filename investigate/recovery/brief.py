@@ -237,12 +237,19 @@ def _watch(run: Run, count: _Count, batch: int) -> None:
 def _trouble(run: Run, count: _Count, batch: int) -> str:
     if count.rose > 0:
         return f"{counted(count.rose, 'message')} arrived, which nobody looked at"
-    rate, most = run.pace.limits.rate, run.pace.limits.messages
-    if count.done > most:
-        return f"{counted(count.done, 'message')} left the queue, more than --max-messages {most}"
+    if passed := _passed(run, count):
+        return passed
+    rate = run.pace.limits.rate
     if rate and count.done > batch + rate * max(run.pace.elapsed, 1.0):
         return f"messages leave faster than --rate {rate:g} a second"
     return ""
+
+
+def _passed(run: Run, count: _Count) -> str:
+    most = run.pace.limits.messages
+    if count.done <= most:
+        return ""
+    return f"{counted(count.done, 'message')} left the queue, more than --max-messages {most}"
 
 
 def _enough(run: Run, count: _Count, batch: int) -> str:
@@ -263,6 +270,8 @@ def _look_back(run: Run, count: _Count) -> None:
     except AccessError as error:
         run.stop(f"the queue cannot be seen: {error.message}", failed=True)
     run.summary.done = count.done
+    if passed := _passed(run, count):
+        run.stop(passed, failed=True)
     run.look(always=True)
 
 

@@ -39,9 +39,8 @@ def test_a_reference_tells_where_it_leads(reference, found):
     [(Place("us-east-1", None), "region us-east-1"), (Place(None, "9" * 12), "account 9999")],
 )
 def test_another_place_is_refused_and_an_unknown_one_is_not(other, part):
-    with pytest.raises(RecoveryRefused, match=part) as caught:
+    with pytest.raises(RecoveryRefused, match=part):
         HERE.refuse_other(other, "the queue q")
-    assert "refused (other-place)" in caught.value.message
     HERE.refuse_other(Place(), "the queue q")
     place("eu-west-1", "masked").refuse_other(Place("eu-west-1", "9" * 12), "the queue q")
 

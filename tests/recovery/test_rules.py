@@ -26,6 +26,7 @@ from investigate.recovery.brief import (
 from investigate.recovery.live import Queue
 from investigate.recovery.moving import refuse_move
 from investigate.recovery.pace import Limits
+from investigate.recovery.place import Place, place_of
 from investigate.recovery.plan_file import Asked, plan_for
 from investigate.recovery.record import DONE, ENABLE, INTENT, Sent, opened
 from investigate.recovery.redriving import sorted_out
@@ -377,6 +378,11 @@ def test_a_plan_older_than_what_was_sent_is_refused(fine, tmp_path):
         refuse_sent_since(record, fine)
         record.write(DONE, "send-letter", "2027-03-09T00:00:00Z", item="d1")
         assert refusal_of(lambda: refuse_sent_since(record, fine)).rule == "sent-since"
+
+
+def test_a_queue_in_another_place_is_refused():
+    here, there = place_of(QUEUE_ARN), Place("us-east-1", None)
+    assert refusal_of(lambda: here.refuse_other(there, "the queue q")).rule == "other-place"
 
 
 def test_a_plan_enables_a_mapping_once(tmp_path):
