@@ -9,6 +9,7 @@ import ibis.expr.types as ir
 from investigate import pipeline
 from investigate.analysis.error_rules import TRANSIENT, kind_of, lasting_of
 from investigate.analysis.failures import failures
+from investigate.analysis.loading import unloadable, unlooked
 from investigate.analysis.queues import named, replay_queues
 from investigate.case import MANIFEST, digest
 from investigate.engine import day_of
@@ -78,13 +79,28 @@ def _sample(evidence: Evidence) -> dict[str, Any] | None:
     rows = evidence["messages"]
     bad = rows.filter(~rows.well_formed)
     count = evidence.engine.scalar(rows.count())
-    shown = evidence.engine.rows(bad.select("message_id").order_by("message_id").limit(SHOWN))
+    stuck = rows.filter(rows.receive_count >= evidence.thresholds.poison_receives)
+    good, seen = rows.filter(rows.well_formed), evidence.has("raw")
     return {
         "messages": count,
-        "malformed": evidence.engine.scalar(bad.count()),
-        "malformed_ids": [row["message_id"] for row in shown],
+        **_counted(evidence, "malformed", bad),
+        **_counted(evidence, "unloadable", unloadable(evidence, good) if seen else None),
+        **_counted(evidence, "stuck", stuck),
+        # Messages whose raw object nobody looked at; all of them where none was captured.
+        "unlooked": unlooked(evidence, good) if seen else count,
         "most_receives": evidence.engine.scalar(rows.receive_count.max()),
         "days": days_of(evidence, rows),
+    }
+
+
+def _counted(evidence: Evidence, kind: str, rows: ir.Table | None) -> dict[str, Any]:
+    """How many messages are of a kind, and the first of them; null where nobody looked."""
+    if rows is None:
+        return {kind: None, f"{kind}_ids": []}
+    ids = rows.select("message_id").order_by("message_id").limit(SHOWN)
+    return {
+        kind: evidence.engine.scalar(rows.count()),
+        f"{kind}_ids": [row["message_id"] for row in evidence.engine.rows(ids)],
     }
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from investigate.aws.connection import Connection
 from investigate.aws.failures import told
-from investigate.errors import WriteRefused
+from investigate.errors import AccessError, WriteRefused
 
 # Exactly these writes exist, whoever asks. ReceiveMessage hides a letter while it is handled;
 # UpdateEventSourceMapping may change `Enabled` and nothing else: a stack update that switches the
@@ -112,6 +112,18 @@ def refuse(service: str, operation: str, parameters: Mapping[str, Any], targets:
             "nothing was sent",
             hint="make a plan that names it, from a case of that pipeline",
         )
+
+
+def surely_refused(error: AccessError) -> bool:
+    """Whether AWS has answered that it did not do what was asked: with a status of 400 to 499,
+    which blames the request. After any other answer, or none, it may have been done."""
+    from botocore.exceptions import ClientError
+
+    cause = error.__cause__
+    if not isinstance(cause, ClientError):
+        return False
+    status = cause.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    return 400 <= status < 500 and not error.code.startswith("RequestTimeout")
 
 
 def listed() -> list[str]:

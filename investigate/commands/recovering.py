@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,13 +15,15 @@ from typing import Any
 from investigate.aws import connect
 from investigate.case import RECORD, Case, open_case
 from investigate.commands.console import Console
-from investigate.errors import AccessError, UsageError
+from investigate.errors import AccessError, RecoveryRefused, UsageError
 from investigate.model import counted, parse_time
 from investigate.plans import DIGEST
+from investigate.recovery.brief import unproved
 from investigate.recovery.live import Live, Watch
-from investigate.recovery.pace import Limits, Pace, signals_noted
+from investigate.recovery.pace import Limits, Pace, signals_ending, signals_noted
+from investigate.recovery.place import place, place_of
 from investigate.recovery.plan_file import Asked, plan_for
-from investigate.recovery.record import DONE, Record, opened, read
+from investigate.recovery.record import DONE, Record, left_open, opened
 from investigate.recovery.rules import refused
 from investigate.recovery.sending import Run
 from investigate.recovery.undo import undo_open
@@ -42,6 +44,7 @@ class Recovery:
     live: Live
     record: Record
     pace: Pace
+    _snapshot: Mapping[str, Any] = field(default_factory=dict)
 
     def plan(self, schema: str) -> Mapping[str, Any]:
         """Return the plan of this case that the command line names."""
@@ -65,12 +68,13 @@ class Recovery:
             DONE, "snapshot", self.pace.stamp(), plan=run.plan, command=self.options.module,
             before=self.live.snapshot(days),
         )  # fmt: skip
+        self._snapshot = run.record.lines[-1]
         self.pace.begin()
         return run
 
     def run_of(self, plan: Mapping[str, Any]) -> Run:
         """Return a run of a plan, watched from now on."""
-        watch = Watch(self.live, self.pace.clock())
+        watch = Watch(self.live, self.pace.clock(), self.pace.poll_seconds)
         return Run(self.record, self.pace, watch, str(plan[DIGEST]))
 
     def _confirm(self) -> None:
@@ -80,24 +84,34 @@ class Recovery:
         if not sys.stdin.isatty():
             raise refused("not-confirmed", command=command)
         self.console.say(f"Do this to {self.live.names.replay_queue_url}? Type yes:")
-        if sys.stdin.readline().strip() != "yes":
+        with signals_ending():
+            answer = sys.stdin.readline().strip()
+        if answer != "yes" or self.pace.stop.is_set():
             raise refused("not-confirmed", command=command)
 
     def carry_out(self, run: Run, work: Callable[[], None]) -> None:
-        """Do the work of a run; what AWS refuses meanwhile ends it, and stands in its summary."""
+        """Do the work of a run; what AWS or a rule refuses meanwhile ends it, and stands in its
+        summary: something may have been done, so this is no refusal any more."""
         try:
             work()
-        except AccessError as error:
+        except (AccessError, RecoveryRefused) as error:
             run.stop(error.message, failed=True)
+            self.console.say(str(error))
 
-    def finish(self, run: Run, days: Sequence[Mapping[str, str]], noun: str) -> int:
-        """Put the end on record with what is there now, say it, and return the exit code."""
+    def finish(
+        self, run: Run, days: Sequence[Mapping[str, str]], noun: str, *, proved: bool = False
+    ) -> int:
+        """Put the end on record with what is there now, say it, and return the exit code; `proved`
+        if what was done must show in the aggregates of the days."""
         summary = run.summary
         try:
             after = self.live.snapshot(days)
-        except AccessError as error:
+        except (AccessError, RecoveryRefused) as error:
             self.console.say(f"how the pipeline is now cannot be seen: {error}")
             after = {}
+        if proved and after:
+            before = self._snapshot.get("before", {})
+            summary.unproved = unproved(before, after, summary.done, sampled=bool(days))
         run.record.write(
             DONE, "run", self.pace.stamp(), plan=run.plan, command=self.options.module,
             summary=summary.as_json(), after=after,
@@ -105,7 +119,7 @@ class Recovery:
         self.console.out("\n".join(_told(run, after, noun, self.case.folder)))
         if summary.failed:
             return STOPPED
-        return UNSURE if summary.unknown or summary.absent else 0
+        return UNSURE if summary.unknown or summary.absent or summary.unproved else 0
 
 
 def _told(run: Run, after: Mapping[str, Any], noun: str, folder: Path) -> list[str]:
@@ -119,6 +133,9 @@ def _told(run: Run, after: Mapping[str, Any], noun: str, folder: Path) -> list[s
         lines.append(labelled("unknown", f"{item}: look before sending it again; nothing repeats"))
     for item in summary.absent:
         lines.append(labelled("absent", f"{item}: not in its queue any more"))
+    lines += [labelled("left out", item) for item in summary.held]
+    if summary.unproved:
+        lines.append(labelled("unknown", summary.unproved))
     if after:
         waiting = ", ".join(
             f"{queue['visible'] + queue['not_visible'] + queue['delayed']} in {queue['name']}"
@@ -145,9 +162,9 @@ def recovery(options: argparse.Namespace, console: Console, maker: str) -> Itera
         raise refused("writes-not-allowed", command=command)
     live = _live(options, case)
     pace = Pace(_limits(options), _clock(options.now), POLL_SECONDS)
-    with opened(case.folder) as record, signals_noted(pace.stop):
-        for uuid in undo_open(record, live, pace):
-            console.say(f"the mapping {uuid} was left enabled by a killed command: disabled again")
+    with opened(case.folder, _pipeline(live)) as record, signals_noted(pace.stop):
+        for said in undo_open(record, live, pace):
+            console.say(said)
         if not undo:
             if not options.plan:
                 raise refused("no-plan", command=command, maker=maker, case=case.folder)
@@ -157,12 +174,23 @@ def recovery(options: argparse.Namespace, console: Console, maker: str) -> Itera
 
 def _say_open(case: Case, console: Console) -> None:
     """Say what a killed command left enabled, which this one may not disable."""
-    record = Record(case.folder / RECORD, None, read(case.folder))  # type: ignore[arg-type]
-    for uuid in record.open_mappings():
+    for uuid in left_open(case.folder, _name_of(_names(case))):
         console.say(
             f"THE MAPPING {uuid} MAY STILL BE ENABLED by a killed command; disable it: "
             f"investigate process-briefly {case.folder} --undo --allow-writes"
         )
+
+
+def _pipeline(live: Live) -> str:
+    return _name_of(live.names)
+
+
+def _name_of(names: PipelineNames) -> str:
+    """Return what tells a pipeline from another of the same names: by the case, so that the record
+    is found without asking AWS."""
+    url = str(names.replay_queue_url)
+    where = place(names.region, names.account_id).or_else(place_of(url))
+    return "-".join(filter(None, (where.region, where.account, _last(url))))
 
 
 def _limits(options: argparse.Namespace) -> Limits:
@@ -186,11 +214,22 @@ def _clock(now: str) -> Callable[[], datetime]:
     return lambda: start + timedelta(seconds=time.monotonic() - began)
 
 
-def _live(options: argparse.Namespace, case: Case) -> Live:
+def _names(case: Case) -> PipelineNames:
     known = {one.name for one in fields(PipelineNames)}
     told = {name: value for name, value in case.pipeline.items() if name in known}
     told["dead_letter_queue_urls"] = tuple(told.get("dead_letter_queue_urls") or ())
-    names = PipelineNames(**told)
+    return PipelineNames(**told)
+
+
+def _live(options: argparse.Namespace, case: Case) -> Live:
+    names = _names(case)
+    if options.now and not options.endpoint_url:
+        raise UsageError(
+            "--now is for a sandbox: the time of AWS is that of the wall",
+            hint="leave --now out, or give the --endpoint-url of the sandbox",
+        )
+    if options.region:
+        _refuse_other(PipelineNames(region=options.region), names, "--region")
     if options.config:
         _refuse_other(load_settings(options.config).names, names, options.config)
     if not names.replay_queue_url or "processor" not in names.functions:
@@ -210,13 +249,22 @@ def _refuse_other(configured: PipelineNames, captured: PipelineNames, config: st
     pairs = {
         "stack": (configured.stack, captured.stack),
         "region": (configured.region, captured.region),
-        "replay queue": (_last(configured.replay_queue_url), _last(captured.replay_queue_url)),
+        "account": (configured.account_id, place(None, captured.account_id).account),
+        "replay queue": _comparable(configured.replay_queue_url, captured.replay_queue_url),
         "aggregates table": (configured.aggregates_table, captured.aggregates_table),
         "processor": (configured.functions.get("processor"), captured.functions.get("processor")),
     }
     for what, (theirs, ours) in pairs.items():
         if theirs and ours and theirs != ours:
             raise refused("other-pipeline", config=config, what=what, theirs=theirs, ours=ours)
+
+
+def _comparable(theirs: str | None, ours: str | None) -> tuple[str | None, str | None]:
+    """Return of two URLs what can be compared: all of them, since the last part is the same in
+    every region and account; without the account that a case masks, the last part alone."""
+    if ours and place_of(ours).account:
+        return theirs, ours
+    return _last(theirs), _last(ours)
 
 
 def _last(url: str | None) -> str | None:

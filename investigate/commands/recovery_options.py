@@ -12,11 +12,13 @@ PLAN_MINUTES = 60.0  # so long a plan holds, counted from the capture
 def add_replay(parser: argparse.ArgumentParser) -> None:
     """Add the options of `replay`."""
     _common(parser)
+    _again(parser)
 
 
 def add_redrive(parser: argparse.ArgumentParser) -> None:
     """Add the options of `redrive`."""
     _common(parser)
+    _again(parser)
     parser.add_argument(
         "--move",
         action="store_true",
@@ -31,6 +33,14 @@ def add_process_briefly(parser: argparse.ArgumentParser) -> None:
         "--undo",
         action="store_true",
         help="only disable again what a command enabled that was killed; needs no plan",
+    )
+
+
+def _again(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--again",
+        action="store_true",
+        help="send also what an earlier command sent, if it has left the replay queue since",
     )
 
 

@@ -9,7 +9,9 @@ from functools import partial
 from investigate.commands.console import Console
 from investigate.commands.recovering import Recovery, recovery
 from investigate.errors import RecoveryRefused
+from investigate.evidence import Evidence
 from investigate.model import counted
+from investigate.recovery.already import already
 from investigate.recovery.moving import move, refuse_move
 from investigate.recovery.redriving import redrive, sorted_out
 from investigate.redrive_plan import SCHEMA, PlannedLetter, RedrivePlan, of_document
@@ -23,10 +25,11 @@ def run(options: argparse.Namespace, console: Console) -> int:
     with recovery(options, console, "redrive-plan") as at_work:
         document = at_work.plan(SCHEMA)
         plan = of_document(document)
-        letters, held = sorted_out(plan, at_work.live.replay_queue())
+        known = already(Evidence(at_work.case), at_work.record, again=options.again)
+        letters, held = sorted_out(plan, at_work.live.replay_queue(), known)
         at_work.live.refuse_dry_run()
-        most = at_work.pace.limits.messages
-        arns = refuse_move(plan, letters, at_work.live, most) if options.move else []
+        limits = at_work.pace.limits
+        arns = refuse_move(plan, letters, at_work.live, limits) if options.move else []
         shown = _shown(at_work, plan, letters, held)
         done = at_work.confirmed_run(document, shown, ())
         work = partial(move, done, at_work.live, arns)

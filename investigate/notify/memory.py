@@ -70,7 +70,7 @@ def _read(path: Path) -> dict[str, Any]:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise _unusable(path, str(error)) from error
     if not isinstance(content, dict) or content.get("schema") != SCHEMA:
         raise _unusable(path, f"its schema is not {SCHEMA}")

@@ -84,8 +84,13 @@ def masked(url: str) -> str:
     match = _SCHEME.fullmatch(url)
     if not match:
         return "***"
-    scheme, rest = match[1].lower(), re.split(r"[/?#]", match[2])[0]
-    host = rest.rpartition("@")[2] if scheme in _HOSTED else ""
+    scheme, text = match[1].lower(), match[2]
+    rest = re.split(r"[/?#]", text, maxsplit=1)[0]
+    behind = text[len(rest) :]
+    # An "@" behind it: what seems to be the host may be the beginning of a password.
+    cut = "@" in behind and (behind.startswith("/") or "@" not in rest)
+    hosted = scheme in _HOSTED and not cut
+    host = rest.rpartition("@")[2] if hosted else ""
     return f"{scheme}://{host}/***" if _HOST.fullmatch(host) else f"{scheme}://***"
 
 

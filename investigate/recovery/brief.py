@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
+from datetime import datetime
 from functools import partial
 from typing import Any
 
 from investigate.aws.writing import Targets, WriteDoor
 from investigate.errors import AccessError
+from investigate.model import counted, isoformat, parse_time
 from investigate.process_plan import batch_size
-from investigate.recovery.live import Live, Queue
-from investigate.recovery.record import ENABLE, Record
+from investigate.recovery.guard import disabled_in_time
+from investigate.recovery.live import SKEW, Live
+from investigate.recovery.moving import ACTION as MOVE
+from investigate.recovery.place import place_of
+from investigate.recovery.record import ENABLE, FAILED, SENDS, Record
 from investigate.recovery.rules import refused
 from investigate.recovery.sending import Run
-from investigate.recovery.undo import disable, settle
+from investigate.recovery.undo import RUNNING, disable, settle
 
-_RUNNING = ("Enabled", "Enabling", "Creating", "Updating")
 REHEARSAL = "rehearse-disable"
+LOG_LOOKS = 15  # looks' time that a log line may take to CloudWatch
+# Kinds of messages that are lost or come back for ever, as a process plan counts them.
+POISON = {
+    "malformed": "not a message of this pipeline",
+    "unloadable": "its raw object is missing or cannot be read",
+    "stuck": "it was received as often as only a poison message is",
+}
 
 
 def refuse_by_plan(plan: Mapping[str, Any]) -> None:
     """Raise `RecoveryRefused` for what the case shows: dry-run, mapping-absent, sample-unread,
-    poison-waiting, no-newer-deployment."""
+    poison-waiting, objects-unseen, failures-unread, no-newer-deployment."""
     queue, processor = plan["queue"] or {}, plan["processor"] or {}
     name = processor.get("name", "the processor")
     if processor.get("dry_run"):
@@ -34,19 +46,32 @@ def refuse_by_plan(plan: Mapping[str, Any]) -> None:
     _refuse_failing(plan, name)
 
 
+def _waiting(queue: Mapping[str, Any]) -> int:
+    return sum(queue.get(part) or 0 for part in ("visible", "not_visible", "delayed"))
+
+
 def _refuse_messages(plan: Mapping[str, Any], queue: Mapping[str, Any]) -> None:
     sample = plan["sample"]
-    waiting = sum(queue.get(part) or 0 for part in ("visible", "not_visible", "delayed"))
+    waiting = _waiting(queue)
     if waiting and not (sample and sample["messages"]):
         raise refused("sample-unread", waiting=waiting, queue=queue.get("name"))
-    if sample and sample["malformed"]:
-        first = sample["malformed_ids"][0]
-        reason = "not a message of this pipeline"
-        raise refused("poison-waiting", many=sample["malformed"], first=first, reason=reason)
+    if not sample:
+        return
+    for kind, reason in POISON.items():
+        if many := sample.get(kind):
+            first = (sample.get(f"{kind}_ids") or ["unknown"])[0]
+            raise refused("poison-waiting", many=many, first=first, reason=reason)
+    # No number: the raw objects were not captured, or the plan is of an older version.
+    unseen = sample.get("unlooked", sample["messages"])
+    if unseen or sample.get("unloadable", 0) is None:
+        many = unseen or sample["messages"]
+        raise refused("objects-unseen", many=many, queue=queue.get("name"))
 
 
 def _refuse_failing(plan: Mapping[str, Any], name: str) -> None:
-    failures = plan["failures"] or {}
+    failures = plan["failures"]
+    if failures is None:
+        raise refused("failures-unread", function=name)
     last = failures.get("last_lasting")
     if last and not failures["deployed_since"]:
         unknown = failures["deployed_since"] is None
@@ -59,18 +84,47 @@ def _refuse_failing(plan: Mapping[str, Any], name: str) -> None:
         )
 
 
-def refuse_by_state(plan: Mapping[str, Any], live: Live) -> Mapping[str, Any]:
+def refuse_by_state(plan: Mapping[str, Any], live: Live, most: int) -> Mapping[str, Any]:
     """Return the mapping as it is now, which is disabled; raise `RecoveryRefused` (dry-run,
-    mapping-absent, mapping-enabled)."""
+    mapping-absent, mapping-enabled, more-waiting, batch-over-the-limit)."""
     live.refuse_dry_run()
+    queue = live.replay_queue()
+    planned = _waiting(plan["queue"] or {})
+    if queue.waiting > planned:
+        raise refused("more-waiting", waiting=queue.waiting, queue=queue.name, planned=planned)
+    mapping = _disabled_mapping(plan, live)
+    batch = min(batch_of(plan, mapping), queue.visible)
+    if batch > most:
+        raise refused("batch-over-the-limit", batch=batch, most=most)
+    return mapping
+
+
+def batch_of(plan: Mapping[str, Any], mapping: Mapping[str, Any]) -> int:
+    """Return how many messages the mapping takes at once, as it is now."""
+    return int(mapping.get("BatchSize") or batch_size(dict(plan)))
+
+
+def _disabled_mapping(plan: Mapping[str, Any], live: Live) -> Mapping[str, Any]:
     mapping = live.mapping()
     if mapping["UUID"] != plan["mappings"][0]["uuid"]:
         queue, name = plan["queue"]["name"], plan["processor"]["name"]
         found = f"another one ({mapping['UUID']}) now, and no longer the"
         raise refused("mapping-absent", found=found, queue=queue, function=name)
-    if mapping["State"] in _RUNNING:
+    if mapping["State"] in RUNNING:
         raise refused("mapping-enabled", uuid=mapping["UUID"], state=mapping["State"])
     return mapping
+
+
+def refuse_sent_since(record: Record, plan: Mapping[str, Any]) -> None:
+    """Raise `RecoveryRefused` (sent-since) if a command of whatever case of this pipeline sent
+    messages after the capture."""
+    captured = parse_time(plan["captured_at"], "captured_at")
+    for line in (*record.shared, *record.lines):
+        sends = line["action"] in (*SENDS, MOVE) and line["kind"] != FAILED
+        if sends and parse_time(line["at"], "at") > captured:
+            command = "replay" if line["action"] == SENDS[0] else "redrive"
+            told = plan["captured_at"]
+            raise refused("sent-since", command=command, at=line["at"], captured=told)
 
 
 def refuse_second_run(record: Record, plan: str) -> None:
@@ -94,46 +148,146 @@ def process_briefly(
     `AccessError`; if the mapping could not be disabled again, the message says so loudly.
     """
     uuid = str(mapping["UUID"])
+    if reason := run.pace.over():
+        run.stop(reason)
+        return
     door = WriteDoor(live.connection, Targets(mappings=frozenset({uuid})))
     update = partial(door.call, "lambda", "UpdateEventSourceMapping", UUID=uuid)
-    if not run.once(REHEARSAL, uuid, lambda: {"State": update(Enabled=False)["State"]}):
+    if not run.once(REHEARSAL, uuid, lambda: _rehearsed(update(Enabled=False))):
         return
-    start = live.replay_queue()
+    modified = run.record.lines[-1]["after"]["modified"]
+    count = _Count(live, run.pace.clock())
+    if reason := run.pace.over():
+        run.stop(reason)
+        return
     try:
-        before = {"State": mapping["State"]}
+        where = place_of(count.queue.arn)
         run.pace.begin()
-        state = partial(_enabled, update)
-        if run.once(ENABLE, uuid, state, before=before):
-            _watch(run, live, start, batch_size(dict(plan)))
+        with disabled_in_time(live, run.pace, uuid):
+            if run.once(
+                ENABLE,
+                uuid,
+                partial(_enabled, update),
+                before={"State": mapping["State"]},
+                region=live.connection.region,
+                account=where.account,
+                modified=modified,
+            ):
+                _watch(run, count, batch_of(plan, mapping))
     except AccessError as error:
         run.stop(f"the watch cannot see: {error.message}", failed=True)
     finally:
         disable(run.record, live, run.pace, uuid, why=run.summary.stopped or "an error")
     settle(live, run.pace)
+    _look_back(run, count)
+
+
+def _rehearsed(answer: Mapping[str, Any]) -> dict[str, Any]:
+    modified = answer.get("LastModified")
+    told = isoformat(modified) if isinstance(modified, datetime) else None
+    return {"State": answer["State"], "modified": told}
 
 
 def _enabled(update: Any) -> dict[str, Any]:
-    return {"State": update(Enabled=True)["State"]}
+    return {"State": update(Enabled=True).get("State")}
 
 
-def _watch(run: Run, live: Live, start: Queue, batch: int) -> None:
-    """Return when no more may be processed; the next batch must still be within the limit."""
-    limits = run.pace.limits
-    while not run.summary.stopped:
-        queue = live.replay_queue()
+class _Count:
+    """How many messages left the queue, by its counts at each look, or were begun with, by the log
+    of the processor: whatever is more."""
+
+    def __init__(self, live: Live, since: datetime) -> None:
+        self._live = live
+        self._since = since - SKEW
+        self._known = live.records_since(self._since).keys()
+        self.queue = self._start = live.replay_queue()
+        self._gone = 0
+        self.done = 0
+        self.rose = 0  # messages that arrived between the last two looks, at least
+
+    def look(self) -> None:
+        """Note how much lies there now. What arrives must not hide what leaves: only the drops
+        between two looks are summed up, and as many arrivals as drops are seen by the log."""
+        queue = self._live.replay_queue()
+        self.rose = queue.waiting - self.queue.waiting
+        self._gone += max(0, -self.rose)
         # What was hidden at the start is held by somebody else, who may give it back.
-        ours = max(0, queue.not_visible - start.not_visible)
-        run.summary.done = max(run.summary.done, start.waiting - queue.waiting + ours)
-        done = run.summary.done
+        ours = max(0, queue.not_visible - self._start.not_visible)
+        begun = self._live.records_since(self._since).items()
+        logged = sum(many for known, many in begun if known not in self._known)
+        self.done = max(self.done, self._gone + ours, logged)
+        self.queue = queue
+
+
+def _watch(run: Run, count: _Count, batch: int) -> None:
+    """Return when no more may be processed; the next batch must still be within the limit."""
+    while not run.summary.stopped:
+        count.look()
+        run.summary.done = count.done
         if not run.look(always=True):
             return
-        if reason := run.pace.over():
+        if trouble := _trouble(run, count, batch):
+            run.stop(trouble, failed=True)
+        elif reason := run.pace.over() or _enough(run, count, batch):
             run.stop(reason)
-        elif not queue.waiting:
-            run.stop("the queue is empty")
-        elif queue.visible and done + min(batch, queue.visible) > limits.messages:
-            run.stop(f"another batch could pass --max-messages {limits.messages}")
-        elif limits.rate and done > batch + limits.rate * max(run.pace.elapsed, 1.0):
-            run.stop(f"messages leave faster than --rate {limits.rate:g} a second", failed=True)
         else:
             run.pace.wait()
+
+
+def _trouble(run: Run, count: _Count, batch: int) -> str:
+    if count.rose > 0:
+        return f"{counted(count.rose, 'message')} arrived, which nobody looked at"
+    if passed := _passed(run, count):
+        return passed
+    rate = run.pace.limits.rate
+    if rate and count.done > batch + rate * max(run.pace.elapsed, 1.0):
+        return f"messages leave faster than --rate {rate:g} a second"
+    return ""
+
+
+def _passed(run: Run, count: _Count) -> str:
+    most = run.pace.limits.messages
+    if count.done <= most:
+        return ""
+    return f"{counted(count.done, 'message')} left the queue, more than --max-messages {most}"
+
+
+def _enough(run: Run, count: _Count, batch: int) -> str:
+    queue, most = count.queue, run.pace.limits.messages
+    if not queue.waiting:
+        return "the queue is empty"
+    if queue.visible and count.done + min(batch, queue.visible) > most:
+        return f"another batch could pass --max-messages {most}"
+    return ""
+
+
+def _look_back(run: Run, count: _Count) -> None:
+    """Look once more at a pipeline that stands still: what was under way when the mapping was
+    disabled is done now, and log lines reach CloudWatch some seconds late."""
+    time.sleep(LOG_LOOKS * run.pace.poll_seconds)
+    try:
+        count.look()
+    except AccessError as error:
+        run.stop(f"the queue cannot be seen: {error.message}", failed=True)
+    run.summary.done = count.done
+    if passed := _passed(run, count):
+        run.stop(passed, failed=True)
+    run.look(always=True)
+
+
+def unproved(
+    before: Mapping[str, Any], after: Mapping[str, Any], done: int, *, sampled: bool
+) -> str:
+    """Return why nobody knows whether what left the queue was counted; empty if an aggregate is
+    newer, or if nothing left it. A record that fails is deleted like one that succeeds (D11)."""
+    if not done or not sampled:
+        return "" if not done else "none of the processed days was sampled"
+    known = {_day(one): one.get("version") for one in before.get("aggregates", [])}
+    newer = [
+        one for one in after.get("aggregates", []) if one.get("version") != known.get(_day(one))
+    ]
+    return "" if newer else "messages left the queue, and no aggregate of their days is newer"
+
+
+def _day(one: Mapping[str, Any]) -> tuple[Any, Any]:
+    return one["entity_id"], one["day"]

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from investigate import pipeline
+from investigate.analysis.logs import MARKERS
 from investigate.aws import Connection
 from investigate.errors import AccessError
+from investigate.recovery.place import Place, place, place_of
 from investigate.recovery.rules import refused
 from investigate.settings import PipelineNames
 
@@ -25,8 +28,11 @@ _ERROR = re.compile(
     r"processor_record_failed|Task timed out|Runtime exited|\[ERROR\]|Status: (error|timeout)"
     r'|"level": ?"ERROR"|"errorType"|"status": ?"(error|timeout|failure)"'
 )
-_SKEW = timedelta(minutes=1)  # that this machine's clock may be ahead of AWS's
+_BEGUN = MARKERS["processor"]
+_RECORDS = re.compile(r'\brecords\\*"?[:=] ?(\d+)')  # also as JSON within JSON
+SKEW = timedelta(minutes=1)  # that this machine's clock may be ahead of AWS's
 _LONGEST = 200  # characters of a line that are told
+_COUNTS_AGAIN = 5
 _MOST_PAGES = 100  # of log events in one look; a run is brief
 
 
@@ -63,10 +69,17 @@ class Queue:
 
 @dataclass(frozen=True)
 class Live:
-    """A pipeline behind a connection that only reads; every method raises `AccessError`."""
+    """A pipeline behind a connection that only reads; every method raises `AccessError`, and
+    `RecoveryRefused` (other-place) for a resource that is not where the case was captured."""
 
     connection: Connection
     names: PipelineNames
+
+    @property
+    def place(self) -> Place:
+        """Where the case was captured, as far as it tells; what it masks is not known."""
+        url = place_of(str(self.names.replay_queue_url))
+        return place(self.names.region, self.names.account_id).or_else(url)
 
     def queue(self, name_or_arn: str) -> Queue:
         """Return a queue of this account by its name, ARN or URL."""
@@ -75,6 +88,10 @@ class Live:
         told = self.connection.call(
             "sqs", "GetQueueAttributes", QueueUrl=url, AttributeNames=["All"]
         )["Attributes"]
+        # AWS was asked by the last part of the name alone, which is the same everywhere.
+        found = place_of(told["QueueArn"])
+        place_of(name_or_arn).refuse_other(found, f"the queue {name}")
+        self.place.refuse_other(found, f"the queue {name}")
         counts = {ours: int(told[theirs]) for ours, theirs in _COUNTS.items()}
         policy = json.loads(told.get("RedrivePolicy") or "{}")
         return Queue(
@@ -103,6 +120,8 @@ class Live:
         if len(found) != 1:
             count = "no" if not found else f"more than one ({len(found)})"
             raise refused("mapping-absent", found=count, queue=queue.name, function=function)
+        arn = str(found[0].get("FunctionArn", ""))
+        self.place.refuse_other(place_of(arn), f"the function {function} of the mapping")
         return found[0]
 
     def processor(self) -> Mapping[str, Any]:
@@ -120,13 +139,24 @@ class Live:
     def errors_since(self, moment: datetime) -> dict[str, str]:
         """Return the log lines of the processor since a time that tell of a failure, by their ids
         in CloudWatch Logs."""
+        lines = self._lines_since(moment)
+        return {known: line for known, line in lines.items() if _ERROR.search(line)}
+
+    def records_since(self, moment: datetime) -> dict[str, int]:
+        """Return how many records the processor began with since a time, by the ids of the lines
+        in CloudWatch Logs that say so."""
+        # A term in quotes is looked for as it stands, in text and in JSON.
+        lines = self._lines_since(moment, filterPattern=f'"{_BEGUN}"')
+        counts = {known: _RECORDS.search(line) for known, line in lines.items() if _BEGUN in line}
+        return {known: int(count[1]) for known, count in counts.items() if count}
+
+    def _lines_since(self, moment: datetime, **more: str) -> dict[str, str]:
         name = self.names.functions["processor"]
         group = self.processor().get("LoggingConfig", {}).get("LogGroup") or f"/aws/lambda/{name}"
-        asked = {"logGroupName": group, "startTime": int(moment.timestamp() * 1000)}
+        asked = {"logGroupName": group, "startTime": int(moment.timestamp() * 1000), **more}
         found: dict[str, str] = {}
         for number, page in enumerate(self.connection.pages("logs", "FilterLogEvents", **asked), 1):
-            lines = {str(event["eventId"]): str(event["message"]) for event in page["events"]}
-            found.update((known, line) for known, line in lines.items() if _ERROR.search(line))
+            found.update((str(event["eventId"]), str(event["message"])) for event in page["events"])
             if number > _MOST_PAGES:
                 # What cannot be seen is no good sign: the run ends.
                 raise AccessError(
@@ -174,11 +204,14 @@ class Live:
 class Watch:
     """Looks whether something goes wrong since it was made: failures, or new dead letters."""
 
-    def __init__(self, live: Live, since: datetime) -> None:
+    def __init__(self, live: Live, since: datetime, pause: float = 1.0) -> None:
+        """Look for the first time; `pause` are the seconds between two counts that disagree."""
         self._live = live
-        self._since = since - _SKEW
+        self._since = since - SKEW
+        self._pause = pause
         self._before = self._dead()
         self._known = live.errors_since(self._since).keys()
+        self.taken = 0  # dead letters that we took away ourselves, which must not hide new ones
 
     def trouble(self) -> str:
         """Return what went wrong since, or why nobody can see, in words; empty if all is well."""
@@ -192,8 +225,19 @@ class Watch:
         new = [line for known, line in errors.items() if known not in self._known]
         if new:
             return f"the processor failed: {new[0][:_LONGEST]}"
-        more = self._dead() - self._before
+        more = self._more()
         return f"{more} more dead letters than before" if more > 0 else ""
+
+    def _more(self) -> int:
+        """How many dead letters are new. Counts of SQS may still hold for a while what was taken
+        away: then they are asked for again before a letter is called new."""
+        more = self._dead() + self.taken - self._before
+        for _ in range(_COUNTS_AGAIN):
+            if not 0 < more <= self.taken:
+                break
+            time.sleep(self._pause)
+            more = self._dead() + self.taken - self._before
+        return more
 
     def _dead(self) -> int:
         return sum(queue.waiting for queue in self._live.dead_letter_queues())

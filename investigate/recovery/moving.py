@@ -11,21 +11,28 @@ from functools import partial
 from typing import Any
 
 from investigate.aws.writing import Targets, WriteDoor
+from investigate.errors import AccessError
 from investigate.recovery.live import Live
+from investigate.recovery.pace import Limits
+from investigate.recovery.record import DONE
 from investigate.recovery.rules import refused
 from investigate.recovery.sending import Run
 from investigate.redrive_plan import PlannedLetter, RedrivePlan
 
 ACTION = "move-letters"
 FASTEST = 500  # messages a second that a task may be told
+END = "move-ended"
+_WHOLE = "COMPLETED"
 _OVER = ("COMPLETED", "CANCELLED", "FAILED")
 
 
 def refuse_move(
-    plan: RedrivePlan, letters: Sequence[PlannedLetter], live: Live, most: int
+    plan: RedrivePlan, letters: Sequence[PlannedLetter], live: Live, limits: Limits
 ) -> list[str]:
     """Return the ARNs of the queues to move, each wholly planned; raise `RecoveryRefused`
-    (not-from-a-queue, move-not-whole, over-the-limit)."""
+    (move-too-slow, not-from-a-queue, move-not-whole, over-the-limit)."""
+    if limits.rate is not None and limits.rate < 1:
+        raise refused("move-too-slow", rate=limits.rate)
     for letter in plan.letters:
         if letter.channel != "sqs-redrive":
             queue = str(letter.queue_arn).rpartition(":")[2]
@@ -39,8 +46,8 @@ def refuse_move(
         if waiting != planned:
             name = arn.rpartition(":")[2]
             raise refused("move-not-whole", queue=name, waiting=waiting, planned=planned)
-    if len(letters) > most:
-        raise refused("over-the-limit", many=len(letters), most=most)
+    if len(letters) > limits.messages:
+        raise refused("over-the-limit", many=len(letters), most=limits.messages)
     return arns
 
 
@@ -50,14 +57,27 @@ def move(run: Run, live: Live, arns: Sequence[str]) -> None:
         door = WriteDoor(live.connection, Targets(move_from=frozenset({arn})))
         item = f"{run.plan} {arn}"
         if not run.fresh(ACTION, item):
+            if (ended := _end_of(run, item)) != _WHOLE:
+                words = f"an earlier move of {arn} ended as {ended or 'nobody knows what'}"
+                run.stop(f"{words}: capture again", failed=True)
             continue
-        rate = min(int(run.pace.limits.rate or 1) or 1, FASTEST)
+        rate = max(1, min(int(run.pace.limits.rate or 1), FASTEST))
         if not run.once(ACTION, item, partial(_start, door, arn, rate)):
             return
         handle = run.record.lines[-1]["after"]["handle"]
-        _follow(run, door, arn, handle)
+        status, moved = _follow(run, door, arn, handle)
+        run.summary.done += moved
+        run.record.write(
+            DONE, END, run.pace.stamp(), item=item, plan=run.plan,
+            after={"status": status, "moved": moved},
+        )  # fmt: skip
         if run.summary.stopped:
             return
+
+
+def _end_of(run: Run, item: str) -> str | None:
+    ends = [one for one in run.record.lines if one["action"] == END and one.get("item") == item]
+    return str(ends[-1]["after"]["status"]) if ends else None
 
 
 def _start(door: WriteDoor, arn: str, rate: int) -> dict[str, str]:
@@ -67,23 +87,32 @@ def _start(door: WriteDoor, arn: str, rate: int) -> dict[str, str]:
     return {"handle": answer["TaskHandle"]}
 
 
-def _follow(run: Run, door: WriteDoor, arn: str, handle: str) -> None:
-    """Watch a task to its end; what it has moved when it is cancelled stays moved."""
-    moved = 0
+def _follow(run: Run, door: WriteDoor, arn: str, handle: str) -> tuple[str, int]:
+    """Watch a task to its end, and return how it ended and what it moved; what it has moved when
+    it is cancelled stays moved."""
+    moved, taken = 0, run.watch.taken
     while True:
-        task = _newest(door, arn)
+        try:
+            task = _newest(door, arn)
+        except AccessError as error:
+            # A task that nobody can see any more must not go on.
+            run.stop(f"the move cannot be seen: {error.message}", failed=True)
+            task = {}
         moved = int(task.get("ApproximateNumberOfMessagesMoved") or moved)
+        run.watch.taken = taken + moved
         if task.get("Status") in _OVER:
-            if task["Status"] != "COMPLETED":
+            if task["Status"] != _WHOLE:
                 run.stop(f"the move is {task['Status']}: {task.get('FailureReason')}", failed=True)
-            break
-        if run.look() and (reason := run.pace.over()):
+            return str(task["Status"]), moved
+        if not run.summary.stopped and run.look() and (reason := run.pace.over()):
             run.stop(reason)
         if run.summary.stopped:
-            run.once("cancel-move", handle, partial(_cancel, door, handle))
-            break
+            cancelled = run.once("cancel-move", handle, partial(_cancel, door, handle))
+            if not cancelled:
+                return "cancelling it failed", moved
+            told = run.record.lines[-1]["after"]["moved"]
+            return "CANCELLED", moved if told is None else int(told)
         run.pace.wait()
-    run.summary.done += moved
 
 
 def _newest(door: WriteDoor, arn: str) -> Mapping[str, Any]:

@@ -33,6 +33,7 @@ class Pace:
     poll_seconds: float = 1.0
     stop: threading.Event = field(default_factory=threading.Event)
     _began: float = field(default_factory=time.monotonic)
+    _last: float | None = None  # when the last message was sent
 
     def stamp(self) -> str:
         """Return the time for the record."""
@@ -55,10 +56,16 @@ class Pace:
             return f"--max-seconds {self.limits.seconds:g} are over"
         return ""
 
-    def wait_for(self, done: int) -> None:
-        """Wait until another message may follow so many; a signal ends the wait."""
-        if self.limits.rate:
-            self.stop.wait(max(0.0, done / self.limits.rate - self.elapsed))
+    def wait_turn(self) -> None:
+        """Wait until another message may follow the last one; a signal ends the wait. Counted
+        from the last one, so that no burst makes up for a time in which AWS did not answer."""
+        if self.limits.rate and self._last is not None:
+            due = self._last + 1 / self.limits.rate
+            self.stop.wait(max(0.0, due - time.monotonic()))
+
+    def sending(self) -> None:
+        """Note that a message is being sent now."""
+        self._last = time.monotonic()
 
     def wait(self) -> None:
         """Wait for the next look, or until the seconds are over, or for a signal."""
@@ -74,6 +81,23 @@ def signals_noted(stop: threading.Event) -> Iterator[None]:
         yield
         return
     before = {number: signal.signal(number, lambda *_: stop.set()) for number in _SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def signals_ending() -> Iterator[None]:
+    """Let the same signals end the process while it waits for a person: nothing is begun yet."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    usual = {signal.SIGINT: signal.default_int_handler}
+    before = {
+        number: signal.signal(number, usual.get(number, signal.SIG_DFL)) for number in _SIGNALS
+    }
     try:
         yield
     finally:

@@ -11,10 +11,11 @@ from typing import Any
 
 from investigate.case import MANIFEST, Case, digest
 from investigate.errors import UsageError
-from investigate.model import parse_time
+from investigate.model import isoformat, parse_time
 from investigate.plans import DIGEST, seal_of
 from investigate.recovery.rules import refused
 
+SKEW = timedelta(minutes=1)  # that this machine's clock may be behind the one of the capture
 SHOWN = 12  # characters of a digest in a message
 
 
@@ -30,7 +31,7 @@ class Asked:
 
 def plan_for(asked: Asked, schema: str) -> Mapping[str, Any]:
     """Return the plan in a file; raise `UsageError` for another kind of file, and
-    `RecoveryRefused` (plan-changed, other-case, plan-too-old)."""
+    `RecoveryRefused` (plan-changed, other-case, plan-from-the-future, plan-too-old)."""
     plan = _document(asked.path, schema)
     name = asked.path.name
     if plan.get(DIGEST) != seal_of(plan):
@@ -45,7 +46,15 @@ def plan_for(asked: Asked, schema: str) -> Mapping[str, Any]:
             case=asked.case.folder,
             ours=ours[:SHOWN],
         )
-    age = asked.moment - parse_time(plan["captured_at"], "captured_at")
+    captured = parse_time(plan["captured_at"], "captured_at")
+    if captured - asked.moment > SKEW:
+        raise refused(
+            "plan-from-the-future",
+            plan=name,
+            captured=plan["captured_at"],
+            now=isoformat(asked.moment),
+        )
+    age = asked.moment - captured
     if age > asked.longest_age:
         raise refused(
             "plan-too-old",

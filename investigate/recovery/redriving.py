@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -11,32 +12,50 @@ from investigate.analysis.dead_letters import RETRY
 from investigate.analysis.error_rules import TRANSIENT
 from investigate.aws.writing import Targets, WriteDoor
 from investigate.errors import RecoveryRefused
+from investigate.recovery.already import Already
 from investigate.recovery.live import Live, Queue
-from investigate.recovery.record import DONE
+from investigate.recovery.record import DONE, INTENT
 from investigate.recovery.rules import refused
 from investigate.recovery.sending import Run
 from investigate.redrive_plan import PlannedLetter, RedrivePlan
 
 SEND, DELETE = "send-letter", "delete-letter"
 HIDDEN_SECONDS = 30  # a received letter is hidden so long, planned or not
+HELD_SECONDS = 25  # so long it is surely hidden; the request to send it takes time, too
+_SENT_SECONDS = 20  # in which what was received together is to be sent
+_MOST = 10  # messages of one receive
 _EMPTY = 3  # receives in a row without a letter that was not seen: there are no more
 SQS_REDRIVE = "sqs-redrive"
+
+NOTHING = Already()  # is known of events that are on their way
 
 Held = list[tuple[PlannedLetter, RecoveryRefused]]
 
 
-def sorted_out(plan: RedrivePlan, replay_queue: Queue) -> tuple[list[PlannedLetter], Held]:
-    """Return the letters that may go back, and those that are held back with the rule that does.
+def sorted_out(
+    plan: RedrivePlan, replay_queue: Queue, known: Already = NOTHING
+) -> tuple[list[PlannedLetter], Held]:
+    """Return the letters that may go back, one for each event, and those that are held back with
+    the rule that does.
 
     Raises the first such `RecoveryRefused` if none may go back: not-from-a-queue, fifo-order,
-    no-newer-deployment, other-destination; or permanent-error if none is decided `retry`.
+    no-newer-deployment, other-destination, sent-before; or permanent-error if none is decided
+    `retry`.
     """
     wanted = [letter for letter in plan.letters if letter.decision == RETRY]
     if not wanted:
         decided = ", ".join(f"{many} {name}" for name, many in plan.counts.items() if many)
         raise refused("permanent-error", decided=decided or "the plan holds no letter")
-    held = [(letter, error) for letter in wanted if (error := _forbidden(letter, replay_queue))]
-    back = [letter for letter in wanted if all(letter is not other for other, _ in held)]
+    back: list[PlannedLetter] = []
+    held: Held = []
+    first: dict[str, str] = {}  # by event
+    for letter in wanted:
+        error = _forbidden(letter, replay_queue) or _repeated(letter, known, first)
+        if error:
+            held.append((letter, error))
+        else:
+            back.append(letter)
+            first[str(letter.event_id)] = letter.message_id
     if not back:
         raise held[0][1]
     return back, held
@@ -72,6 +91,17 @@ def _forbidden(letter: PlannedLetter, replay_queue: Queue) -> RecoveryRefused | 
     return None
 
 
+def _repeated(
+    letter: PlannedLetter, known: Already, first: Mapping[str, str]
+) -> RecoveryRefused | None:
+    why = known.of_letter(letter.event_id, _item(letter), letter.message_id)
+    if letter.event_id and letter.event_id in first:
+        why = f"the letter {first[letter.event_id]} brings back already"
+    if not why:
+        return None
+    return refused("sent-before", item=letter.message_id, event=letter.event_id, why=why)
+
+
 def redrive(run: Run, live: Live, letters: Sequence[PlannedLetter]) -> None:
     """Send letters back and delete them, the most urgent queue first. A letter that was sent before
     is only deleted; one that may have been sent is left alone."""
@@ -90,28 +120,46 @@ def redrive(run: Run, live: Live, letters: Sequence[PlannedLetter]) -> None:
 def _redrive(
     run: Run, door: WriteDoor, urls: tuple[str, str], letters: Mapping[str, PlannedLetter]
 ) -> None:
-    pending = {
-        message_id: letter
-        for message_id, letter in letters.items()
-        if run.record.state_of(DELETE, _item(letter)) == DONE
-        or run.record.state_of(SEND, _item(letter)) == DONE
-        or run.fresh(SEND, _item(letter))
-    }
-    finished = {
-        name for name, one in pending.items() if run.record.state_of(DELETE, _item(one)) == DONE
-    }
-    run.summary.before += len(finished)
-    pending = {name: letter for name, letter in pending.items() if name not in finished}
-    if not pending:
-        return
-    for message in _received(door, urls[0]):
-        letter = pending.pop(message["MessageId"], None)
-        if letter is None:
-            continue
-        if not _one(run, door, urls, letter, message) or not pending:
-            break
+    pending = _pending(run, letters)
+    seen: set[str] = set()
+    empty = 0
+    # Until no new one comes; each look may take a second, so limits and signals are asked before.
+    while pending and empty < _EMPTY and run.may_go_on():
+        until = time.monotonic() + HELD_SECONDS
+        messages = _received(run, door, urls[0])
+        new = [message for message in messages if message["MessageId"] not in seen]
+        empty = 0 if new else empty + 1
+        for message in new:
+            letter = pending.get(message["MessageId"])
+            if letter and not _ready(run, letter):
+                return
+            if letter and time.monotonic() > until:
+                continue  # soon it is visible to others: it is left, and received again
+            seen.add(message["MessageId"])
+            if letter and not _one(run, door, urls, letter, message):
+                return
+            pending.pop(message["MessageId"], None)
     if not run.summary.stopped:
         run.summary.absent += sorted(pending)
+
+
+def _pending(run: Run, letters: Mapping[str, PlannedLetter]) -> dict[str, PlannedLetter]:
+    """Return the letters to be sent or deleted by their message ids; count the others."""
+    state, pending = run.record.letter_state, dict[str, PlannedLetter]()
+    for message_id, letter in letters.items():
+        item = _item(letter)
+        if state(DELETE, item) == DONE:
+            run.summary.before += 1
+        elif state(SEND, item) == INTENT:
+            run.summary.unknown.append(item)
+        else:
+            pending[message_id] = letter
+    return pending
+
+
+def _ready(run: Run, letter: PlannedLetter) -> bool:
+    """Whether the run goes on with a letter; one that was sent before is only deleted."""
+    return run.record.letter_state(SEND, _item(letter)) == DONE or run.may_go_on()
 
 
 def _one(
@@ -126,41 +174,40 @@ def _one(
     item = _item(letter)
     if letter.body_sha and pipeline.sha256(message["Body"]) != letter.body_sha:
         return run.stop(f"{letter.message_id} has another body than in the case", failed=True)
-    if run.record.state_of(SEND, item) != DONE:
-        if not run.may_go_on():
-            return False
+    if run.record.letter_state(SEND, item) != DONE:
         before = {"message_id": letter.message_id, "queue": str(letter.queue_arn)}
-        if not run.once(SEND, item, partial(_send, door, send, message), before=before):
+        send_it = partial(_send, door, send, message)
+        run.pace.sending()
+        if not run.once(SEND, item, send_it, before=before, event=letter.event_id):
             return False
         run.summary.done += 1
     deletion = partial(
         door.call, "sqs", "DeleteMessage", QueueUrl=take, ReceiptHandle=message["ReceiptHandle"]
     )
-    return run.once(DELETE, item, lambda: bool(deletion()))
+    if not run.once(DELETE, item, lambda: bool(deletion())):
+        return False
+    run.watch.taken += 1
+    return True
 
 
 def _item(letter: PlannedLetter) -> str:
     return f"{letter.message_id} {letter.queue_arn}"
 
 
-def _received(door: WriteDoor, url: str) -> Iterator[Mapping[str, Any]]:
-    """Yield the messages of a dead-letter queue, each once, until no new one comes."""
-    seen: set[str] = set()
-    empty = 0
-    while empty < _EMPTY:
-        found = door.call(
-            "sqs",
-            "ReceiveMessage",
-            QueueUrl=url,
-            MaxNumberOfMessages=10,
-            VisibilityTimeout=HIDDEN_SECONDS,
-            WaitTimeSeconds=1,
-            MessageAttributeNames=["All"],
-        )
-        new = [m for m in found.get("Messages", []) if m["MessageId"] not in seen]
-        seen.update(message["MessageId"] for message in new)
-        empty = 0 if new else empty + 1
-        yield from new
+def _received(run: Run, door: WriteDoor, url: str) -> list[Mapping[str, Any]]:
+    """Return some messages of a dead-letter queue: as many as the rate lets go in time."""
+    rate = run.pace.limits.rate
+    many = _MOST if not rate else max(1, min(_MOST, int(rate * _SENT_SECONDS)))
+    found: list[Mapping[str, Any]] = door.call(
+        "sqs",
+        "ReceiveMessage",
+        QueueUrl=url,
+        MaxNumberOfMessages=many,
+        VisibilityTimeout=HIDDEN_SECONDS,
+        WaitTimeSeconds=1,
+        MessageAttributeNames=["All"],
+    ).get("Messages", [])
+    return found
 
 
 def _send(door: WriteDoor, url: str, message: Mapping[str, Any]) -> dict[str, Any]:

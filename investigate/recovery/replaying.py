@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from investigate import pipeline
-from investigate.analysis.prospects import READABLE
-from investigate.analysis.replays import AFTER_LIMIT
+from investigate.analysis.prospects import READABLE, UNKNOWN
+from investigate.analysis.replays import AFTER_LIMIT, BY_TIME_ONLY, NO_REFS
 from investigate.aws.writing import Targets, WriteDoor
+from investigate.recovery.already import Already
 from investigate.recovery.live import Live
 from investigate.recovery.pace import Limits
+from investigate.recovery.record import FAILED, Record
 from investigate.recovery.rules import refused
 from investigate.recovery.sending import Run, send_each
 
@@ -21,11 +24,15 @@ ACTION = "send-event"
 Row = Mapping[str, Any]
 
 
-def to_send(plan: Mapping[str, Any], limits: Limits) -> list[Row]:
-    """Return the rows whose messages are sent: wanted, with an object that can be read.
+def to_send(
+    plan: Mapping[str, Any], limits: Limits, prospects: Mapping[str, Row] | None = None
+) -> list[Row]:
+    """Return the rows whose messages are sent: wanted, with an object that can be read. Also those
+    that a replay of the pipeline's own would miss (D6); `prospects` tells of these, by sort key,
+    what the plan does not.
 
-    Raises `RecoveryRefused`: unscoped-replay, truncated-replay, unreadable-object,
-    over-the-limit.
+    Raises `RecoveryRefused`: unscoped-replay, truncated-replay, wanted-left-out,
+    unreadable-object, over-the-limit.
     """
     window = plan.get("window") or {}
     scope = {
@@ -36,16 +43,52 @@ def to_send(plan: Mapping[str, Any], limits: Limits) -> list[Row]:
     lacking = [name for name, value in scope.items() if not value]
     if lacking:
         raise refused("unscoped-replay", lacking=" and no ".join(lacking))
-    cut = [row for row in plan["leave_out"] if row["wanted"] and row["reason"] == AFTER_LIMIT]
+    missed = [row for row in plan["leave_out"] if row["wanted"]]
+    cut = [row for row in missed if row["reason"] == AFTER_LIMIT]
     if cut:
         raise refused("truncated-replay", missed=len(cut), limit=plan["limit"])
+    other = [row for row in missed if row["reason"] != BY_TIME_ONLY]
+    if other:
+        event = other[0]["event_id"] or other[0]["sk"]
+        raise refused("wanted-left-out", event=event, reason=other[0]["reason"])
+    unknown = {"prospect": UNKNOWN, "why": "the case does not hold its row"}
+    known = prospects or {}
     wanted = [row for row in plan["send"] if row["wanted"]]
+    wanted += [{**row, **known.get(str(row["sk"]), unknown)} for row in missed]
     broken = [row for row in wanted if row["prospect"] != READABLE]
     if broken:
         raise refused("unreadable-object", event=broken[0]["event_id"], why=broken[0]["why"])
+    unnamed = [row for row in wanted if not (row["event_id"] and row["s3_bucket"])]
+    if unnamed:
+        raise refused("wanted-left-out", event=unnamed[0]["sk"], reason=NO_REFS)
     if len(wanted) > limits.messages:
         raise refused("over-the-limit", many=len(wanted), most=limits.messages)
     return wanted
+
+
+def missed_keys(plan: Mapping[str, Any]) -> list[str]:
+    """Return the sort keys of the wanted rows of which the plan does not say how they would end."""
+    return [str(row["sk"]) for row in plan["leave_out"] if row["wanted"]]
+
+
+def sorted_out(rows: Sequence[Row], known: Already) -> tuple[list[Row], list[tuple[Row, str]]]:
+    """Return the rows that are sent, and those that are not, with the reason: their events are on
+    their way already."""
+    reasons = [(row, known.of_row(str(row["event_id"]))) for row in rows]
+    return (
+        [row for row, reason in reasons if not reason],
+        [(row, reason) for row, reason in reasons if reason],
+    )
+
+
+def refuse_slow(rows: Sequence[Row], record: Record, limits: Limits) -> None:
+    """Raise `RecoveryRefused` (too-slow) if what is still to be sent takes longer than the limit:
+    a replay that ends early leaves a part of a day."""
+    many = sum(record.state_of(ACTION, str(row["event_id"])) in (None, FAILED) for row in rows)
+    rate = limits.rate or math.inf
+    needed = max(0, many - 1) / rate
+    if many and needed >= limits.seconds:
+        raise refused("too-slow", many=many, needed=needed, rate=rate, seconds=limits.seconds)
 
 
 def days(plan: Mapping[str, Any], rows: Sequence[Row]) -> list[dict[str, str]]:
@@ -63,6 +106,8 @@ def replay(run: Run, live: Live, plan: Mapping[str, Any], rows: Sequence[Row]) -
         for row in sorted(rows, key=lambda row: str(row["sk"]))
     ]
     send_each(run, ACTION, items)
+    if run.summary.stopped and run.summary.done + run.summary.before < len(items):
+        run.stop(f"only a part of {len(items)} messages is sent; run the same again", failed=True)
 
 
 def _send(door: WriteDoor, url: str, row: Row) -> dict[str, Any]:

@@ -68,10 +68,22 @@ _RULES = (
         _AGAIN + "; or raise --max-plan-age if nothing was sent or processed since",
     ),
     Rule(
+        "plan-from-the-future",
+        "A clock that runs behind the capture keeps a plan young for ever.",
+        "{plan} shows the pipeline of {captured}, and it is {now} now",
+        "set the clock of this machine",
+    ),
+    Rule(
         "other-pipeline",
         "The names in a configuration may have come to mean another pipeline.",
         "{config} names another {what} ({theirs}) than the case was captured from ({ours})",
         "give the configuration the case was captured with, or leave --config out",
+    ),
+    Rule(
+        "other-place",
+        "Pipelines of one template have the same names in every region and account.",
+        "{what} is in {part} {theirs}, and the case was captured from {part} {ours}",
+        "give the --region and the --profile the case was captured with",
     ),
     Rule(
         "not-confirmed",
@@ -96,6 +108,26 @@ _RULES = (
         "A day of which a part is sent gets a partial aggregate (D7).",
         "{missed} events of the window stand after the plan's limit of {limit} rows",
         "make the plan with a higher --limit, or for a shorter window",
+    ),
+    Rule(
+        "wanted-left-out",
+        "A day of which a part is sent gets a partial aggregate.",
+        "{event} belongs to the window, and the plan leaves it out: {reason}",
+        "make the plan with --include-duplicates, or for a shorter window; a row without "
+        "references is repaired in the EventsTable first",
+    ),
+    Rule(
+        "too-slow",
+        "A replay is sent whole or not at all.",
+        "{many} messages take {needed:g} s at --rate {rate:g}, and --max-seconds is {seconds:g}",
+        "raise --max-seconds or --rate, or make a plan for a shorter window",
+    ),
+    Rule(
+        "sent-before",
+        "An event that is processed twice is counted twice.",
+        "{item} holds the event {event}, which {why}",
+        "let what waits be processed, and capture again once the replay queue is empty; "
+        "if it is lost all the same, --again sends it",
     ),
     Rule(
         "unreadable-object",
@@ -153,10 +185,46 @@ _RULES = (
         "leave --move out: the planned letters are then sent one by one",
     ),
     Rule(
+        "move-too-slow",
+        "A message move takes at least one message a second.",
+        "--rate {rate:g} is less than one message a second",
+        "give --rate 1 or more, or leave --move out",
+    ),
+    Rule(
         "sample-unread",
         "A message that breaks the processor would be met unprepared.",
         "{waiting} messages wait in {queue}, and none of them was looked at",
         "capture again with --sample-messages 100, and check CASE --step sqs",
+    ),
+    Rule(
+        "more-waiting",
+        "Only what was looked at may be processed.",
+        "{waiting} messages wait in {queue} now, and {planned} did at the capture",
+        _AGAIN,
+    ),
+    Rule(
+        "sent-since",
+        "What was sent after the capture was not looked at.",
+        "a {command} at {at} sent messages after the capture of {captured}",
+        _AGAIN,
+    ),
+    Rule(
+        "batch-over-the-limit",
+        "A mapping takes a whole batch before anybody can look.",
+        "the next batch takes {batch} messages, and --max-messages is {most}",
+        "raise --max-messages to at least {batch}, or lower the batch size of the mapping",
+    ),
+    Rule(
+        "objects-unseen",
+        "A message whose raw object is missing fails, and is deleted (D11).",
+        "nobody looked at the raw objects of {many} sampled messages in {queue}",
+        "capture again with the raw objects",
+    ),
+    Rule(
+        "failures-unread",
+        "Code that failed for good fails again, and nothing tells that it did not.",
+        "neither invocations nor log lines of {function} were captured",
+        "capture again with the logs, and make the plan from the new case",
     ),
     Rule(
         "poison-waiting",

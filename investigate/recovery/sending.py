@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from investigate.aws.writing import surely_refused
 from investigate.errors import AccessError
 from investigate.recovery.live import Watch
 from investigate.recovery.pace import Pace
@@ -24,6 +25,8 @@ class Summary:
     before: int = 0  # done by an earlier run
     unknown: list[str] = field(default_factory=list)
     absent: list[str] = field(default_factory=list)  # not found any more
+    held: list[str] = field(default_factory=list)  # on their way already, and therefore not sent
+    unproved: str = ""  # why nobody knows whether what was done had its effect
     stopped: str = ""
     failed: bool = False  # it was trouble that stopped it, and not a limit
 
@@ -31,7 +34,8 @@ class Summary:
         """Return what stands in the record."""
         return {
             "done": self.done, "done_before": self.before, "unknown": self.unknown,
-            "absent": self.absent, "stopped": self.stopped,
+            "absent": self.absent, "stopped": self.stopped, "unproved": self.unproved,
+            "held": self.held,
         }  # fmt: skip
 
 
@@ -62,7 +66,7 @@ class Run:
             return False
         if self.summary.done >= limits.messages:
             return self.stop(f"--max-messages {limits.messages} are sent")
-        self.pace.wait_for(self.summary.done)
+        self.pace.wait_turn()
         if reason := self.pace.over():
             return self.stop(reason)
         return self.look()
@@ -76,9 +80,12 @@ class Run:
         return self.stop(trouble, failed=True) if trouble else True
 
     def stop(self, reason: str, *, failed: bool = False) -> bool:
-        """End the run with a reason; return False."""
-        self.summary.stopped = self.summary.stopped or reason
-        self.summary.failed = self.summary.failed or failed
+        """End the run with a reason; return False. Trouble after a limit is told, too."""
+        summary = self.summary
+        if failed and not summary.failed and summary.stopped:
+            summary.stopped = f"{summary.stopped}; then {reason}"
+        summary.stopped = summary.stopped or reason
+        summary.failed = summary.failed or failed
         return False
 
     def once(self, action: str, item: str, write: Callable[[], Any], **told: Any) -> bool:
@@ -90,7 +97,7 @@ class Run:
             after = write()
         except AccessError as error:
             self.stop(error.message, failed=True)
-            if error.kind in _NOT_DONE or "hrottl" in error.code:
+            if error.kind in _NOT_DONE or "hrottl" in error.code or surely_refused(error):
                 self.record.write(FAILED, action, self.pace.stamp(), **common, error=error.message)
             else:
                 self.summary.unknown.append(item)
@@ -108,5 +115,6 @@ def send_each(
             continue
         if not run.may_go_on():
             return
+        run.pace.sending()
         run.summary.done += run.once(action, item, write, **told)
     run.look(always=True)

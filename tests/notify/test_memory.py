@@ -53,7 +53,7 @@ def test_the_cases_told_of_longest_ago_are_forgotten_first(path, monkeypatch):
 @pytest.mark.parametrize(
     "text",
     [
-        "", "{", "[]", '{"schema": "investigate.notified/2", "told": {}}',
+        "", "{", "[]", "[" * 100_000, '{"schema": "investigate.notified/2", "told": {}}',
         '{"schema": "investigate.notified/1"}',
         '{"schema": "investigate.notified/1", "told": {"t": {"c": {"raw/missing": [["d"]]}}}}',
         '{"schema": "investigate.notified/1", "told": {"t": {"c": {"raw/missing": [[1, 2]]}}}}',

@@ -34,6 +34,9 @@ class Incident:
         from investigate.aws import connect
 
         self.cases += 1
+        later(
+            self.sandbox, minutes=1
+        )  # commands took their time, which the sandbox's clock did not
         folder = self.folder / f"case-{self.cases}"
         wanted = {"window": WINDOW, "captured_at": self.sandbox.clock.now(), "sample_messages": 50}
         connection = connect(region="eu-west-1", endpoint_url=self.served.url, sampling=True)

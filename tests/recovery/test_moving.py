@@ -25,6 +25,7 @@ class Watch:
 
     def __init__(self, *seen: str) -> None:
         self.seen = list(seen)
+        self.taken = 0
 
     def trouble(self) -> str:
         return self.seen.pop(0) if self.seen else ""
@@ -82,7 +83,7 @@ def test_a_move_is_cancelled_at_the_first_trouble(live, stub, run):
     once = run(Watch("the processor failed: x"))
     moving.move(once, live, [DEAD_LETTERS_ARN])
     assert once.summary.stopped == "the processor failed: x"
-    last = once.record.lines[-1]
+    last = once.record.lines[-2]
     assert (last["action"], last["kind"], last["after"]) == ("cancel-move", "done", {"moved": 2})
 
 
@@ -113,3 +114,28 @@ def test_a_move_that_may_have_begun_is_not_begun_again(live, stub, run):
     again = run(Watch())
     moving.move(again, live, [DEAD_LETTERS_ARN])
     assert again.summary.unknown == [f"plan {DEAD_LETTERS_ARN}"]
+
+
+def test_a_move_that_cannot_be_seen_is_cancelled_and_told_again(live, stub, run):
+    stub.add_response("start_message_move_task", {"TaskHandle": "h"}, START)
+    stub.add_client_error("list_message_move_tasks", "ThrottlingException", "slow down")
+    stub.add_response(
+        "cancel_message_move_task", {"ApproximateNumberOfMessagesMoved": 1}, {"TaskHandle": "h"}
+    )
+    once = run(Watch())
+    moving.move(once, live, [DEAD_LETTERS_ARN])
+    assert once.summary.failed
+    assert "the move cannot be seen" in once.summary.stopped
+    assert once.record.lines[-1]["after"] == {"status": "CANCELLED", "moved": 1}
+    again = run(Watch())
+    moving.move(again, live, [DEAD_LETTERS_ARN])
+    assert again.summary.failed
+    assert "ended as CANCELLED" in again.summary.stopped
+
+
+def test_the_letters_that_a_move_took_hide_no_new_ones(live, stub, run):
+    stub.add_response("start_message_move_task", {"TaskHandle": "h"}, START)
+    stub.add_response("list_message_move_tasks", task("COMPLETED", 3), LIST)
+    watch = Watch()
+    moving.move(run(watch), live, [DEAD_LETTERS_ARN])
+    assert watch.taken == 3

@@ -10,19 +10,28 @@ from types import SimpleNamespace
 
 import pytest
 
+from investigate.analysis.replays import BY_TIME_ONLY, DUPLICATE
 from investigate.case import MANIFEST, digest, open_case
 from investigate.errors import RecoveryRefused, UsageError
 from investigate.model import isoformat, parse_time
 from investigate.plans import sealed
 from investigate.process_plan import document
-from investigate.recovery.brief import refuse_by_plan, refuse_by_state, refuse_second_run
+from investigate.recovery.already import Already
+from investigate.recovery.brief import (
+    refuse_by_plan,
+    refuse_by_state,
+    refuse_second_run,
+    refuse_sent_since,
+)
 from investigate.recovery.live import Queue
 from investigate.recovery.moving import refuse_move
 from investigate.recovery.pace import Limits
+from investigate.recovery.place import Place, place_of
 from investigate.recovery.plan_file import Asked, plan_for
-from investigate.recovery.record import DONE, ENABLE, INTENT, opened
+from investigate.recovery.record import DONE, ENABLE, INTENT, Sent, opened
 from investigate.recovery.redriving import sorted_out
-from investigate.recovery.replaying import to_send
+from investigate.recovery.replaying import missed_keys, refuse_slow, to_send
+from investigate.recovery.replaying import sorted_out as replay_sorted_out
 from investigate.recovery.rules import RULES
 from investigate.redrive_plan import PlannedLetter, RedrivePlan
 from tests.builders import (
@@ -36,6 +45,7 @@ from tests.builders import (
     mapping_row,
     message_row,
     queue_row,
+    raw_row,
 )
 
 QUEUE = Queue("https://q", QUEUE_ARN, 0, 0, 0, DEAD_LETTERS_ARN)
@@ -68,6 +78,7 @@ def process_plan(folder: Path, **tables):
         "mappings": [mapping_row(state="Disabled")],
         "functions": [function_row("processor")],
         "messages": [message_row(Event("a"))],
+        "raw": [raw_row(Event("a"))],
         "invocations": [],
         "log_lines": [],
     }
@@ -78,7 +89,7 @@ def process_plan(folder: Path, **tables):
 UUID = mapping_row()["uuid"]
 
 
-def live(state="Disabled", uuid=UUID, waiting=1, dry_run=False):
+def live(state="Disabled", uuid=UUID, waiting=1, dry_run=False, batch=1):
     """A pipeline that answers what a test needs."""
 
     def refuse_dry_run():
@@ -86,7 +97,8 @@ def live(state="Disabled", uuid=UUID, waiting=1, dry_run=False):
             raise RULES["dry-run"].refusal(function="processor", seen="now")
 
     return SimpleNamespace(
-        mapping=lambda: {"UUID": uuid, "State": state},
+        mapping=lambda: {"UUID": uuid, "State": state, "BatchSize": batch},
+        replay_queue=lambda: replace(QUEUE, visible=waiting),
         queue=lambda arn: replace(QUEUE, arn=arn, visible=waiting),
         refuse_dry_run=refuse_dry_run,
     )
@@ -108,6 +120,10 @@ def refusal_of(action) -> RecoveryRefused:
         ("unscoped-replay", replay_plan(ROW, entity_id="")),
         ("unscoped-replay", replay_plan(ROW, window={"start": "", "end": ""})),
         ("truncated-replay", replay_plan(ROW, leave_out=[{**ROW, "reason": "after the limit"}])),
+        ("wanted-left-out", replay_plan(ROW, leave_out=[{**ROW, "reason": "no refs"}])),
+        ("wanted-left-out", replay_plan(ROW, leave_out=[{**ROW, "reason": DUPLICATE}])),
+        ("wanted-left-out", replay_plan({**ROW, "s3_bucket": None})),
+        ("unreadable-object", replay_plan(ROW, leave_out=[{**ROW, "reason": BY_TIME_ONLY}])),
         ("unreadable-object", replay_plan({**ROW, "prospect": "would fail", "why": "missing"})),
         ("unreadable-object", replay_plan({**ROW, "prospect": "unknown", "why": "not seen"})),
         ("over-the-limit", replay_plan(*[ROW] * 11)),
@@ -120,6 +136,79 @@ def test_a_replay_is_refused(rule, plan):
 def test_a_replay_sends_what_is_wanted_and_nothing_else():
     outside = {**ROW, "event_id": "e2", "wanted": False}
     assert to_send(replay_plan(ROW, outside), LIMITS) == [ROW]
+
+
+def test_a_row_that_the_pipelines_own_replay_would_miss_is_sent():
+    outside = {**ROW, "event_id": "e2", "sk": "TS#2", "reason": BY_TIME_ONLY}
+    del outside["prospect"], outside["why"]
+    plan = replay_plan(ROW, leave_out=[outside])
+    assert missed_keys(plan) == ["TS#2"]
+    known = {"TS#2": {"prospect": "readable", "why": None}}
+    assert [row["event_id"] for row in to_send(plan, LIMITS, known)] == ["e1", "e2"]
+
+
+def test_a_replay_that_would_not_end_in_time_is_refused(tmp_path):
+    rows = [{**ROW, "event_id": f"e{number}"} for number in range(4)]
+    with opened(tmp_path) as record:
+        slow = Limits(10, 3.0, 1.0)
+        assert refusal_of(lambda: refuse_slow(rows, record, slow)).rule == "too-slow"
+        refuse_slow(rows[:3], record, slow)
+        record.write(DONE, "send-event", "t", item="e0")
+        refuse_slow(rows, record, slow)  # three are left
+
+
+def sent(at="2026-03-12T00:00:00Z", action="send-event", item="x", message=None, case="other"):
+    return Sent(at, action, item, message, case)
+
+
+@pytest.mark.parametrize(
+    ("known", "said"),
+    [
+        (Already(), ""),
+        (Already(waiting=frozenset({"e1"})), "waits in the replay queue"),
+        (Already(dead=frozenset({"e1"})), "is a dead letter"),
+        (Already(sent={"e1": sent(message="m")}), "was sent in a replay of the case other"),
+        (Already(sent={"e1": sent()}), "may have been sent in a replay"),
+        (Already(sent={"e1": sent(action="send-letter")}), "as a dead letter"),
+        # Its own record counts what this case has sent.
+        (Already(sent={"e1": sent(case=None)}), ""),
+    ],
+)
+def test_an_event_that_is_on_its_way_is_not_replayed(known, said):
+    rows, held = replay_sorted_out([ROW], known)
+    assert (len(rows), len(held)) == ((0, 1) if said else (1, 0))
+    assert said in "".join(reason for _, reason in held)
+
+
+ITEM = f"d1 {DEAD_LETTERS_ARN}"
+
+
+@pytest.mark.parametrize(
+    ("known", "back"),
+    [
+        (Already(waiting=frozenset({"e"})), False),
+        (Already(sent={"e": sent()}), False),
+        (Already(sent={"e": sent(action="send-letter", item="d9 arn", message="m9")}), False),
+        # This letter itself: its record counts it. Or the message that was sent, dead again.
+        (Already(sent={"e": sent(action="send-letter", item=ITEM)}), True),
+        (Already(sent={"e": sent(item="e", message="d1")}), True),
+    ],
+)
+def test_a_letter_whose_event_is_on_its_way_is_held_back(known, back):
+    plan = redrive_plan(LETTER)
+    if back:
+        assert sorted_out(plan, QUEUE, known) == ([LETTER], [])
+    else:
+        assert refusal_of(lambda: sorted_out(plan, QUEUE, known)).rule == "sent-before"
+
+
+def test_of_two_letters_of_one_event_one_goes_back():
+    twin = replace(LETTER, message_id="d2")
+    other = replace(LETTER, message_id="d3", event_id=None)
+    unknown = replace(other, message_id="d4")
+    back, held = sorted_out(redrive_plan(LETTER, twin, other, unknown), QUEUE)
+    assert [letter.message_id for letter in back] == ["d1", "d3", "d4"]
+    assert [(letter.message_id, error.rule) for letter, error in held] == [("d2", "sent-before")]
 
 
 @pytest.mark.parametrize(
@@ -144,7 +233,8 @@ def test_letters_that_may_go_back_do_although_others_may_not():
     held = replace(LETTER, message_id="d2", fifo=True)
     archived = replace(LETTER, message_id="d3", decision="archive")
     deployed = replace(LETTER, message_id="d4", lasting="permanent", deployed_since=True)
-    unnamed = replace(LETTER, message_id="d5", destination=None)
+    deployed = replace(deployed, event_id="e4")
+    unnamed = replace(LETTER, message_id="d5", event_id="e5", destination=None)
     plan = redrive_plan(LETTER, held, archived, deployed, unnamed)
     back, kept = sorted_out(plan, QUEUE)
     assert [letter.message_id for letter in back] == ["d1", "d4", "d5"]
@@ -152,16 +242,17 @@ def test_letters_that_may_go_back_do_although_others_may_not():
 
 
 @pytest.mark.parametrize(
-    ("rule", "letters", "waiting", "most"),
+    ("rule", "letters", "waiting", "limits"),
     [
-        ("not-from-a-queue", [LETTER, replace(LETTER, channel="eventbridge-dlq")], 2, 10),
-        ("move-not-whole", [LETTER], 2, 10),
-        ("over-the-limit", [LETTER], 1, 0),
+        ("not-from-a-queue", [LETTER, replace(LETTER, channel="eventbridge-dlq")], 2, LIMITS),
+        ("move-not-whole", [LETTER], 2, LIMITS),
+        ("over-the-limit", [LETTER], 1, Limits(0, 60.0, 5.0)),
+        ("move-too-slow", [LETTER], 1, Limits(10, 60.0, 0.2)),
     ],
 )
-def test_a_message_move_is_refused(rule, letters, waiting, most):
+def test_a_message_move_is_refused(rule, letters, waiting, limits):
     plan, planned = redrive_plan(*letters), letters[:1]
-    refused = refusal_of(lambda: refuse_move(plan, planned, live(waiting=waiting), most))
+    refused = refusal_of(lambda: refuse_move(plan, planned, live(waiting=waiting), limits))
     assert refused.rule == rule
 
 
@@ -176,6 +267,7 @@ def fine(tmp_path_factory):
     return process_plan(tmp_path_factory.mktemp("fine"))
 
 
+SAMPLE = {"messages": 1, "malformed": 0, "unloadable": 0, "stuck": 0, "unlooked": 0}
 LASTING = {"at_utc": "t", "request_id": "r", "error": "odd"}
 
 
@@ -188,6 +280,12 @@ LASTING = {"at_utc": "t", "request_id": "r", "error": "odd"}
         ("sample-unread", {"sample": None}),
         ("sample-unread", {"sample": {"messages": 0, "malformed": 0}}),
         ("poison-waiting", {"sample": {"messages": 2, "malformed": 1, "malformed_ids": ["m"]}}),
+        ("poison-waiting", {"sample": {**SAMPLE, "unloadable": 1, "unloadable_ids": ["m"]}}),
+        ("poison-waiting", {"sample": {**SAMPLE, "stuck": 1, "stuck_ids": ["m"]}}),
+        ("objects-unseen", {"sample": {**SAMPLE, "unlooked": 1}}),
+        ("objects-unseen", {"sample": {**SAMPLE, "unloadable": None}}),
+        ("objects-unseen", {"sample": {"messages": 1, "malformed": 0}}),
+        ("failures-unread", {"failures": None}),
         ("no-newer-deployment", {"failures": {"last_lasting": LASTING, "deployed_since": False}}),
         ("no-newer-deployment", {"failures": {"last_lasting": LASTING, "deployed_since": None}}),
     ],
@@ -214,7 +312,8 @@ def test_processing_is_allowed_where_nothing_speaks_against_it(fine, changes):
 def test_a_process_plan_tells_what_waits_and_of_whom(fine):
     assert (fine["queue"]["visible"], fine["mappings"][0]["state"]) == (3, "Disabled")
     assert fine["sample"] == {
-        "messages": 1, "malformed": 0, "malformed_ids": [], "most_receives": 1,
+        "messages": 1, "malformed": 0, "malformed_ids": [], "unloadable": 0, "unloadable_ids": [],
+        "stuck": 0, "stuck_ids": [], "unlooked": 0, "most_receives": 1,
         "days": [{"entity_id": "e1", "day": "2026-03-10"}],
     }  # fmt: skip
 
@@ -234,6 +333,24 @@ def test_a_process_plan_tells_failures_that_last_from_those_that_may_pass(tmp_pa
     assert plan["sample"]["malformed_ids"] == ["m1"]
 
 
+def test_a_process_plan_counts_the_messages_that_would_be_lost(tmp_path):
+    lost, often = Event("lost"), Event("often")
+    plan = process_plan(
+        tmp_path,
+        messages=[
+            message_row(lost, "m1"),
+            message_row(often, "m2", receive_count=9),
+            message_row(Event("bad"), "m3", well_formed=False),
+        ],
+        raw=[raw_row(often), raw_row(Event("bad"))],
+    )
+    sample = plan["sample"]
+    assert (sample["unloadable_ids"], sample["stuck_ids"]) == (["m1"], ["m2"])
+    assert (sample["malformed_ids"], sample["unlooked"]) == (["m3"], 0)
+    unseen = process_plan(tmp_path, raw=None)["sample"]
+    assert (unseen["unloadable"], unseen["unlooked"]) == (None, 1)
+
+
 def test_a_process_plan_without_logs_does_not_know_of_failures(tmp_path):
     plan = process_plan(tmp_path, invocations=None, log_lines=None, messages=None)
     assert (plan["failures"], plan["sample"]) == (None, None)
@@ -245,11 +362,27 @@ def test_a_process_plan_without_logs_does_not_know_of_failures(tmp_path):
         ("mapping-enabled", {"state": "Enabled"}),
         ("mapping-enabled", {"state": "Enabling"}),
         ("mapping-absent", {"uuid": "another"}),
+        ("more-waiting", {"waiting": 4}),
+        ("batch-over-the-limit", {"waiting": 3, "batch": 3}),
         ("dry-run", {"dry_run": True}),
     ],
 )
 def test_processing_is_refused_by_what_the_pipeline_is_now(fine, rule, state):
-    assert refusal_of(lambda: refuse_by_state(fine, live(**state))).rule == rule
+    assert refusal_of(lambda: refuse_by_state(fine, live(**state), 2)).rule == rule
+
+
+def test_a_plan_older_than_what_was_sent_is_refused(fine, tmp_path):
+    with opened(tmp_path) as record:
+        refuse_sent_since(record, fine)
+        record.write(DONE, "send-event", "2026-03-09T00:00:00Z", item="e0")
+        refuse_sent_since(record, fine)
+        record.write(DONE, "send-letter", "2027-03-09T00:00:00Z", item="d1")
+        assert refusal_of(lambda: refuse_sent_since(record, fine)).rule == "sent-since"
+
+
+def test_a_queue_in_another_place_is_refused():
+    here, there = place_of(QUEUE_ARN), Place("us-east-1", None)
+    assert refusal_of(lambda: here.refuse_other(there, "the queue q")).rule == "other-place"
 
 
 def test_a_plan_enables_a_mapping_once(tmp_path):
@@ -307,6 +440,13 @@ def test_a_plan_that_is_too_old_is_refused(asked):
     refused = refusal_of(lambda: plan_for(late, SCHEMA))
     assert refused.rule == "plan-too-old"
     assert "61 minutes ago" in refused.message
+
+
+def test_a_plan_of_the_future_is_refused(asked):
+    early = replace(asked, moment=asked.case.captured_at - timedelta(minutes=2))
+    assert refusal_of(lambda: plan_for(early, SCHEMA)).rule == "plan-from-the-future"
+    nearly = replace(asked, moment=asked.case.captured_at - timedelta(seconds=50))
+    assert plan_for(nearly, SCHEMA)
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "{}", '{"schema": "investigate.replay-plan/1"}'])
