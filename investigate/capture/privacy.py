@@ -44,7 +44,8 @@ INDISPENSABLE: Mapping[str, str] = {
     "msg": "it says what a log line is",
     "message": _COLUMN, "level": _COLUMN, "log_level": _COLUMN, "timestamp": _COLUMN,
     "requestId": _COLUMN, "errorType": _COLUMN, "errorMessage": _COLUMN, "functionError": _COLUMN,
-    "FunctionName": "metrics are found by it", "QueueName": "metrics are found by it",
+    "FunctionName": "metrics are found by it", "Function": "metrics are found by it",
+    "QueueName": "metrics are found by it",
     "payload": "it is more than a field: --no-payloads leaves all payloads out",
 }  # fmt: skip
 

@@ -9,6 +9,7 @@ from investigate.commands.console import Console
 from investigate.commands.question import parameters_of
 from investigate.errors import RecoveryRefused
 from investigate.investigation import evidence_for
+from investigate.model import counted
 from investigate.process_plan import document
 from investigate.recovery.brief import refuse_by_plan
 from investigate.report.text import labelled
@@ -28,7 +29,9 @@ def run(options: argparse.Namespace, console: Console) -> int:
         f"PROCESS BRIEFLY {plan['case']}: a plan; nothing is enabled",
         "",
         labelled("captured", plan["captured_at"]),
-        labelled("waiting", f"{queue['visible']:,} messages in {queue['name']}: {seen}{bad}"),
+        labelled(
+            "waiting", f"{counted(queue['visible'], 'message')} in {queue['name']}: {seen}{bad}"
+        ),
         labelled("mapping", states),
         labelled("failures", _failures(plan["failures"])),
     ]

@@ -28,7 +28,7 @@ from investigate.recovery.rules import refused
 from investigate.recovery.sending import Run
 from investigate.recovery.undo import undo_open
 from investigate.report.text import labelled
-from investigate.settings import PipelineNames, load_settings
+from investigate.settings import FUNCTION_ROLES, PipelineNames, load_settings
 
 POLL_SECONDS = 1.0  # between two looks at a running pipeline
 STOPPED, UNSURE = 1, 3  # exit codes: trouble ended it; nobody knows what became of something
@@ -203,7 +203,7 @@ def _refuse_unlimited(options: argparse.Namespace, command: str) -> None:
         needed["--rate"] = options.rate
     lacking = [name for name, value in needed.items() if not value]
     if lacking:
-        raise refused("no-limits", command=command, lacking=" and ".join(lacking))
+        raise refused("no-limits", command=command, lacking=", ".join(lacking))
 
 
 def _clock(now: str) -> Callable[[], datetime]:
@@ -251,8 +251,14 @@ def _refuse_other(configured: PipelineNames, captured: PipelineNames, config: st
         "region": (configured.region, captured.region),
         "account": (configured.account_id, place(None, captured.account_id).account),
         "replay queue": _comparable(configured.replay_queue_url, captured.replay_queue_url),
+        "raw bucket": (configured.raw_bucket, captured.raw_bucket),
+        "events table": (configured.events_table, captured.events_table),
+        "dedupe table": (configured.dedupe_table, captured.dedupe_table),
         "aggregates table": (configured.aggregates_table, captured.aggregates_table),
-        "processor": (configured.functions.get("processor"), captured.functions.get("processor")),
+        **{
+            f"{role} function": (configured.functions.get(role), captured.functions.get(role))
+            for role in FUNCTION_ROLES
+        },
     }
     for what, (theirs, ours) in pairs.items():
         if theirs and ours and theirs != ours:

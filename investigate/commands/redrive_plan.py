@@ -28,7 +28,8 @@ SHOWN = 20
 
 def run(options: argparse.Namespace, console: Console) -> int:
     """Print the plan; nothing is sent, ever."""
-    plan = plan_of(evidence_for(parameters_of(options)))
+    evidence = evidence_for(parameters_of(options))
+    plan = plan_of(evidence)
     if options.decisions:
         path = Path(options.decisions)
         plan = with_decisions(plan, _read(path), path.name)
@@ -37,7 +38,8 @@ def run(options: argparse.Namespace, console: Console) -> int:
     elif options.format == "csv":
         console.out(as_csv(plan))
     else:
-        console.out("\n\n".join(part for part in _parts(plan) if part))
+        kept = evidence.has("dead_letters")
+        console.out("\n\n".join(part for part in _parts(plan, kept=kept) if part))
     return 0
 
 
@@ -55,7 +57,13 @@ def _read(path: Path) -> str:
         ) from error
 
 
-def _parts(plan: RedrivePlan) -> list[str]:
+def _parts(plan: RedrivePlan, *, kept: bool) -> list[str]:
+    if not plan.letters and not kept:
+        return [
+            f"REDRIVE of {plan.case}: nothing to decide, because nothing keeps what fails for good",
+            labelled("do", "see configuration/no-dead-letter-queue: investigate check CASE "
+                     "--step configuration"),
+        ]  # fmt: skip
     if not plan.letters:
         return [f"REDRIVE of {plan.case}: no dead letter, so nothing to decide"]
     return [_head(plan), _groups(plan.letters), _letters(plan.letters), _next(plan)]

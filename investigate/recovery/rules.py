@@ -46,7 +46,7 @@ _RULES = (
     Rule(
         "no-limits",
         "Every run has an end that was chosen, in messages, in seconds and in speed.",
-        "{command} needs a limit on what it does: {lacking} is missing",
+        "{command} needs a limit on what it does; missing: {lacking}",
         "for example: --max-messages 100 --max-seconds 60 --rate 5",
     ),
     Rule(
@@ -194,7 +194,8 @@ _RULES = (
         "sample-unread",
         "A message that breaks the processor would be met unprepared.",
         "{waiting} messages wait in {queue}, and none of them was looked at",
-        "capture again with --sample-messages 100, and check CASE --step sqs",
+        "capture again with --sample-messages 100 (a queue with a dead-letter queue needs "
+        "--force-sampling too: each look is a receive), and check CASE --step sqs",
     ),
     Rule(
         "more-waiting",

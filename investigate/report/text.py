@@ -78,7 +78,10 @@ def headline(document: Document) -> str:
         f"  {briefing.MEANINGS[document['verdict']]}",
     ]
     broken = briefing.first_broken_step(document)
-    return "\n".join(lines + ([f"  The first broken step is {broken}."] if broken else []))
+    whole = all(briefing.asked(entry) for entry in document["steps"])
+    asked = "" if whole else " of those asked about"
+    said = f"  The first broken step{asked} is {broken}."
+    return "\n".join(lines + ([said] if broken else []))
 
 
 def _question(document: Document) -> str:
