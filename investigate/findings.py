@@ -18,7 +18,6 @@ from investigate.tables import TABLES
 
 SCHEMA = "investigate.findings/1"
 NOT_ASKED = "not asked"
-NO_CHECKS = "no check of this chapter is part of this version"
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,16 +159,12 @@ def _step_summary(step: Step, findings: Sequence[Finding]) -> dict[str, Any]:
     return {
         "step": step.value,
         "verdict": verdict(own),
-        "reason": None if own else _why_not(step),
+        "reason": None if own else NOT_ASKED,
         "passed": counted[Outcome.PASSED],
         "found": counted[Outcome.FOUND],
         "not_evaluated": counted[Outcome.NOT_EVALUATED],
         "error": counted[Outcome.ERROR],
     }
-
-
-def _why_not(step: Step) -> str:
-    return NOT_ASKED if book.of(step) else NO_CHECKS
 
 
 def _as_document(finding: Finding) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from investigate.investigation import evidence_for
 from investigate.model import Finding, Outcome, Window
 from investigate.parameters import Parameters
 from tests.builders import (
+    DEAD_LETTERS_ARN,
     END,
     START,
     Event,
@@ -298,7 +299,7 @@ def test_lines_and_messages_of_other_entities_are_no_findings(tmp_path):
         aggregates=[aggregate_row([HERE]), aggregate_row([OTHER])],
         functions=[function_row(role) for role in ("ingest", "replay", "processor")],
         invocations=[invocation_row("w1", at(30)), invocation_row("p1", at(29), function="replay")],
-        queue_state=[queue_row()],
+        queue_state=[queue_row(dead_letter_arn=DEAD_LETTERS_ARN)],
         messages=[message_row(OTHER, "m1"), message_row(OTHER, "m2", entity_id=None)],
         log_lines=[
             log_line("event_ingested", at(6), "i1", event_id=OTHER.id, status="ACCEPTED"),

@@ -247,13 +247,13 @@ def _create_functions(clients: Clients, names: PipelineNames, options: SandboxOp
             },
         )
         clients.logs.create_log_group(logGroupName=log_group(options.function(kind)))
-    reports = ["ReportBatchItemFailures"] if options.well_configured else []
+    reports = {"FunctionResponseTypes": ["ReportBatchItemFailures"]}
     clients.lambda_.create_event_source_mapping(
         EventSourceArn=queue_arn(options),
         FunctionName=options.function("processor"),
         BatchSize=pipeline.BATCH_SIZE,
         Enabled=True,
-        FunctionResponseTypes=reports,
+        **(reports if options.well_configured else {}),
     )
 
 

@@ -30,6 +30,7 @@ WHOLE = {
     "configuration/mapping-disabled": ("mappings",),
     "configuration/no-alarm": ("alarms",),
     "metrics/missing": ("metric_points",),
+    "metrics/disagree": ("invocations", "log_lines"),
 }  # fmt: skip
 PAIRS = [(code, table) for code, tables in WHOLE.items() for table in tables]
 

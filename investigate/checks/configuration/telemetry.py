@@ -49,7 +49,8 @@ def missing_metrics(evidence: Evidence) -> ir.Table:
     "metrics/disagree",
     Severity.SUSPECT,
     key="metric",
-    needs=("functions", "invocations", "log_lines", "metric_points"),
+    needs=("functions", "metric_points"),
+    whole=("invocations", "log_lines"),
     found="{count} metric{s} {have} another sum than the log.",
     advice="More by the metric: lines are missing (retention, a filter, a denied write), or were "
     "counted twice. More by the log: points are late, or dropped because of their time. Trust the "
