@@ -78,7 +78,7 @@ def headline(document: Document) -> str:
         f"  {briefing.MEANINGS[document['verdict']]}",
     ]
     broken = briefing.first_broken_step(document)
-    whole = all(briefing.asked(entry) for entry in document["steps"])
+    whole = all(briefing.asked(entry) for entry in briefing.walk(document))
     asked = "" if whole else " of those asked about"
     said = f"  The first broken step{asked} is {broken}."
     return "\n".join(lines + ([said] if broken else []))
