@@ -7,7 +7,7 @@ from tests.report.samples import HOSTILE, document, entry
 def test_the_verdict_and_the_first_broken_step_stand_first():
     lines = render(document(entry("events/reused-id"))).splitlines()
     assert lines[0] == "DANGEROUS  sample"
-    assert "first broken step is events" in lines[3]
+    assert "first broken step of those asked about is events" in lines[3]
 
 
 def test_the_broken_step_is_marked_in_the_table_of_steps():
