@@ -45,8 +45,8 @@ def changes(evidence: Evidence) -> ir.Table:
 def near_failures(evidence: Evidence) -> tuple[ir.Table, str]:
     """Return the functions whose failures began within `change_seconds` after a change of theirs:
     function, changed_utc, what, failed_utc (the first failure after it), failures; and in words
-    what is unknown. Failures of the same function in the time before, as long as that between the
-    change and the capture's start, speak against the change, and leave it out."""
+    what is unknown. Left out are changes before the window, and those with a failure of the same
+    function in the `change_seconds` before them, which speaks against the change."""
     failed = failures(evidence).select("function", "at_utc")
     failed = failed.filter(failed.at_utc.notnull())
     made = changes(evidence)

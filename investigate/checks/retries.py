@@ -30,7 +30,7 @@ _INGESTED = "event_ingested"
         "events",
         "functions",
     ),
-    found="{count} group{s} of retries multiply{_s} the load.",
+    found="{count} group{s} of retries raise{_s} the load several times over.",
     advice="Look at `amplification`, attempts per event or request, at the worst hour, and at what "
     "the repeats were billed. Find what failed first: a storm begins with a fault and outlives it. "
     "Retry at one place only, with a budget (so many retries per hundred requests) and growing, "

@@ -15,7 +15,7 @@ from investigate.model import Severity
     either=("invocations", "log_lines"),
     needs=("functions",),
     reads=("deployments",),
-    found="{count} function{s} began to fail shortly after {are} changed.",
+    found="{count} function{s} began to fail shortly after a change of {their} own.",
     advice="Compare the code or settings with those before. If the fingerprints are new since the "
     "change, roll back first and understand afterwards.",
     avoid="Do not redrive before the function is repaired: what fails for a lasting reason fails "

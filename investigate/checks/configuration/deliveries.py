@@ -42,7 +42,7 @@ def delivery_dead_letters(evidence: Evidence) -> Partly:
     Severity.SUSPECT,
     key="target",
     needs=("deliveries",),
-    found="{count} EventBridge target{s} {are} tried for less than an hour.",
+    found="{count} EventBridge target{s} {are} given up on within an hour.",
     advice="Leave RetryPolicy at its default (185 attempts in 24 hours), or give it at least an "
     "hour and a dead-letter queue.",
     avoid="Do not count these retries as retries of the function: they end when Lambda takes the "
