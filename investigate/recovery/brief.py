@@ -161,18 +161,11 @@ def process_briefly(
         run.stop(reason)
         return
     try:
-        where = place_of(count.queue.arn)
+        where = {"region": live.connection.region, "account": place_of(count.queue.arn).account}
         run.pace.begin()
         with disabled_in_time(live, run.pace, uuid):
-            if run.once(
-                ENABLE,
-                uuid,
-                partial(_enabled, update),
-                before={"State": mapping["State"]},
-                region=live.connection.region,
-                account=where.account,
-                modified=modified,
-            ):
+            enable, before = partial(_enabled, update), {"State": mapping["State"]}
+            if run.once(ENABLE, uuid, enable, before=before, modified=modified, **where):
                 _watch(run, count, batch_of(plan, mapping))
     except AccessError as error:
         run.stop(f"the watch cannot see: {error.message}", failed=True)
