@@ -145,6 +145,12 @@ def _symptoms(parser: argparse.ArgumentParser) -> None:
 def _report(parser: argparse.ArgumentParser) -> None:
     _question(parser)
     parser.add_argument("--out", metavar="DIR", default="reports", help="default: %(default)s")
+    parser.add_argument(
+        "--incident",
+        metavar="NAME",
+        default="",
+        help="whose history in DIR the report goes on with (default: the case's name)",
+    )
     _verdict(parser)
     parser.add_argument(
         "--notify",

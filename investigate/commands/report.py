@@ -20,7 +20,9 @@ from investigate.report.briefing import Document
 from investigate.report.build import write_report
 from investigate.report.execute import Executed
 from investigate.report.folder import refuse_foreign, refuse_unwritable
+from investigate.report.history import refuse_unreadable
 from investigate.report.notebooks import default_folder, sources
+from investigate.report.runs import incident_named
 from investigate.report.text import headline
 
 NOTEBOOK_FAILED = 3
@@ -32,7 +34,9 @@ def run(options: argparse.Namespace, console: Console) -> int:
     """Write the report, say where it is, and return the exit code of the contract."""
     out = Path(options.out)
     refuse_foreign(out)
+    refuse_unreadable(out)
     refuse_unwritable(out)
+    incident = incident_named(options.incident)
     targets = _targets(options, out)
     notebooks = sources(default_folder())
     evidence = evidence_for(parameters_of(options))
@@ -43,7 +47,9 @@ def run(options: argparse.Namespace, console: Console) -> int:
     def told(executed: Executed) -> None:
         console.say(f"  {executed.name}: {executed.failure or 'done'}")
 
-    failed = write_report(evidence, examination, out, notebooks=notebooks, told=told)
+    failed = write_report(
+        evidence, examination, out, notebooks=notebooks, incident=incident, told=told
+    )
     console.out(f"{headline(examination.document)}\n\n  {out / 'index.html'}")
     if not _tell(examination.document, targets, options, console):
         return NOT_TOLD

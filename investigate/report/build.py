@@ -15,11 +15,15 @@ from investigate.evidence import Evidence
 from investigate.findings import Examination, dump
 from investigate.model import isoformat
 from investigate.report.execute import Executed, execute_all
-from investigate.report.folder import published
+from investigate.report.folder import FIRST_PAGE, Draft, drafted, refuse_foreign
+from investigate.report.history import FINDINGS, Entry, History
+from investigate.report.publish import add_run
+from investigate.report.runs import run_of
 from investigate.report.site import PLOTLY, Page, Site, pages_of
 from investigate.report.tidy import failure_of, tidied, written
 
-FINDINGS = "findings.json"
+UP = "../../../"  # from the folder of a run to that of the report
+OWN_SCRIPTS = ("report.js", "runs.js")
 
 
 def write_report(
@@ -28,18 +32,35 @@ def write_report(
     out: Path,
     *,
     notebooks: Sequence[Path],
+    incident: str = "",
     told: Callable[[Executed], None] = lambda executed: None,
 ) -> list[Executed]:
-    """Write the report of an examination into `out` and return the notebooks that failed.
+    """Write the report of an examination into `out`, as the newest run and as one of the history of
+    `incident` (empty: the case's name), and return the notebooks that failed.
 
     The report appears whole or not at all; a notebook that fails is part of it, and says so.
+    Raise `UsageError` if `out` holds files of others, or a history that cannot be gone on with.
     """
-    with published(out) as draft:
+    run = run_of(evidence, incident, notebooks)
+    refuse_foreign(out, run.place)
+    History(out, run)
+    with drafted(out) as draft:
         with _workplace(evidence.case, examination) as folder:
             executed = execute_all(notebooks, _parameters(evidence), folder, told=told)
-        (draft / FINDINGS).write_text(dump(examination.document), encoding="utf-8")
-        _write_pages(draft, _pages(executed, examination), examination, _again(evidence))
-        _write_assets(draft)
+        site = Site(examination.document, _pages(executed, examination))
+        failures = {done.name: done.failure for done in executed if done.failure}
+        _write_notebooks(draft, site)
+        _write_twice(draft, FINDINGS, dump(examination.document))
+        write_assets(draft)
+        again = _again(evidence, incident)
+
+        def write_index(entry: Entry) -> None:
+            own_list = f"{run.folder}/{FIRST_PAGE}"
+            for folder, root in ((draft.files, ""), (draft.run, UP)):
+                page = site.index(again, root=root, own_list=own_list, since=entry.since)
+                (folder / FIRST_PAGE).write_text(page, encoding="utf-8")
+
+        add_run(draft, run, examination.document, failures, write_index)
     return [notebook for notebook in executed if notebook.failure]
 
 
@@ -69,10 +90,11 @@ def _parameters(evidence: Evidence) -> dict[str, str]:
     }
 
 
-def _again(evidence: Evidence) -> str:
+def _again(evidence: Evidence, incident: str) -> str:
     """Return the command that asks the same again."""
     asked = ["--start", isoformat(evidence.window.start), "--end", isoformat(evidence.window.end)]
     asked += [part for entity in evidence.entities for part in ("--entity", entity)]
+    asked += ["--incident", incident] if incident else []
     return shlex.join(["investigate", "report", "CASE", *asked])
 
 
@@ -81,17 +103,39 @@ def _pages(executed: Sequence[Executed], examination: Examination) -> list[Page]
     return pages_of(examination.document, notebooks)
 
 
-def _write_pages(draft: Path, pages: Sequence[Page], examination: Examination, again: str) -> None:
-    site = Site(examination.document, pages)
-    (draft / "index.html").write_text(site.index(again), encoding="utf-8")
-    for position, page in enumerate(pages):
-        (draft / f"{page.name}.html").write_text(site.page(position), encoding="utf-8")
-        (draft / f"{page.name}.ipynb").write_text(written(page.notebook), encoding="utf-8")
+def _write_notebooks(draft: Draft, site: Site) -> None:
+    """Write every notebook and its page, for the newest run and for the run's own folder."""
+    for position, page in enumerate(site.pages):
+        _write_twice(draft, f"{page.name}.ipynb", written(page.notebook))
+        for folder, root in ((draft.files, ""), (draft.run, UP)):
+            html = site.page(position, root=root)
+            (folder / f"{page.name}.html").write_text(html, encoding="utf-8")
 
 
-def _write_assets(draft: Path) -> None:
-    (draft / "assets").mkdir()
-    script = files("investigate.report") / "assets" / "report.js"
-    (draft / "assets" / "report.js").write_bytes(script.read_bytes())
+def _write_twice(draft: Draft, name: str, text: str) -> None:
+    for folder in (draft.files, draft.run):
+        (folder / name).write_text(text, encoding="utf-8")
+
+
+def write_assets(draft: Draft) -> None:
+    """Write what all runs share, unless it is there already."""
+    own = files("investigate.report") / "assets"
     plotly = files("plotly") / "package_data" / "plotly.min.js"
-    (draft / PLOTLY).write_bytes(plotly.read_bytes())
+    shared = {
+        "assets/report.js": own / "report.js",
+        "assets/runs.js": own / "runs.js",
+        PLOTLY: plotly,
+    }
+    for name, source in shared.items():
+        if not _is_there(draft.out / name, Path(str(source))):
+            target = draft.files / name
+            target.parent.mkdir(exist_ok=True)
+            target.write_bytes(source.read_bytes())
+
+
+def _is_there(path: Path, source: Path) -> bool:
+    """Whether a file was written from this source: plotly's name tells its version, and a file only
+    ever appears whole."""
+    if not path.is_file() or path.stat().st_size != source.stat().st_size:
+        return False
+    return path.name not in OWN_SCRIPTS or path.read_bytes() == source.read_bytes()

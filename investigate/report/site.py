@@ -19,6 +19,7 @@ from investigate.report.briefing import Document
 from investigate.report.index import facts_of
 from investigate.report.notebooks import NOTEBOOKS
 from investigate.report.page import cells_of, has_figures, script_data, title_of
+from investigate.report.since import Since
 
 GENERATOR = "investigate report"
 PLOTLY = f"assets/plotly-{version('plotly')}.min.js"
@@ -41,19 +42,26 @@ class Site:
 
     def __init__(self, document: Document, pages: Sequence[Page]) -> None:
         self._document = document
-        self._pages = pages
-        self._templates = _environment()
+        self.pages = pages
+        self._cells = [cells_of(page.notebook) for page in pages]
+        self._templates = environment()
 
-    def index(self, command: str) -> str:
-        """Return the first page."""
-        failed = [page for page in self._pages if page.failure]
-        return self._render("index", **facts_of(self._document), command=command, failed=failed)
+    def index(
+        self, command: str, *, root: str = "", own_list: str = "", since: Since | None = None
+    ) -> str:
+        """Return the first page. `root` leads from its folder to that of the report, `own_list`
+        from there to the list of the incident's runs; `since` is what changed since the last."""
+        failed = [page for page in self.pages if page.failure]
+        codes = {entry["code"] for entry in self._document["checks"]}
+        history = {"root": root, "own_list": own_list, "since": since, "codes": codes}
+        facts = facts_of(self._document)
+        return self._render("index", **facts, **history, command=command, failed=failed)
 
-    def page(self, position: int) -> str:
-        """Return the page of one notebook."""
-        page = self._pages[position]
-        cells = cells_of(page.notebook)
-        around = [None, *self._pages, None]
+    def page(self, position: int, *, root: str = "") -> str:
+        """Return the page of one notebook; `root` leads from its folder to that of the report."""
+        page = self.pages[position]
+        cells = self._cells[position]
+        around = [None, *self.pages, None]
         return self._render(
             "page",
             name=page.name,
@@ -61,6 +69,7 @@ class Site:
             failure=page.failure,
             cells=cells,
             figures=has_figures(cells),
+            root=root,
             plotly=PLOTLY,
             figure_templates=script_data({shade: _look(shade) for shade in ("light", "dark")}),
             previous=around[position],
@@ -68,7 +77,7 @@ class Site:
         )
 
     def _render(self, name: str, /, **values: Any) -> str:
-        shared = {"case": self._document["case"], "pages": self._pages}
+        shared = {"case": self._document["case"], "pages": self.pages}
         return self._templates.get_template(f"{name}.html.j2").render(**shared, **values)
 
 
@@ -102,9 +111,10 @@ def _seen(value: object) -> object:
     return display.visible(value) if type(value) is str else value
 
 
-def _environment() -> Environment:
+def environment() -> Environment:
+    """Return what renders the templates of all pages."""
     own = files("investigate.report")
-    environment = Environment(
+    rendering = Environment(
         loader=FileSystemLoader(str(own / "templates")),
         autoescape=True,
         undefined=StrictUndefined,
@@ -114,7 +124,7 @@ def _environment() -> Environment:
         finalize=_seen,
     )
     style = display.stylesheet() + (own / "assets" / "report.css").read_text(encoding="utf-8")
-    environment.globals.update(
+    rendering.globals.update(
         style=Markup(style),  # noqa: S704  our own files
         generator=GENERATOR,
         colours=display.COLOURS,
@@ -122,4 +132,4 @@ def _environment() -> Environment:
         ink=display.ink,
         prose=prose,
     )
-    return environment
+    return rendering
