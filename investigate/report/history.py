@@ -164,7 +164,9 @@ class History:
             yield folder, changed, page, sealed
 
     def _numbers(self) -> tuple[int, int]:
-        known = self._before or {"number": 0, "own_number": 0}
+        """Return its places in the two lists: those it had, if it is made again."""
+        listed = (asdict(row) for row in self.own.rows if row.id == self._run.id)
+        known = self._before or next(listed, {"number": 0, "own_number": 0})
         return self.all.place_for(known["number"]), self.own.place_for(known["own_number"])
 
     def _since(self, document: Document) -> Since | None:
@@ -173,7 +175,7 @@ class History:
         else:
             done = self.own.done
             last = done and {**asdict(done), "run": done.id, "number": done.own_number}
-        if not last:
+        if not last or last["run"] == self._run.id:
             return None
         names = ("run", "place", "number", "case", "window", "captured_at")
         since = Since(**{name: last[name] for name in names})

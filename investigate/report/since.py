@@ -126,13 +126,15 @@ def _persisting(before: Entry, after: Entry, narrower: str) -> Change:
     added = [key for key in after["keys"] if key not in old]
     removed = [key for key in before["keys"] if key not in new]
     known = _whole(before) and _whole(after)
+    # What was found on evidence with gaps may leave out keys that are still there.
+    doubt = narrower or after["reason"]
     return Change(
         **_named(after), state=PERSISTING, count=after["count"], before=before["count"],
         was=before["outcome"], added=len(added) if known else None,
         removed=len(removed) if known else None,
         added_keys=tuple(added[:KEYS_NAMED]) if known else (),
         removed_keys=tuple(removed[:KEYS_NAMED]) if known else (),
-        reason=narrower or None,
+        reason=doubt or None,
     )  # fmt: skip
 
 

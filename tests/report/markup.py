@@ -60,5 +60,6 @@ class Markup(HTMLParser):
         return found + [
             f"script {a}"
             for a in scripts
-            if a.get("type") != "application/json" and not a.get("src", "").startswith("assets/")
+            if a.get("type") != "application/json"
+            and not a.get("src", "").removeprefix("../../../").startswith("assets/")
         ]

@@ -1,43 +1,92 @@
+"""The folder of a report: what is replaced, what is refused, and what a killed process leaves."""
+
 from __future__ import annotations
+
+import signal
+import subprocess
+import sys
 
 import pytest
 
 from investigate.errors import UsageError
-from investigate.report.folder import published, refuse_foreign
+from investigate.report import folder
+from investigate.report.folder import alone, drafted, refuse_foreign
+
+RUN = "runs/incident/0123"
+NEWEST = ("index.html", "findings.json", "00_overview.html", "00_overview.ipynb")
+PAUSE = "import sys; print('there', flush=True); sys.stdin.read()"
 
 
-def a_report(folder):
-    (folder / "assets").mkdir(parents=True)
-    for name in (
-        "index.html", "findings.json", "00_overview.html", "00_overview.ipynb",
-        "assets/plotly-7.1.0.min.js", "assets/report.js",
-    ):  # fmt: skip
-        (folder / name).write_text("old", encoding="utf-8")
-    return folder
+def a_report(out):
+    """A report as older versions wrote it: no runs, only the newest one."""
+    (out / "assets").mkdir(parents=True)
+    for name in (*NEWEST, "assets/plotly-7.1.0.min.js", "assets/report.js"):
+        (out / name).write_text("old", encoding="utf-8")
+    return out
 
 
-def test_a_report_appears_whole_and_nothing_stays_beside_it(tmp_path):
-    with published(tmp_path / "deep" / "out") as draft:
-        (draft / "index.html").write_text("new", encoding="utf-8")
-        assert not (tmp_path / "deep" / "out").exists()
-    assert (tmp_path / "deep" / "out" / "index.html").read_text(encoding="utf-8") == "new"
+def publish(out, text="new", run=RUN):
+    with drafted(out) as draft:
+        for name in ("index.html", "runs.html"):
+            (draft.files / name).write_text(text, encoding="utf-8")
+        (draft.files / "runs").mkdir()
+        (draft.files / "runs/index.json").write_text(text, encoding="utf-8")
+        (draft.run / "index.html").write_text(text, encoding="utf-8")
+        with alone(draft.out):
+            draft.publish(run)
+
+
+def names(out):
+    return sorted(path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file())
+
+
+def text(path):
+    return path.read_text(encoding="utf-8")
+
+
+PUBLISHED = [".lock", "index.html", "runs.html", f"{RUN}/index.html", "runs/index.json"]
+
+
+def test_a_report_appears_only_when_it_is_published(tmp_path):
+    out = tmp_path / "deep" / "out"
+    with drafted(out) as draft:
+        (draft.files / "index.html").write_text("new", encoding="utf-8")
+        assert not (out / "index.html").exists()
+    assert not out.exists()
+    publish(out)
+    assert names(out) == PUBLISHED
     assert [path.name for path in (tmp_path / "deep").iterdir()] == ["out"]
 
 
-def test_an_older_report_is_replaced_wholly(tmp_path):
+def test_a_report_of_an_older_version_is_replaced_and_its_assets_stay(tmp_path):
     out = a_report(tmp_path / "out")
-    with published(out) as draft:
-        (draft / "index.html").write_text("new", encoding="utf-8")
-    assert [path.name for path in out.iterdir()] == ["index.html"]
-    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    publish(out)
+    assert text(out / "index.html") == "new"
+    assert names(out) == sorted([*PUBLISHED, "assets/plotly-7.1.0.min.js", "assets/report.js"])
 
 
 def test_an_error_leaves_the_older_report_as_it_was(tmp_path):
     out = a_report(tmp_path / "out")
-    with pytest.raises(KeyError), published(out):
+    before = names(out)
+    with pytest.raises(KeyError), drafted(out):
         raise KeyError
-    assert (out / "index.html").read_text(encoding="utf-8") == "old"
-    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    assert text(out / "index.html") == "old"
+    assert names(out) == sorted([*before, ".lock"])
+
+
+def test_another_run_leaves_the_first_one_where_it_is(tmp_path):
+    publish(tmp_path / "out", "first")
+    publish(tmp_path / "out", "second", run="runs/incident/4567")
+    assert text(tmp_path / "out" / RUN / "index.html") == "first"
+    assert text(tmp_path / "out/runs/incident/4567/index.html") == "second"
+    assert text(tmp_path / "out/index.html") == "second"
+
+
+def test_the_same_run_takes_its_own_place(tmp_path):
+    publish(tmp_path / "out", "first")
+    publish(tmp_path / "out", "second")
+    assert text(tmp_path / "out" / RUN / "index.html") == "second"
+    assert names(tmp_path / "out") == PUBLISHED
 
 
 @pytest.mark.parametrize("name", ["notes.txt", "assets/logo.png", "case.json", ".git/config"])
@@ -45,9 +94,23 @@ def test_files_that_no_report_wrote_are_never_replaced(tmp_path, name):
     out = a_report(tmp_path / "out")
     (out / name).parent.mkdir(exist_ok=True)
     (out / name).write_text("mine", encoding="utf-8")
-    with pytest.raises(UsageError, match=name), published(out):
+    with pytest.raises(UsageError, match=name.split("config")[0]), drafted(out):
         raise AssertionError("nothing may be written")
-    assert (out / name).read_text(encoding="utf-8") == "mine"
+    assert text(out / name) == "mine"
+
+
+def test_a_folder_of_runs_that_is_not_ours_is_refused(tmp_path):
+    (tmp_path / "out/runs/experiment-1").mkdir(parents=True)
+    with pytest.raises(UsageError, match="runs/experiment-1"):
+        refuse_foreign(tmp_path / "out")
+
+
+def test_notes_in_a_run_that_is_made_again_are_not_lost(tmp_path):
+    publish(tmp_path / "out")
+    (tmp_path / "out" / RUN / "notes.txt").write_text("mine", encoding="utf-8")
+    refuse_foreign(tmp_path / "out", "runs/incident/4567")
+    with pytest.raises(UsageError, match=r"notes\.txt"):
+        refuse_foreign(tmp_path / "out", RUN)
 
 
 def test_what_jupyter_leaves_behind_does_not_stand_in_the_way(tmp_path):
@@ -57,11 +120,12 @@ def test_what_jupyter_leaves_behind_does_not_stand_in_the_way(tmp_path):
     refuse_foreign(out)
 
 
-def test_a_link_in_the_place_of_a_file_is_foreign(tmp_path):
+@pytest.mark.parametrize("name", ["secrets", "runs", "assets", ".drafts"])
+def test_a_link_in_the_place_of_a_folder_is_foreign(tmp_path, name):
     out = tmp_path / "out"
     out.mkdir()
-    (out / "secrets").symlink_to(tmp_path)
-    with pytest.raises(UsageError, match="secrets"):
+    (out / name).symlink_to(tmp_path)
+    with pytest.raises(UsageError, match=name):
         refuse_foreign(out)
 
 
@@ -75,3 +139,94 @@ def test_the_folder_one_stands_in_is_refused(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UsageError, match="the folder you are in"):
         refuse_foreign(tmp_path)
+
+
+def test_who_waits_too_long_for_another_report_is_told(tmp_path):
+    with (
+        alone(tmp_path / "out"),
+        pytest.raises(UsageError, match=r"another report has kept .*\.lock for more than 0.1 s"),
+        alone(tmp_path / "out", seconds=0.1),
+    ):
+        raise AssertionError("two may not be alone")
+
+
+def killed_while(tmp_path, code):
+    """Run code in a process of its own up to a pause, and kill it there."""
+    with subprocess.Popen(
+        [sys.executable, "-c", f"{code}\n{PAUSE}"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        assert process.stdout.readline() == "there\n"
+        process.send_signal(signal.SIGKILL)
+
+
+def test_the_draft_of_a_killed_process_is_removed_by_the_next(tmp_path):
+    out = tmp_path / "out"
+    killed_while(
+        tmp_path,
+        "from pathlib import Path; from investigate.report.folder import drafted\n"
+        f"held = drafted(Path({str(out)!r})); draft = held.__enter__()\n"
+        "(draft.files / 'index.html').write_text('half')",
+    )
+    assert len(list((out / ".drafts").iterdir())) == 1
+    publish(out)
+    assert names(out) == PUBLISHED
+
+
+def test_the_draft_of_a_living_process_stays(tmp_path):
+    out = tmp_path / "out"
+    with drafted(out) as draft:
+        (draft.files / "index.html").write_text("mine", encoding="utf-8")
+        publish(out, "theirs")
+        assert text(draft.files / "index.html") == "mine"
+    assert names(out) == PUBLISHED
+
+
+MOMENTS = {"rename": 5, "replace": 3, "unlink": 1}
+
+
+@pytest.mark.parametrize(
+    ("step", "moment"), [(step, n) for step, many in MOMENTS.items() for n in range(many)]
+)
+def test_killed_between_any_two_steps_a_report_is_finished_by_the_next(tmp_path, step, moment):
+    out = tmp_path / "out"
+    publish(out, "first")
+    (out / "09_configuration.html").write_text("first", encoding="utf-8")  # to be removed
+    killed_while(
+        tmp_path,
+        "from pathlib import Path; import sys\n"
+        "from investigate.report.folder import drafted, alone\n"
+        f"real, calls = Path.{step}, []\n"
+        "def stop(*arguments, **more):\n"
+        f"    if len(calls) == {moment}:\n"
+        "        print('there', flush=True); sys.stdin.read()\n"
+        "    calls.append(1); return real(*arguments, **more)\n"
+        f"with drafted(Path({str(out)!r})) as draft:\n"
+        "    for name in ('index.html', 'runs.html'): (draft.files / name).write_text('second')\n"
+        "    (draft.files / 'runs').mkdir()\n"
+        "    (draft.files / 'runs/index.json').write_text('second')\n"
+        "    (draft.run / 'index.html').write_text('second')\n"
+        "    with alone(draft.out):\n"
+        f"        Path.{step} = stop\n"
+        f"        draft.publish({RUN!r})",
+    )
+    with alone(out):
+        found = {text(out / name) for name in PUBLISHED[1:]}
+    committed = step != "rename" or moment > 0
+    assert found == ({"second"} if committed else {"first"})
+    assert (out / "09_configuration.html").exists() != committed
+    assert [name for name in names(out) if name.startswith((".drafts", ".publishing"))] == []
+
+
+def test_a_folder_that_is_called_publishing_and_is_none_is_told(tmp_path):
+    (tmp_path / "out/.publishing").mkdir(parents=True)
+    with pytest.raises(UsageError, match="no report on its way"), alone(tmp_path / "out"):
+        raise AssertionError("nothing may be changed")
+
+
+def test_without_locks_nobody_removes_a_draft(tmp_path, monkeypatch):
+    monkeypatch.setattr(folder, "_locked_at_once", lambda file: None)
+    with drafted(tmp_path / "out") as draft:
+        publish(tmp_path / "out")
+        assert draft.files.is_dir()
+    assert names(tmp_path / "out") == PUBLISHED
