@@ -15,6 +15,7 @@ from investigate.findings import Examination, dump, examine
 from investigate.model import Window
 from investigate.report import build
 from investigate.report.build import name_of, write_report
+from investigate.report.folder import drafted
 from investigate.report.notebooks import NOTEBOOKS, sources
 from tests.builders import END, START, Event, event_row, evidence_of, raw_row
 from tests.report.markup import ADDRESS, Markup
@@ -45,14 +46,50 @@ def report(tmp_path_factory):
 
 
 def pages(out: Path) -> list[Path]:
-    return sorted(out.glob("*.html"))
+    """The pages of the newest run."""
+    return sorted(path for path in out.glob("*.html") if path.name != "runs.html")
+
+
+def run_folder(out: Path) -> Path:
+    """The only run's own folder."""
+    (folder,) = (path for path in (out / "runs" / "test").iterdir() if path.is_dir())
+    return folder
 
 
 def test_a_report_is_an_index_the_findings_and_a_page_and_a_notebook_of_each_step(report):
     out, _, _ = report
     files = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
     each = {f"{name}.{kind}" for name in NOTEBOOKS for kind in ("html", "ipynb")}
-    assert files == {"index.html", "findings.json", "assets/report.js", build.PLOTLY} | each
+    each |= {"index.html", "findings.json", "run.json"}
+    lists = {"runs.html", "runs/index.json", "runs/test/index.html", "runs/test/index.json"}
+    shared = {"assets/report.js", "assets/runs.js", build.PLOTLY, ".lock"}
+    run = run_folder(out).relative_to(out).as_posix()
+    assert files == each | {f"{run}/{name}" for name in each} | lists | shared
+
+
+def test_the_run_of_its_own_is_the_newest_report_with_other_ways_to_what_is_shared(report):
+    out, _, _ = report
+    for path in run_folder(out).iterdir():
+        own, newest = (folder / path.name for folder in (path.parent, out))
+        told = own.read_text(encoding="utf-8")
+        for name in ("assets/", "runs.html", "runs/test/index.html"):
+            told = told.replace(f'"../../../{name}', f'"{name}')
+        assert told == newest.read_text(encoding="utf-8"), path.name
+
+
+def test_a_second_report_writes_no_shared_file_again(report, tmp_path):
+    out, _, _ = report
+    with drafted(tmp_path / "out") as draft:
+        build.write_assets(draft)
+        assert (draft.files / build.PLOTLY).is_file()
+    with drafted(out) as draft:
+        build.write_assets(draft)
+        assert list(draft.files.iterdir()) == []
+
+
+def test_the_first_page_is_small(report):
+    out, _, _ = report
+    assert (out / "index.html").stat().st_size < 60_000
 
 
 def test_the_findings_are_written_as_they_were_computed(report):
@@ -93,11 +130,11 @@ def test_no_file_names_a_folder_of_this_machine(report):
 
 def test_every_link_leads_to_a_file_of_the_report(report):
     out, _, _ = report
-    for path in pages(out):
+    for path in out.rglob("*.html"):
         markup = Markup(path.read_text(encoding="utf-8"))
         links = markup.values("a", "href") + markup.values("script", "src")
         files = {link.split("#")[0] for link in links} - {""}
-        assert [name for name in files if not (out / name).is_file()] == []
+        assert [name for name in files if not (path.parent / name).is_file()] == [], path
 
 
 def test_what_was_asked_stands_open_on_every_page_by_names_and_not_by_folders(report):

@@ -79,6 +79,13 @@ def test_every_link_leads_to_a_place_in_the_report(runs):
             assert not place or place in pages[file or name].ids, f"{name}: {link}"
 
 
+def test_the_newest_run_is_also_in_a_folder_of_its_own(runs):
+    record = json.loads((runs[0] / "run.json").read_text(encoding="utf-8"))
+    own = runs[0] / record["place"]
+    assert (own / "findings.json").read_bytes() == (runs[0] / "findings.json").read_bytes()
+    assert {path.name for path in own.glob("*.ipynb")} == {f"{name}.ipynb" for name in NOTEBOOKS}
+
+
 def test_no_page_is_larger_than_a_browser_likes(runs):
     sizes = {path.name: path.stat().st_size for path in runs[0].glob("*.html")}
     assert {name for name, size in sizes.items() if size > 500_000} == set()
