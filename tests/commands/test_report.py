@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from investigate.commands import report
+from investigate.report.history import read_list
 from investigate.report.notebooks import NOTEBOOKS
-from tests.commands.conftest import HEALTHY
+from tests.commands.conftest import HEALTHY, LOST
 from tests.report.samples import seven_notebooks
 
 
@@ -63,13 +64,60 @@ def test_report_without_notebooks_says_what_is_missing_and_writes_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("below", ["file/out", "x" * 250])
+@pytest.mark.parametrize(
+    ("below", "said"),
+    [("file/out", "no report can be written to"), ("x" * 256, "File name too long")],
+)
 def test_report_refuses_a_place_it_cannot_write_to_before_it_computes_anything(
-    ask, tmp_path, below
+    ask, tmp_path, below, said
 ):
     (tmp_path / "file").write_text("mine", encoding="utf-8")
     code, out, err = ask("report", HEALTHY, "--out", tmp_path / below)
     assert (code, out) == (2, "")
-    assert "no report can be written to" in err
+    assert said in err
     assert "running" not in err
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_the_history_goes_on_under_the_name_that_was_given(ask, notebooks, tmp_path):
+    notebooks()
+    out = tmp_path / "out"
+    assert ask("report", HEALTHY, "--out", out)[0] == 0
+    assert ask("report", LOST, "--out", out)[0] == 1
+    assert ask("report", LOST, "--out", out, "--incident", "healthy")[0] == 1
+    assert "Since the last run" in index_of(out)
+    rows = read_list(out / "runs", None).rows
+    assert [(row.incident, row.case) for row in rows] == [
+        ("healthy", "healthy"), ("lost-events", "lost-events"), ("healthy", "lost-events"),
+    ]  # fmt: skip
+    assert rows[-1].changes["new"] > 0
+    assert "--incident healthy" in index_of(out)
+
+
+def test_the_same_report_twice_is_one_run_with_the_same_bytes(ask, notebooks, tmp_path):
+    notebooks()
+    out = tmp_path / "out"
+    ask("report", HEALTHY, "--out", out)
+    before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    ask("report", HEALTHY, "--out", out)
+    assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize("name", ["a\nb", "x" * 200, " "])
+def test_a_name_of_an_incident_that_cannot_be_shown_is_refused(ask, tmp_path, name):
+    code, out, err = ask("report", HEALTHY, "--out", tmp_path / "out", "--incident", name)
+    assert (code, out) == (2, "")
+    assert "is no name for an incident" in err
+    assert "--incident orders-2026-03" in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_history_of_a_newer_version_is_refused_before_anything_is_computed(ask, tmp_path):
+    (tmp_path / "out" / "runs").mkdir(parents=True)
+    newer = tmp_path / "out" / "runs" / "index.json"
+    newer.write_text('{"schema": "investigate.runs/2"}', encoding="utf-8")
+    code, out, err = ask("report", HEALTHY, "--out", tmp_path / "out")
+    assert (code, out) == (2, "")
+    assert "its schema is 'investigate.runs/2', this version knows 'investigate.runs/1'" in err
+    assert "running" not in err
+    assert [path.name for path in (tmp_path / "out").rglob("*")] == ["runs", "index.json"]
