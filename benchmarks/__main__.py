@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from benchmarks import explain, trace, undo
+from benchmarks import concurrent, explain, history, trace, undo
 from benchmarks.capture import run as capture
 from benchmarks.diagnosis import run as diagnosis
 from benchmarks.mutants import run as mutants
@@ -35,6 +35,12 @@ def main(arguments: list[str] | None = None) -> int:
     undoing = benchmarks.add_parser("undo", help=undo.__doc__)
     undoing.add_argument("--trials", type=int, default=50, help="how many kills (50)")
     undoing.set_defaults(run=lambda chosen: undo.run(chosen.trials))
+    adding = benchmarks.add_parser("history", help=history.__doc__)
+    adding.add_argument("--runs", type=int, default=5_000, help="how many (5000)")
+    adding.set_defaults(run=lambda chosen: history.run(chosen.runs))
+    reporting = benchmarks.add_parser("concurrent", help=concurrent.__doc__)
+    reporting.add_argument("--reports", type=int, default=40, help="how many at once (40)")
+    reporting.set_defaults(run=lambda chosen: concurrent.run(chosen.reports))
     chosen = parser.parse_args(arguments)
     return int(chosen.run(chosen))
 
