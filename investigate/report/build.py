@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.resources import files
+from math import inf
 from pathlib import Path
 
 from investigate.case import Case
@@ -17,7 +18,9 @@ from investigate.model import isoformat
 from investigate.report.execute import Executed, execute_all
 from investigate.report.folder import published
 from investigate.report.site import PLOTLY, Page, Site, pages_of
+from investigate.report.states import write_states
 from investigate.report.tidy import failure_of, tidied, written
+from investigate.report.watch import LIMITS, Limits
 
 FINDINGS = "findings.json"
 
@@ -28,16 +31,23 @@ def write_report(
     out: Path,
     *,
     notebooks: Sequence[Path],
+    limits: Limits = LIMITS,
+    seconds: float = inf,
     told: Callable[[Executed], None] = lambda executed: None,
 ) -> list[Executed]:
     """Write the report of an examination into `out` and return the notebooks that failed.
 
-    The report appears whole or not at all; a notebook that fails is part of it, and says so.
+    The report appears whole or not at all; a notebook that fails is part of it, and says so, and
+    so are those that `seconds` leave no time for.
     """
     with published(out) as draft:
         with _workplace(evidence.case, examination) as folder:
-            executed = execute_all(notebooks, _parameters(evidence), folder, told=told)
+            parameters = _parameters(evidence)
+            executed = execute_all(
+                notebooks, parameters, folder, limits=limits, seconds=seconds, told=told
+            )
         (draft / FINDINGS).write_text(dump(examination.document), encoding="utf-8")
+        write_states(executed, draft)
         _write_pages(draft, _pages(executed, examination), examination, _again(evidence))
         _write_assets(draft)
     return [notebook for notebook in executed if notebook.failure]
