@@ -183,7 +183,8 @@ class _Run:
             on_cell_execute=watch.cell_begins,
             on_cell_executed=watch.cell_ends,
             iopub_timeout=IOPUB_SECONDS,
-            stdout_file=_Counted(watch),
+            stdout_file=(printed := _Counted(watch)),
+            stderr_file=printed,
             record_timing=False,
             kernel_manager_class=_watched(watch),
             shutdown_kernel="immediate",  # it holds nothing worth a slow goodbye
