@@ -18,10 +18,11 @@ from investigate.engine import Engine
 from investigate.errors import EngineError, NotEvaluable, UsageError
 from investigate.evidence import Evidence, Scope
 from investigate.findings import Examination, examine, read_examination
+from investigate.injected import refuse_unknown_injected
 from investigate.model import Finding, Outcome, Step, isoformat, verdict
 from investigate.numbers.aggregates import compared_versions
 from investigate.numbers.overview import story_breaks
-from investigate.parameters import Parameters, case_folder
+from investigate.parameters import Parameters, case_folder, refuse_unusable
 from investigate.settings import Thresholds
 from investigate.symptom_answers import (
     EXPLAINED,
@@ -58,6 +59,7 @@ def open_investigation(
     `findings` names a findings document of the same case and question; without it the checks are
     run. Raises `CaseError` or `UsageError` with what was asked, what there is and what to type.
     """
+    refuse_unknown_injected()
     asked = Parameters(case, start, end, entity, findings)
     evidence = evidence_for(replace(asked, case=str(case_folder(case))))
     known = read_examination(asked.findings, evidence) if asked.findings else examine(evidence)
@@ -259,6 +261,7 @@ class Investigation:
     def trace(self, event: str = "") -> Traced:
         """The story of one event, by its id or how that begins; empty: of the event that most needs
         a look, the first key of the worst finding about events."""
+        refuse_unusable("event", event)
         asked = event or self._most_telling()
         return Traced(story_of(self.evidence, asked) if asked else None, self.findings)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
@@ -9,10 +10,13 @@ from pathlib import Path
 
 from investigate.errors import CaseError, UsageError
 from investigate.model import Window, isoformat, parse_time
+from investigate.secret_texts import secret_in
 
 DEFAULT_CASE = "../data/cases/everything"  # as seen from the notebooks' folder
 CHECKOUT = Path(__file__).resolve().parent.parent
 NOTEBOOKS, DEMO_CASES = CHECKOUT / "notebooks", CHECKOUT / "data" / "cases"
+# Control characters, and halves of characters, which no file could hold.
+_UNUSABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 LONGEST = 4096  # no path, time or entity id of this pipeline comes near it
 
 
@@ -48,9 +52,9 @@ class Parameters:
 
     def __post_init__(self) -> None:
         for known in fields(self):
-            _refuse_unusable(known.name, getattr(self, known.name))
-        if not self.case:
-            raise UsageError("case is empty", hint=f'name a folder: case = "{DEFAULT_CASE}"')
+            refuse_unusable(known.name, getattr(self, known.name))
+        _refuse_no_folder(self.case)
+        _refuse_no_window(self.start, self.end)
 
     @classmethod
     def parse(cls, values: Mapping[str, object]) -> Parameters:
@@ -120,16 +124,51 @@ def _cases_in(folder: Path) -> str:
     return ", ".join(sorted(path.parent.name for path in folder.glob("*/case.json")))
 
 
-def _refuse_unusable(name: str, value: object) -> None:
+def refuse_unusable(name: str, value: object) -> None:
+    """Raise `UsageError` for a value that no parameter can have: no text, a secret, too long, or
+    with characters that cannot be written."""
     if not isinstance(value, str):
         raise UsageError(
             f"{name} must be a text, not {value!r}",
-            hint=f'write {name} = "{value}" (with papermill: -r {name} {value})',
+            hint=f'write {name} = "…" with the quotes; with papermill use -r {name} …, because '
+            "-p and -y make numbers of texts like 00123",
+        )
+    if secret := secret_in(value):
+        # The value is not repeated: this message may be logged.
+        raise UsageError(
+            f"{name} holds what looks like {secret}",
+            hint="reports and logs show what was asked; AWS credentials go into a profile or role",
         )
     if len(value) > LONGEST:
         raise UsageError(f"{name} has {len(value):,} characters; at most {LONGEST:,} make sense")
-    if "\0" in value:
-        raise UsageError(f"{name} holds a NUL character", hint="type it again, without the NUL")
+    if unseen := _UNUSABLE.search(value):
+        raise UsageError(
+            f"{name} holds the character U+{ord(unseen[0]):04X}, which no text can hold",
+            hint=f"it may have come with a copy; type {name} again, without it",
+        )
+
+
+def _refuse_no_folder(case: str) -> None:
+    """Raise `UsageError` for a case that is plainly no folder of this machine."""
+    if not case.strip():
+        raise UsageError("case is empty", hint=f'name a folder: case = "{DEFAULT_CASE}"')
+    if "://" in case:
+        raise UsageError(
+            f"case is a URL: {case}", hint="copy the case to this machine and name its folder"
+        )
+    if case.startswith("~"):
+        raise UsageError(
+            f"case begins with ~, which only a shell replaces: {case}",
+            hint="write the whole path of the folder",
+        )
+
+
+def _refuse_no_window(start: str, end: str) -> None:
+    """Raise `UsageError` for what is no time, or no window, of whatever case."""
+    first = parse_time(start, "start") if start else None
+    last = parse_time(end, "end") if end else None
+    if first and last:
+        Window(first, last)
 
 
 def _outside(name: str, moment: datetime, where: str, captured: Window) -> UsageError:

@@ -17,9 +17,9 @@ PACKAGE = ROOT / "investigate"
 LAYERS = [
     {"errors"},
     {"model", "pipeline"},
-    {"alarm_rules", "plans", "settings", "symptoms", "tables"},
+    {"alarm_rules", "plans", "secret_texts", "settings", "symptoms", "tables"},
     {"case", "engine", "aws", "display", "parameters"},
-    {"case_writer"},
+    {"case_writer", "injected"},
     {"evidence", "capture"},
     {"analysis", "figures"},
     {"checks"},

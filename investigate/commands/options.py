@@ -151,6 +151,7 @@ def _report(parser: argparse.ArgumentParser) -> None:
         default="",
         help="whose history in DIR the report goes on with (default: the case's name)",
     )
+    _limits(parser)
     _verdict(parser)
     parser.add_argument(
         "--notify",
@@ -166,6 +167,31 @@ def _report(parser: argparse.ArgumentParser) -> None:
         default=Severity.DANGEROUS,
         help="tell only of this or worse (default: dangerous)",
     )
+
+
+def _limits(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--notebook-seconds",
+        metavar="N",
+        type=_seconds,
+        default=900,
+        help="stop a notebook that takes longer (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--deadline",
+        metavar="N",
+        type=_seconds,
+        default=3600,
+        help="so many seconds after the start, stop the notebooks and write the report with what "
+        "there is (default: %(default)s)",
+    )
+
+
+def _seconds(text: str) -> int:
+    # No clock of an operating system counts further, and nobody waits for a month.
+    if not (text.isascii() and text.isdecimal()) or not 1 <= int(text[:9]) <= 2_592_000:
+        raise argparse.ArgumentTypeError(f"{text!r} are no seconds; 1 to 2592000 are")
+    return int(text)
 
 
 def _doctor(parser: argparse.ArgumentParser) -> None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Sequence
 from pathlib import Path
+from time import monotonic
 
 from investigate.commands.console import Console
 from investigate.commands.question import parameters_of
+from investigate.commands.signals import stopped_by_signals
 from investigate.errors import UsageError
 from investigate.findings import examine, exit_code
 from investigate.investigation import evidence_for
@@ -18,12 +21,14 @@ from investigate.notify.targets import Target, targets_of
 from investigate.notify.tell import Delivery, tell
 from investigate.report.briefing import Document
 from investigate.report.build import write_report
+from investigate.report.ending import RunState
 from investigate.report.execute import Executed
 from investigate.report.folder import refuse_foreign, refuse_unwritable
 from investigate.report.history import refuse_unreadable
 from investigate.report.notebooks import default_folder, sources
 from investigate.report.runs import incident_named
 from investigate.report.text import headline
+from investigate.report.watch import Limits
 
 NOTEBOOK_FAILED = 3
 NOT_TOLD = 4
@@ -32,6 +37,7 @@ NOTIFY = "INVESTIGATE_NOTIFY"
 
 def run(options: argparse.Namespace, console: Console) -> int:
     """Write the report, say where it is, and return the exit code of the contract."""
+    began = monotonic()
     out = Path(options.out)
     refuse_foreign(out)
     refuse_unreadable(out)
@@ -47,15 +53,35 @@ def run(options: argparse.Namespace, console: Console) -> int:
     def told(executed: Executed) -> None:
         console.say(f"  {executed.name}: {executed.failure or 'done'}")
 
-    failed = write_report(
-        evidence, examination, out, notebooks=notebooks, incident=incident, told=told
-    )
+    with stopped_by_signals(console):
+        failed = write_report(
+            evidence,
+            examination,
+            out,
+            notebooks=notebooks,
+            incident=incident,
+            limits=Limits(notebook=options.notebook_seconds),
+            seconds=options.deadline - (monotonic() - began),
+            told=told,
+        )
+    _say_what_is_missing(failed, options.deadline, console)
     console.out(f"{headline(examination.document)}\n\n  {out / 'index.html'}")
     if not _tell(examination.document, targets, options, console):
         return NOT_TOLD
     if failed:
         return NOTEBOOK_FAILED
     return exit_code(examination.findings, options.fail_on, allow_gaps=options.allow_gaps)
+
+
+def _say_what_is_missing(failed: Sequence[Executed], deadline: int, console: Console) -> None:
+    """Say that time was over: whoever reads only the last lines must not take this for a whole."""
+    late = [one for one in failed if one.state in (RunState.DEADLINE, RunState.NOT_STARTED)]
+    if late:
+        console.say(
+            f"investigate: the deadline of {deadline} s was reached: "
+            f"{counted(len(late), 'notebook')} stopped or not begun\n"
+            "  the findings stand; give more time with --deadline, or a narrower window"
+        )
 
 
 def _targets(options: argparse.Namespace, out: Path) -> list[Target]:

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.resources import files
+from math import inf
 from pathlib import Path
 
 from investigate.case import Case
@@ -20,7 +21,9 @@ from investigate.report.history import FINDINGS, Entry, History
 from investigate.report.publish import add_run
 from investigate.report.runs import run_of
 from investigate.report.site import PLOTLY, Page, Site, pages_of
+from investigate.report.states import write_states
 from investigate.report.tidy import failure_of, tidied, written
+from investigate.report.watch import LIMITS, Limits
 
 UP = "../../../"  # from the folder of a run to that of the report
 OWN_SCRIPTS = ("report.js", "runs.js")
@@ -33,24 +36,32 @@ def write_report(
     *,
     notebooks: Sequence[Path],
     incident: str = "",
+    limits: Limits = LIMITS,
+    seconds: float = inf,
     told: Callable[[Executed], None] = lambda executed: None,
 ) -> list[Executed]:
     """Write the report of an examination into `out`, as the newest run and as one of the history of
     `incident` (empty: the case's name), and return the notebooks that failed.
 
-    The report appears whole or not at all; a notebook that fails is part of it, and says so.
-    Raise `UsageError` if `out` holds files of others, or a history that cannot be gone on with.
+    The report appears whole or not at all; a notebook that fails is part of it, and says so, and
+    so are those that `seconds` leave no time for. Raise `UsageError` if `out` holds files of
+    others, or a history that cannot be gone on with.
     """
     run = run_of(evidence, incident, notebooks)
     refuse_foreign(out, run.place)
     History(out, run)
     with drafted(out) as draft:
         with _workplace(evidence.case, examination) as folder:
-            executed = execute_all(notebooks, _parameters(evidence), folder, told=told)
+            parameters = _parameters(evidence)
+            executed = execute_all(
+                notebooks, parameters, folder, limits=limits, seconds=seconds, told=told
+            )
         site = Site(examination.document, _pages(executed, examination))
         failures = {done.name: done.failure for done in executed if done.failure}
         _write_notebooks(draft, site)
         _write_twice(draft, FINDINGS, dump(examination.document))
+        for place in (draft.files, draft.run):
+            write_states(executed, place)
         write_assets(draft)
         again = _again(evidence, incident)
 

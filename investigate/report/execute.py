@@ -7,11 +7,13 @@ import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import nbformat
@@ -27,20 +29,32 @@ from traitlets.config import Config
 from zmq import ZMQError
 
 from investigate.investigation import RESULT_MIME
+from investigate.report.ending import DONE, Ending, RunState
+from investigate.report.watch import LIMITS, Limits, Switch, Watch
 
-CELL_SECONDS = 120
-START_SECONDS = 90
+IOPUB_SECONDS = 60  # for what a cell has shown, after it has ended
+TOO_LATE = Ending(RunState.NOT_STARTED, "the deadline of the whole run was reached before its turn")
 SOCKET_PATH_LIMIT = 90  # Unix sockets take about 100 bytes; the kernel adds a suffix of its own
 
 
 @dataclass(frozen=True, slots=True)
 class Executed:
-    """A notebook after its run; `failure` says why it did not come to its end, or is None."""
+    """A notebook after its run, and how it truly ended."""
 
     name: str
     folder: Path
     notebook: NotebookNode
-    failure: str | None
+    ending: Ending
+
+    @property
+    def state(self) -> RunState:
+        """How it ended, in one word."""
+        return self.ending.state
+
+    @property
+    def failure(self) -> str | None:
+        """Why it did not come to its end, or None."""
+        return self.ending.reason or None
 
 
 class OwnKernel(AsyncKernelManager):
@@ -61,14 +75,21 @@ def execute_all(
     parameters: Mapping[str, str],
     folder: Path,
     *,
-    cell_seconds: int = CELL_SECONDS,
+    limits: Limits = LIMITS,
+    seconds: float = inf,
     told: Callable[[Executed], None] = lambda executed: None,
 ) -> list[Executed]:
     """Return every notebook after its run in `folder`, in the order given; one that fails does
-    not stop the others. `told` is called as each comes to an end, in the same order."""
+    not stop the others. `told` is called as each comes to an end, in the same order.
+
+    After `seconds` those that run are stopped and the others do not begin; all are returned, and
+    say so. Whoever interrupts this call leaves no kernel behind.
+    """
+    until = monotonic() + seconds
+    switch = Switch()
 
     def run(source: Path) -> Executed:
-        return execute(source, parameters, folder, cell_seconds=cell_seconds)
+        return execute(source, parameters, folder, limits=limits, until=until, switch=switch)
 
     # What went wrong is told by `failure`; papermill's own lines would only repeat it.
     logging.getLogger("papermill").addHandler(logging.NullHandler())
@@ -80,75 +101,154 @@ def execute_all(
                 told(executed)
                 done.append(executed)
         finally:
-            # Whoever stops the command does not wait for notebooks that have not begun.
-            pool.shutdown(wait=False, cancel_futures=True)
+            # Whoever stops the command waits for no notebook.
+            switch.off()
+            pool.shutdown(cancel_futures=True)
     return done
 
 
 def execute(
-    source: Path, parameters: Mapping[str, str], folder: Path, *, cell_seconds: int = CELL_SECONDS
+    source: Path,
+    parameters: Mapping[str, str],
+    folder: Path,
+    *,
+    limits: Limits = LIMITS,
+    until: float = inf,
+    switch: Switch | None = None,
 ) -> Executed:
-    """Return one notebook after its run in `folder`, with its true end told."""
+    """Return one notebook after its run in `folder`, with its true end told.
+
+    It does not begin after `until`, a reading of `time.monotonic`, and is stopped then.
+    """
     copy, output = folder / f"{source.stem}.source.ipynb", folder / source.name
     shutil.copyfile(source, copy)
-    problem = _attempt(copy, output, parameters, cell_seconds)
-    if problem.startswith("the kernel did not start"):
-        problem = _attempt(copy, output, parameters, cell_seconds)
-    notebook = nbformat.read(output if output.exists() else copy, as_version=4)
-    return Executed(source.stem, folder, notebook, problem or _unfinished(notebook))
+    run = _Run(copy, output, dict(parameters), limits, until, switch or Switch())
+    ending = run.attempt()
+    if ending.state is RunState.NO_KERNEL:
+        # Only this is tried again: a cell that failed once would fail, or hide something, twice.
+        ending = run.attempt()
+    notebook = nbformat.read(output, as_version=4) if output.exists() else _unrun(copy)
+    if ending.state is RunState.DONE:
+        ending = _seen_in(notebook)
+    return Executed(source.stem, folder, notebook, ending)
 
 
-def _attempt(source: Path, output: Path, parameters: Mapping[str, str], seconds: int) -> str:
-    try:
-        with _own_sockets() as config, _own_loop():
-            _run(source, output, parameters, seconds, config)
-    except PapermillExecutionError as error:
-        return _of_cell(error, seconds)
-    except DeadKernelError:
-        return "the kernel died, for instance for lack of memory"
-    except CellTimeoutError:
-        return f"a cell took longer than {seconds} s and could not be interrupted"
-    except (RuntimeError, ZMQError) as error:
-        return f"the kernel did not start: {error}"
-    return ""
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """All that one attempt to run a notebook needs."""
+
+    source: Path
+    output: Path
+    parameters: dict[str, str]
+    limits: Limits
+    until: float
+    switch: Switch
+
+    def attempt(self) -> Ending:
+        """Run the notebook once and return how that ended, as far as exceptions tell."""
+        if monotonic() >= self.until:
+            return TOO_LATE
+        watch = Watch(self.limits, self.until)
+        ending = self._raised(watch)
+        return watch.ending or ending
+
+    def _raised(self, watch: Watch) -> Ending:
+        try:
+            with _own_sockets() as config, _watching_loop(watch), self.switch.on(watch):
+                self._execute(watch, config)
+        except PapermillExecutionError as error:
+            return _of_cell(error)
+        except DeadKernelError:
+            return Ending(RunState.KERNEL_DIED, "the kernel died, for instance for lack of memory")
+        except CellTimeoutError:
+            return Ending(
+                RunState.TIMED_OUT, f"the output of a cell did not arrive within {IOPUB_SECONDS} s"
+            )
+        except (RuntimeError, ZMQError) as error:
+            if watch.began:
+                return Ending(RunState.KERNEL_DIED, f"the kernel was lost: {error}")
+            return Ending(RunState.NO_KERNEL, f"the kernel did not start: {error}")
+        return DONE
+
+    def _execute(self, watch: Watch, config: Config) -> None:
+        papermill.execute_notebook(
+            str(self.source),
+            str(self.output),
+            parameters=self.parameters,
+            kernel_name="python3",
+            progress_bar=False,
+            start_timeout=self.limits.start,
+            # The watch keeps the time: nbclient would wait for ever for a cell that it cannot
+            # interrupt, and knows no limit of a notebook.
+            on_cell_execute=watch.cell_begins,
+            on_cell_executed=watch.cell_ends,
+            iopub_timeout=IOPUB_SECONDS,
+            stdout_file=(printed := _Counted(watch)),
+            stderr_file=printed,
+            record_timing=False,
+            kernel_manager_class=_watched(watch),
+            shutdown_kernel="immediate",  # it holds nothing worth a slow goodbye
+            # Not cwd=: papermill would change the folder of this whole process.
+            resources={"metadata": {"path": str(self.source.parent)}},
+            config=config,
+        )
 
 
-def _run(
-    source: Path, output: Path, parameters: Mapping[str, str], seconds: int, config: Config
-) -> None:
-    papermill.execute_notebook(
-        str(source),
-        str(output),
-        parameters=dict(parameters),
-        kernel_name="python3",
-        progress_bar=False,
-        start_timeout=START_SECONDS,
-        execution_timeout=seconds,
-        interrupt_on_timeout=True,
-        iopub_timeout=60,
-        record_timing=False,
-        kernel_manager_class=OwnKernel,
-        shutdown_kernel="immediate",  # it holds nothing worth a slow goodbye
-        # Not cwd=: papermill would change the folder of this whole process.
-        resources={"metadata": {"path": str(source.parent)}},
-        config=config,
-    )
+def _watched(watch: Watch) -> type[OwnKernel]:
+    """Return the class of a kernel that reports to the watch: nbclient makes it, and hides it."""
+
+    class Watched(OwnKernel):
+        async def start_kernel(self, **options: Any) -> None:  # type: ignore[override]
+            await super().start_kernel(**options)
+            watch.kernel_started(self)
+
+    return Watched
 
 
-def _of_cell(error: PapermillExecutionError, seconds: int) -> str:
-    if error.ename == "KeyboardInterrupt":
-        return f"cell {error.exec_count} took longer than {seconds} s and was stopped"
-    return f"cell {error.exec_count} failed: {error.ename}: {error.evalue}"
+class _Counted:
+    """What papermill takes for a file to print to: counts, and keeps nothing."""
+
+    def __init__(self, watch: Watch) -> None:
+        self._watch = watch
+        self._total = 0
+
+    def write(self, text: str) -> None:
+        self._total += len(text)
+        self._watch.printed(self._total)
+
+    def flush(self) -> None:
+        """Nothing waits to be written."""
 
 
-def _unfinished(notebook: NotebookNode) -> str | None:
-    """Say that the end marker is missing: papermill calls SystemExit and more a success."""
+def _of_cell(error: PapermillExecutionError) -> Ending:
+    state = RunState.ENDED_EARLY if error.ename == "SystemExit" else RunState.CELL_FAILED
+    return Ending(state, f"cell {error.exec_count} failed: {error.ename}: {error.evalue}")
+
+
+def _seen_in(notebook: NotebookNode) -> Ending:
+    """Return how a notebook ended that raised nothing: papermill calls SystemExit and more a
+    success, so the end marker, which only the last cell can show, must be there."""
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    outputs = cells[-1].outputs if cells else []
-    if any(RESULT_MIME in output.get("data", {}) for output in outputs):
-        return None
-    ran = [cell.execution_count for cell in cells if cell.execution_count]
-    return f"it ended without a result, after cell {max(ran, default=0)}"
+    if any(RESULT_MIME in output.get("data", {}) for output in _outputs(cells[-1:])):
+        return DONE
+    left = any(output.get("ename") == "SystemExit" for output in _outputs(cells))
+    state = RunState.ENDED_EARLY if left else RunState.NO_RESULT
+    last = max((cell.execution_count or 0 for cell in cells), default=0)
+    return Ending(state, f"it ended without a result, after cell {last}")
+
+
+def _outputs(cells: Iterable[NotebookNode]) -> Iterator[NotebookNode]:
+    for cell in cells:
+        yield from cell.outputs
+
+
+def _unrun(source: Path) -> NotebookNode:
+    """Return a notebook that did not run, without the outputs of some other run it came with."""
+    notebook: NotebookNode = nbformat.read(source, as_version=4)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    return notebook
 
 
 @contextmanager
@@ -164,11 +264,13 @@ def _own_sockets() -> Iterator[Config]:
 
 
 @contextmanager
-def _own_loop() -> Iterator[None]:
-    """Give Jupyter an event loop in this thread, and close it, which Jupyter does not."""
+def _watching_loop(watch: Watch) -> Iterator[None]:
+    """Give Jupyter an event loop in this thread, which runs the clocks of the watch as well, and
+    close it, which Jupyter does not."""
     loop = ensure_event_loop()
     try:
-        yield
+        with watch.timed(loop):
+            yield
     finally:
         loop.close()
         asyncio.set_event_loop(None)

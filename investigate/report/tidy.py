@@ -85,6 +85,12 @@ def _tidy(output: NotebookNode, folder: Path) -> None:
 
 
 def failure_of(executed: Executed) -> str | None:
+    """Return its state and why a notebook did not come to its end, as can be shown, or None."""
+    reason = reason_of(executed)
+    return f"{executed.state.value}: {reason}" if reason else None
+
+
+def reason_of(executed: Executed) -> str | None:
     """Return why a notebook did not come to its end, in words that can be shown, or None."""
     return visible(_without_paths(executed.failure, executed.folder)) if executed.failure else None
 

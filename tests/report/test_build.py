@@ -60,7 +60,7 @@ def test_a_report_is_an_index_the_findings_and_a_page_and_a_notebook_of_each_ste
     out, _, _ = report
     files = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
     each = {f"{name}.{kind}" for name in NOTEBOOKS for kind in ("html", "ipynb")}
-    each |= {"index.html", "findings.json", "run.json"}
+    each |= {"index.html", "findings.json", "notebooks.json", "run.json"}
     lists = {"runs.html", "runs/index.json", "runs/test/index.html", "runs/test/index.json"}
     shared = {"assets/report.js", "assets/runs.js", build.PLOTLY, ".lock"}
     run = run_folder(out).relative_to(out).as_posix()
