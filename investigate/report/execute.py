@@ -90,12 +90,21 @@ def execute(
 ) -> Executed:
     """Return one notebook after its run in `folder`, with its true end told."""
     copy, output = folder / f"{source.stem}.source.ipynb", folder / source.name
-    shutil.copyfile(source, copy)
+    _copy_without_outputs(source, copy)
     problem = _attempt(copy, output, parameters, cell_seconds)
     if problem.startswith("the kernel did not start"):
         problem = _attempt(copy, output, parameters, cell_seconds)
     notebook = nbformat.read(output if output.exists() else copy, as_version=4)
     return Executed(source.stem, folder, notebook, problem or _unfinished(notebook))
+
+
+def _copy_without_outputs(source: Path, copy: Path) -> None:
+    """The committed notebooks hold outputs; none of them may pass for one of this run."""
+    notebook = nbformat.read(source, as_version=4)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    nbformat.write(notebook, copy)
 
 
 def _attempt(source: Path, output: Path, parameters: Mapping[str, str], seconds: int) -> str:
