@@ -101,7 +101,8 @@ class Investigation:
             f"{name}: {word} ({display.tally(own)})",
         )
         strip = display.strip(self.findings, Step.parse(step) if step else None)
-        return display.stack(lead, strip, self._scope_line(), label="Verdict")
+        shown = display.stack(lead, strip, self._scope_line(), label="Verdict")
+        return display.Opening(shown.html, shown.text)
 
     def coverage(self, step: str = "") -> Shown:
         """What was captured of the tables that a step's checks read, or of every table."""

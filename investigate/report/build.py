@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
 
+from investigate import display
 from investigate.case import Case
 from investigate.evidence import Evidence
 from investigate.findings import Examination, dump
@@ -93,5 +94,6 @@ def _write_assets(draft: Path) -> None:
     (draft / "assets").mkdir()
     script = files("investigate.report") / "assets" / "report.js"
     (draft / "assets" / "report.js").write_bytes(script.read_bytes())
+    (draft / "assets" / "display.js").write_text(display.script(), encoding="utf-8", newline="\n")
     plotly = files("plotly") / "package_data" / "plotly.min.js"
     (draft / PLOTLY).write_bytes(plotly.read_bytes())
