@@ -13,7 +13,7 @@ from typing import Any
 from investigate.model import Finding, Outcome, Step, isoformat, verdict
 
 SCRIPT_MIME = "application/javascript"
-SCRIPT_TEXT = "(a script by which the tables below can be sorted, filtered and copied)"
+SCRIPT_TEXT = "(run this notebook, and its tables can be sorted, filtered and copied)"
 LONGEST_CELL = 200  # a raw object's key fits
 NOTHING = "–"
 OTHERS = "(all others)"  # stands for every name that a figure has no place for

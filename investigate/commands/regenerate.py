@@ -16,10 +16,12 @@ def run(options: argparse.Namespace, console: Console) -> int:
     console.say("running the notebooks on their demo case")
     changed = [one for one in regenerated(paths) if one.differs]
     for one in changed:
-        if not options.check:
+        if options.check:
+            for place in differences(one):
+                console.out(f"{one.path.name}: {place}")
+        else:
             one.write()
-        for place in differences(one):
-            console.out(f"{one.path.name}: {place}")
+            console.out(f"{one.path.name}: written")
     if not options.check:
         console.say(f"{len(changed)} of {len(paths)} notebooks changed")
         return 0

@@ -39,7 +39,9 @@ class Regenerated:
 
     def write(self) -> None:
         """Put the fresh notebook in the place of the one on disk."""
-        self.path.write_text(self.fresh, encoding="utf-8", newline="\n")
+        draft = self.path.with_name(f".{self.path.name}.partial")
+        draft.write_text(self.fresh, encoding="utf-8", newline="\n")
+        draft.replace(self.path)
 
 
 def chosen(asked: Sequence[str]) -> list[Path]:

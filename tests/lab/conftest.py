@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
@@ -20,6 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 TOKEN = "only-for-this-test"
 START_SECONDS = 60
+PATIENCE = 120_000  # milliseconds; a notebook may have to wait for a busy machine
 OPTIONS = ("--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1", "--ServerApp.port_retries=0")
 
 
@@ -69,8 +71,21 @@ def _alone(home: Path) -> dict[str, str]:
     }  # fmt: skip
     for place in places.values():
         (home / place).mkdir()
+    _settle(home / "settings")
     own = {name: str(home / place) for name, place in places.items()}
     return {**os.environ, **own, "PYTHONPATH": str(ROOT)}
+
+
+def _settle(folder: Path) -> None:
+    """Draw all cells, not only those on the screen, and ask nobody for news."""
+    settings = {
+        "notebook-extension/tracker": {"windowingMode": "none"},
+        "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
+    }
+    for name, values in settings.items():
+        path = folder / "@jupyterlab" / f"{name}.jupyterlab-settings"
+        path.parent.mkdir(parents=True)
+        path.write_text(json.dumps(values), encoding="utf-8")
 
 
 def _free_port() -> int:
@@ -102,7 +117,7 @@ def page(chromium: str, lab: str) -> Iterator[Page]:
             permissions=["clipboard-read", "clipboard-write"],
         )
         opened = context.new_page()
-        opened.set_default_timeout(60_000)
+        opened.set_default_timeout(PATIENCE)
         opened.goto(f"{lab}/doc/tree/notebooks/04_sqs.ipynb?token={TOKEN}")
         yield opened
         browser.close()
