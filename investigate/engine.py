@@ -101,7 +101,7 @@ class Engine:
     def frame(self, table: ir.Table) -> pd.DataFrame:
         """Run an expression and return its rows as a pandas frame, for a person to look at."""
         with _engine_errors():
-            rows: pd.DataFrame = table.to_pandas()
+            rows: pd.DataFrame = table.to_pyarrow().to_pandas()
             return rows
 
     def rows(self, table: ir.Table) -> list[dict[str, Any]]:

@@ -52,7 +52,8 @@ def test_a_report_is_an_index_the_findings_and_a_page_and_a_notebook_of_each_ste
     out, _, _ = report
     files = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
     each = {f"{name}.{kind}" for name in NOTEBOOKS for kind in ("html", "ipynb")}
-    assert files == {"index.html", "findings.json", "assets/report.js", build.PLOTLY} | each
+    scripts = {"assets/report.js", "assets/display.js", build.PLOTLY}
+    assert files == {"index.html", "findings.json"} | scripts | each
 
 
 def test_the_findings_are_written_as_they_were_computed(report):

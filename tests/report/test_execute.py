@@ -5,6 +5,7 @@ from __future__ import annotations
 import nbformat
 import pytest
 
+from investigate.investigation import RESULT_MIME
 from investigate.report.execute import execute, execute_all
 from investigate.report.tidy import tidied, written
 from tests.report.samples import END, notebook
@@ -51,6 +52,19 @@ def test_a_kernel_that_dies_is_a_failure_and_what_ran_before_is_kept(tmp_path):
 def test_leaving_early_is_a_failure_though_papermill_calls_it_a_success(tmp_path, status):
     executed = run(tmp_path, f"raise SystemExit({status})")
     assert executed.failure == "it ended without a result, after cell 3"
+
+
+def test_outputs_that_a_notebook_holds_already_never_pass_for_those_of_a_run(tmp_path):
+    source, place = tmp_path / "01_raw_data.ipynb", tmp_path / "place"
+    place.mkdir()
+    made = notebook("import os; os._exit(1)", "'never'")
+    for count, cell in enumerate(made.cells[1:], 1):
+        cell.execution_count = count
+        cell.outputs = [nbformat.v4.new_output("display_data", {RESULT_MIME: {}})]
+    nbformat.write(made, source)
+    executed = execute(source, PARAMETERS, place)
+    assert executed.failure == "the kernel died, for instance for lack of memory"
+    assert outputs(executed) == []
 
 
 def test_leaving_with_an_error_code_is_a_failure(tmp_path):
