@@ -1,4 +1,4 @@
-"""A plugin for `pytest --nbval`: which kinds of output nbval compared, as properties of the cell."""
+"""A plugin for `pytest --nbval`: the kinds of output nbval compared, as properties of a cell."""
 
 from __future__ import annotations
 
