@@ -6,7 +6,7 @@ CASE ?= data/cases/everything
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup report test check format lab lock cases
+.PHONY: help setup report test check format lab lock cases regenerate
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/:.*## /\t/' | expand -t 12
@@ -45,6 +45,9 @@ format: setup ## put every file into the house format
 
 lab: setup ## JupyterLab with the notebooks
 	$(BIN)/jupyter lab --notebook-dir=. notebooks/00_overview.ipynb
+
+regenerate: setup ## the outputs of the committed notebooks anew, from their demo case
+	$(BIN)/investigate regenerate
 
 cases: setup ## make the demo cases again, byte for byte
 	$(BIN)/investigate sandbox demo

@@ -12,6 +12,8 @@ from typing import Any
 
 from investigate.model import Finding, Outcome, Step, isoformat, verdict
 
+SCRIPT_MIME = "application/javascript"
+SCRIPT_TEXT = "(run this notebook, and its tables can be sorted, filtered and copied)"
 LONGEST_CELL = 200  # a raw object's key fits
 NOTHING = "–"
 OTHERS = "(all others)"  # stands for every name that a figure has no place for
@@ -62,6 +64,11 @@ def stylesheet() -> str:
     return files("investigate").joinpath("display.css").read_text(encoding="utf-8")
 
 
+def script() -> str:
+    """Return the script that lets a reader sort, filter and copy what this module writes."""
+    return files("investigate").joinpath("display.js").read_text(encoding="utf-8")
+
+
 @dataclass(frozen=True, slots=True)
 class Shown:
     """One output of a notebook: HTML, and the same as plain text where there is no HTML."""
@@ -75,6 +82,17 @@ class Shown:
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
         return {**self.data, "text/html": self.html, "text/plain": self.text}
+
+
+class Opening(Shown):
+    """The first output of a notebook: before it comes the script that its tables need."""
+
+    def _ipython_display_(self) -> None:
+        # An output of its own: JupyterLab shows one type of an output, and would choose this one.
+        from IPython.display import display
+
+        display({SCRIPT_MIME: script(), "text/plain": SCRIPT_TEXT}, raw=True)
+        display(self._repr_mimebundle_(), raw=True)
 
 
 def stack(*pieces: Shown, label: str = "") -> Shown:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from glob import escape
 from pathlib import Path
 from string import Formatter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 import ibis
@@ -17,6 +17,9 @@ import pyarrow as pa
 from ibis.common.exceptions import IbisError
 
 from investigate.errors import EngineError, UsageError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 ENGINES = ("duckdb",)
 BATCH_ROWS = 50_000
@@ -85,6 +88,21 @@ class Engine:
         with _engine_errors():
             # Not cache(): rows that no file is behind would end up in another engine.
             return self._backend.create_table(self._fresh("derived"), table, temp=True)
+
+    def select(self, query: str) -> ir.Table:
+        """Return the rows of a SELECT in DuckDB's SQL, not run yet; what it names must be known
+        here. Raises `EngineError` in DuckDB's words for one that has no meaning."""
+        name = self._fresh("asked")
+        with _engine_errors():
+            # Not sql(): ibis 12 asks DuckDB 2 for its columns by a name it does not have.
+            self._backend.raw_sql(f'CREATE VIEW "{name}" AS {query}')
+            return self._backend.table(name)
+
+    def frame(self, table: ir.Table) -> pd.DataFrame:
+        """Run an expression and return its rows as a pandas frame, for a person to look at."""
+        with _engine_errors():
+            rows: pd.DataFrame = table.to_pyarrow().to_pandas()
+            return rows
 
     def rows(self, table: ir.Table) -> list[dict[str, Any]]:
         """Run an expression and return its rows; for small results only."""

@@ -58,7 +58,7 @@ def read_examination(path: str | Path, evidence: Evidence) -> Examination:
             said = f"its {name} is {document.get(name)!r}, not {identity.get(name)!r}"
             raise _not_usable(path, said)
     try:
-        findings = tuple(_from_document(entry) for entry in document["checks"])
+        findings = tuple(from_document(entry) for entry in document["checks"])
     except (KeyError, TypeError, ValueError, UsageError) as error:
         raise _not_usable(path, f"a check in it is {type(error).__name__}: {error}") from error
     if [finding.code for finding in findings] != [check.code for check in book]:
@@ -86,7 +86,7 @@ def document(
         **_identity(evidence),
         "verdict": verdict(findings),
         "steps": [_step_summary(step, findings) for step in Step],
-        "checks": [_as_document(finding) for finding in findings],
+        "checks": [as_document(finding) for finding in findings],
         "retries": list(retries),
         "aggregates": list(aggregates),
         "coverage": {
@@ -142,7 +142,8 @@ def _not_usable(path: str | Path, why: str) -> UsageError:
     )
 
 
-def _from_document(entry: dict[str, Any]) -> Finding:
+def from_document(entry: dict[str, Any]) -> Finding:
+    """Return the finding that an entry of a findings document is."""
     severity, outcome = Severity.parse(entry["severity"]), Outcome(entry["outcome"])
     texts = {
         name: entry[name] for name in ("code", "question", "summary", "key", "advice", "avoid")
@@ -167,7 +168,8 @@ def _step_summary(step: Step, findings: Sequence[Finding]) -> dict[str, Any]:
     }
 
 
-def _as_document(finding: Finding) -> dict[str, Any]:
+def as_document(finding: Finding) -> dict[str, Any]:
+    """Return a finding as an entry of a findings document."""
     return {
         "code": finding.code,
         "step": finding.step.value,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import ibis
 import ibis.expr.types as ir
@@ -22,7 +23,9 @@ from investigate.injected import refuse_unknown_injected
 from investigate.model import Finding, Outcome, Step, isoformat, verdict
 from investigate.numbers.aggregates import compared_versions
 from investigate.numbers.overview import story_breaks
+from investigate.own_findings import finding_of, own_findings_in, save
 from investigate.parameters import Parameters, case_folder, refuse_unusable
+from investigate.queries import Answer, CaseTables, answer
 from investigate.settings import Thresholds
 from investigate.symptom_answers import (
     EXPLAINED,
@@ -63,7 +66,7 @@ def open_investigation(
     asked = Parameters(case, start, end, entity, findings)
     evidence = evidence_for(replace(asked, case=str(case_folder(case))))
     known = read_examination(asked.findings, evidence) if asked.findings else examine(evidence)
-    return Investigation(evidence, known)
+    return Investigation(evidence, known, own_findings_in(known.document))
 
 
 def evidence_for(
@@ -81,10 +84,20 @@ def evidence_for(
 
 @dataclass(frozen=True)
 class Investigation:
-    """A case and what the checks say about it; every method returns something a cell can show."""
+    """A case and what the checks say about it; every method returns something a cell can show.
+
+    `tables` are the captured tables and the ledger; `query` asks something of your own of them, and
+    `add_finding` keeps the answer beside the findings of the checks, which never change.
+    """
 
     evidence: Evidence
     examination: Examination
+    own_findings: dict[str, Finding] = field(default_factory=dict)  # by code
+
+    @property
+    def tables(self) -> CaseTables:
+        """The captured tables and the ledger, as Ibis tables: `incident.tables.ledger`."""
+        return CaseTables(self.evidence)
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -103,7 +116,9 @@ class Investigation:
             f"{name}: {word} ({display.tally(own)})",
         )
         strip = display.strip(self.findings, Step.parse(step) if step else None)
-        return display.stack(lead, strip, self._scope_line(), label="Verdict")
+        pieces = (lead, strip, self._scope_line(), *self._own_of(step))
+        shown = display.stack(*pieces, label="Verdict")
+        return display.Opening(shown.html, shown.text)
 
     def coverage(self, step: str = "") -> Shown:
         """What was captured of the tables that a step's checks read, or of every table."""
@@ -129,7 +144,7 @@ class Investigation:
         if passed:
             many = f"{len(passed)} check{'s' if len(passed) > 1 else ''} passed"
             pieces.append(display.folded(many, display.findings_table(passed)))
-        return display.stack(*pieces, label="Findings")
+        return display.stack(*pieces, *self._own_of(step), label="Findings")
 
     def findings_in_brief(self) -> Shown:
         """Every check in one line: open what cannot wait and what could not be told, folded the
@@ -149,7 +164,7 @@ class Investigation:
             for word in _CAN_WAIT
             if word in groups
         ]
-        return display.stack(*pieces, label="Findings")
+        return display.stack(*pieces, *self._own_of(""), label="Findings")
 
     def rows(self, code: str, limit: int = 50) -> Shown:
         """The offending rows of one check: at most `limit`, and how many there are in all."""
@@ -182,6 +197,49 @@ class Investigation:
             for finding in found
         ]
         return display.stack(*pieces, label="Offending rows")
+
+    def query(self, asked: str | ir.Table, limit: int = 50) -> Answer:
+        """Return the answer to one SELECT in DuckDB's SQL, or to an Ibis expression, over `tables`.
+
+        It is shown as a table of at most `limit` rows; `.to_pandas()` has them all. SQL reads the
+        tables of the case and no file. Raises `UsageError`, or `NotEvaluable` for a table that was
+        not captured.
+        """
+        return answer(self.evidence, asked, limit)
+
+    def add_finding(
+        self,
+        code: str,
+        rows: Answer | ir.Table | str,
+        *,
+        step: str,
+        key: str,
+        severity: str,
+        question: str,
+        advice: str = "",
+    ) -> Shown:
+        """Keep an answer as a finding of your own and return it as it will be shown.
+
+        `code` begins with own/; the same code again replaces what it named. `rows` is a query or
+        its answer, and `key` the column that identifies a row; without rows the finding has passed.
+        The verdict of the case stays that of the checks. Raises `UsageError` for what cannot be.
+        """
+        found = rows if isinstance(rows, Answer) else self.query(rows)
+        finding = finding_of(
+            code, found, step=step, key=key, severity=severity, question=question, advice=advice
+        )
+        self.own_findings[code] = finding
+        return display.stack(display.findings_table([finding]), label=code)
+
+    def save_findings(self, path: str | Path) -> Shown:
+        """Write findings.json with your own findings in it, and return a sentence that says so.
+
+        Give the file as `findings` to open the case with them again. Raises `UsageError` if it
+        would replace a file that holds no findings, or cannot be written.
+        """
+        save(Path(path), self.examination.document, list(self.own_findings.values()))
+        return display.paragraph(f"{path}: {display.tally(self.findings)}; own findings: "
+                                 f"{len(self.own_findings)}.")  # fmt: skip
 
     def numbers(self, question: Question) -> Numbers:
         """The small table that a function of `investigate.numbers` makes of the evidence; where the
@@ -292,6 +350,12 @@ class Investigation:
     def _of(self, step: str) -> list[Finding]:
         wanted = Step.parse(step) if step else None
         return [finding for finding in self.findings if wanted in (None, finding.step)]
+
+    def _own_of(self, step: str) -> list[Shown]:
+        """Return the analyst's findings under a line that keeps them apart, if there are any."""
+        own = [f for f in self.own_findings.values() if step in ("", f.step.value)]
+        title = "Your own findings, which the verdict above does not count:"
+        return [display.paragraph(title), display.findings_table(own)] if own else []
 
     def _finding(self, code: str) -> Finding:
         known = book[code]  # names the codes there are

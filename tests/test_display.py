@@ -198,3 +198,19 @@ def test_the_cells_of_findings_say_their_column_where_they_stand_below_each_othe
     found = display.table(["what <to> do"], [["x"]], kind="findings").html
     assert 'data-label="what &lt;to&gt; do"' in found
     assert "data-label" not in display.table(["what to do"], [["x"]]).html
+
+
+def test_the_script_of_the_tables_is_an_output_of_its_own_before_the_headline(monkeypatch):
+    shown = []
+    monkeypatch.setattr("IPython.display.display", lambda data, raw: shown.append(data))
+    display.Opening("<p>verdict</p>", "verdict")._ipython_display_()
+    assert [sorted(data) for data in shown] == [
+        [display.SCRIPT_MIME, "text/plain"], ["text/html", "text/plain"],
+    ]  # fmt: skip
+    assert shown[0][display.SCRIPT_MIME] == display.script()
+
+
+def test_the_script_asks_no_host_and_makes_no_markup_of_what_it_reads():
+    text = display.script()
+    for word in ("http:", "https:", "fetch(", "XMLHttpRequest", "innerHTML", "eval(", "import("):
+        assert word not in text

@@ -16,6 +16,7 @@ import pytest
 from nbformat import NotebookNode
 
 from investigate import figures, numbers
+from investigate.display import SCRIPT_MIME
 from investigate.findings import dump, examine
 from investigate.investigation import RESULT_MIME, Investigation
 from investigate.model import STEPS, Step
@@ -235,7 +236,7 @@ def asked(
 def test_a_notebook_runs_to_its_end_and_writes_only_our_kinds_of_output(name, asked, tmp_path):
     shown = dict(bundles(run(name, asked, tmp_path)))
     kinds = {kind for data in shown.values() for kind in data}
-    assert kinds <= {"text/html", "text/plain", PLOTLY, RESULT_MIME}
+    assert kinds <= {"text/html", "text/plain", PLOTLY, RESULT_MIME, SCRIPT_MIME}
     assert all(data["text/plain"].strip() for data in shown.values())
     figures_of = {cell.id for cell in tagged(name, "figure")}
     assert {cell for cell, data in shown.items() if PLOTLY in data} == figures_of

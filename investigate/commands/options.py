@@ -322,6 +322,15 @@ def _trace(parser: argparse.ArgumentParser) -> None:
     _format(parser, "text", "json")
 
 
+def _regenerate(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "notebooks", metavar="NOTEBOOK", nargs="*", help="as 04_sqs, or a path; default: all"
+    )
+    parser.add_argument(
+        "--check", action="store_true", help="write nothing; exit with 1 and say what differs"
+    )
+
+
 def _checks(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("codes", metavar="CODE", nargs="*", help="all there is to know of these")
     _format(parser, "table", "json")
@@ -335,6 +344,7 @@ COMMANDS: Mapping[str, Command] = {
     "trace": Command("follow one event, hop by hop, to where its story breaks", _trace),
     "symptoms": Command("start from what you see; with a case, what it answers", _symptoms),
     "report": Command("execute the notebooks on a case and write the report", _report),
+    "regenerate": Command("write the outputs of the committed notebooks anew", _regenerate),
     "checks": Command("list every check: code, step, severity, question", _checks),
     "verify": Command("recompute every digest in a case's manifest", _case),
     "replay-plan": Command("say what a replay would send, and what not and why", _replay_plan),

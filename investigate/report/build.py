@@ -11,6 +11,7 @@ from importlib.resources import files
 from math import inf
 from pathlib import Path
 
+from investigate import display
 from investigate.case import Case
 from investigate.evidence import Evidence
 from investigate.findings import Examination, dump
@@ -26,7 +27,7 @@ from investigate.report.tidy import failure_of, tidied, written
 from investigate.report.watch import LIMITS, Limits
 
 UP = "../../../"  # from the folder of a run to that of the report
-OWN_SCRIPTS = ("report.js", "runs.js")
+OWN_SCRIPTS = ("report.js", "runs.js", "display.js")
 
 
 def write_report(
@@ -135,6 +136,7 @@ def write_assets(draft: Draft) -> None:
     shared = {
         "assets/report.js": own / "report.js",
         "assets/runs.js": own / "runs.js",
+        "assets/display.js": files("investigate") / "display.js",
         PLOTLY: plotly,
     }
     for name, source in shared.items():

@@ -121,7 +121,8 @@ def execute(
     It does not begin after `until`, a reading of `time.monotonic`, and is stopped then.
     """
     copy, output = folder / f"{source.stem}.source.ipynb", folder / source.name
-    shutil.copyfile(source, copy)
+    # The committed notebooks hold outputs; none of them may pass for one of this run.
+    nbformat.write(_unrun(source), copy)
     run = _Run(copy, output, dict(parameters), limits, until, switch or Switch())
     ending = run.attempt()
     if ending.state is RunState.NO_KERNEL:

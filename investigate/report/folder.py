@@ -35,7 +35,7 @@ _PAUSE = 0.02
 _NEWEST = r"index\.html|findings\.json|notebooks\.json|run\.json|\d\d_[a-z_]+\.(html|ipynb)"
 _OURS = re.compile(
     rf"{_NEWEST}|runs\.html|\.lock|\.drafts/|\.publishing/|runs/|\.ipynb_checkpoints/"
-    r"|assets/(plotly-[\w.]+\.min\.js|report\.js|runs\.js)?"
+    r"|assets/(plotly-[\w.]+\.min\.js|report\.js|runs\.js|display\.js)?"
 )
 _OURS_IN_A_RUN = re.compile(rf"{_NEWEST}|\.ipynb_checkpoints/")
 HINT = "name another folder with --out, or move these files away"

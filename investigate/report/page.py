@@ -13,6 +13,7 @@ from markupsafe import Markup
 from nbconvert.filters import Highlight2HTML, markdown2html
 from nbformat import NotebookNode
 
+from investigate.display import SCRIPT_MIME
 from investigate.investigation import RESULT_MIME
 from investigate.report.tidy import FAILURE_CELL, INJECTED, PLOTLY
 
@@ -96,6 +97,8 @@ def _pieces(cell: NotebookNode) -> Iterator[Piece]:
 
 
 def _data(data: Mapping[str, Any]) -> Iterator[Piece]:
+    if SCRIPT_MIME in data:
+        return  # a page asks for its scripts by itself, and runs none that an output brings
     for mime in sorted(set(data) - KNOWN):
         yield Piece("dropped", mime)
     mime = next((known for known in SHOWN if known in data), "")

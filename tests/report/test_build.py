@@ -62,7 +62,7 @@ def test_a_report_is_an_index_the_findings_and_a_page_and_a_notebook_of_each_ste
     each = {f"{name}.{kind}" for name in NOTEBOOKS for kind in ("html", "ipynb")}
     each |= {"index.html", "findings.json", "notebooks.json", "run.json"}
     lists = {"runs.html", "runs/index.json", "runs/test/index.html", "runs/test/index.json"}
-    shared = {"assets/report.js", "assets/runs.js", build.PLOTLY, ".lock"}
+    shared = {"assets/report.js", "assets/runs.js", "assets/display.js", build.PLOTLY, ".lock"}
     run = run_folder(out).relative_to(out).as_posix()
     assert files == each | {f"{run}/{name}" for name in each} | lists | shared
 

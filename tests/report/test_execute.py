@@ -134,6 +134,19 @@ def test_an_error_stays_one_where_the_notebook_says_that_it_expects_it(tmp_path)
     assert "'goes on'" in shown(executed)
 
 
+def test_outputs_that_a_notebook_holds_already_never_pass_for_those_of_a_run(tmp_path):
+    source, place = tmp_path / "01_raw_data.ipynb", tmp_path / "place"
+    place.mkdir()
+    made = notebook("import os; os._exit(1)", "'never'")
+    for count, cell in enumerate(made.cells[1:], 1):
+        cell.execution_count = count
+        cell.outputs = [nbformat.v4.new_output("display_data", {RESULT_MIME: {}})]
+    nbformat.write(made, source)
+    executed = execute(source, PARAMETERS, place)
+    assert executed.failure == "the kernel died, for instance for lack of memory"
+    assert outputs(executed) == []
+
+
 def other_program(*command):
     """A kernel that is another program, and the list of its starts."""
     starts = []

@@ -20,7 +20,7 @@ PAUSE = "import sys; print('there', flush=True); sys.stdin.read()"
 def a_report(out):
     """A report as older versions wrote it: no runs, only the newest one."""
     (out / "assets").mkdir(parents=True)
-    for name in (*NEWEST, "assets/plotly-7.1.0.min.js", "assets/report.js"):
+    for name in (*NEWEST, "assets/plotly-7.1.0.min.js", "assets/report.js", "assets/display.js"):
         (out / name).write_text("old", encoding="utf-8")
     return out
 

@@ -17,6 +17,7 @@ from tests.report.markup import ADDRESS, Markup
 from tests.report.samples import HOSTILE, document, notebook
 
 v4 = nbformat.v4
+OURS = ["assets/report.js", "assets/display.js"]
 
 
 def outputs_page(*outputs, failure=None, told=None):
@@ -42,7 +43,7 @@ def figure(text):
 def test_a_figure_is_data_beside_its_place_and_plotly_is_loaded_from_the_report():
     page = Markup(outputs_page(figure("Where do events drop out?")))
     sources = page.values("script", "src")
-    assert [name.split("-")[0] for name in sources] == ["assets/plotly", "assets/report.js"]
+    assert [name.split("-")[0] for name in sources] == ["assets/plotly", *OURS]
     (place,) = [a for tag, a in page.elements if a.get("role") == "img"]
     assert place["aria-label"].startswith("Where do events drop out?")
     given = [json.loads(text) for tag, text in page.texts if tag == "script"]
@@ -62,7 +63,7 @@ def test_the_title_of_a_figure_is_a_line_of_the_page_where_it_can_wrap():
 
 def test_a_page_without_a_figure_loads_no_plotly():
     page = Markup(outputs_page(shown(text__plain="1")))
-    assert page.values("script", "src") == ["assets/report.js"]
+    assert page.values("script", "src") == OURS
     assert not has_figures(cells_of(notebook("1")))
 
 
@@ -93,6 +94,14 @@ def test_the_result_for_machines_is_not_for_readers():
     data = {RESULT_MIME: {"verdict": "x"}, "text/plain": "raw: passed"}
     page = outputs_page(v4.new_output("display_data", data=data))
     assert "raw: passed" in page
+    assert "not shown" not in page
+
+
+def test_a_script_that_an_output_brings_is_neither_run_nor_mentioned():
+    data = {display.SCRIPT_MIME: "alert(1)", "text/plain": display.SCRIPT_TEXT}
+    page = outputs_page(v4.new_output("display_data", data=data))
+    assert "alert" not in page
+    assert display.SCRIPT_TEXT not in page
     assert "not shown" not in page
 
 
