@@ -11,7 +11,6 @@ from importlib.resources import files
 from math import inf
 from pathlib import Path
 
-from investigate import display
 from investigate.case import Case
 from investigate.evidence import Evidence
 from investigate.findings import Examination, dump
