@@ -23,7 +23,7 @@ from investigate.report.since import Since, compare
 LIST_SCHEMA = "investigate.runs/1"
 RUN_SCHEMA = "investigate.run/1"
 LIST, RECORD, FINDINGS = "index.json", "run.json", "findings.json"
-PAGE = 50  # rows of a sealed page
+PAGE = 30  # rows of a sealed page; twice as many are a page of 60 kB
 OPEN = 2 * PAGE  # with so many rows the older half of a list's newest ones is sealed
 
 
