@@ -23,7 +23,7 @@ from investigate.report.since import Since, compare
 LIST_SCHEMA = "investigate.runs/1"
 RUN_SCHEMA = "investigate.run/1"
 LIST, RECORD, FINDINGS = "index.json", "run.json", "findings.json"
-PAGE = 50  # rows of a sealed page
+PAGE = 30  # rows of a sealed page; twice as many are a page of 60 kB
 OPEN = 2 * PAGE  # with so many rows the older half of a list's newest ones is sealed
 
 
@@ -158,10 +158,9 @@ class History:
                 # A run that was sealed long ago is made again: the one case in which an old page
                 # is read and written.
                 page = known.page_of(row)
-                sealed = tuple(
-                    row if row.id == old.id else old for old in _read_page(self._out / folder, page)
-                )
-            yield folder, changed, page, sealed
+                older = _read_page(self._out / folder, page)
+                sealed = tuple(row if row.id == old.id else old for old in older)
+            yield folder, changed, page if sealed else 0, sealed
 
     def _numbers(self) -> tuple[int, int]:
         """Return its places in the two lists: those it had, if it is made again."""

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -9,6 +10,7 @@ from investigate.display import MARKS
 from investigate.model import STEPS
 from investigate.report.index import KEYS_SHOWN, MOVES_SHOWN, ROWS_SHOWN
 from investigate.report.notebooks import NOTEBOOKS
+from investigate.report.since import Since, compare
 from investigate.report.site import Site, pages_of
 from tests.report.markup import ADDRESS, Markup
 from tests.report.samples import HOSTILE, document, entry, notebook
@@ -252,3 +254,61 @@ def test_the_page_can_be_walked_by_its_headings_and_landmarks():
 @pytest.mark.parametrize("word", ["escalate", "dangerous", "suspect", "expected"])
 def test_a_severity_is_told_by_word_and_mark_and_not_by_colour_alone(word):
     assert f"{MARKS[word]} {word}" in body_of(document(entry("raw/corrupt", severity=word)))
+
+
+LAST = Since("0123", "runs/one/0123", 3, "sample", BROKEN["window"], "2026-03-11T12:00:00Z")
+
+
+def since(last, now, **changes):
+    """The first page of a run that is compared with another one."""
+    notebooks = [(name, notebook(), None) for name in NOTEBOOKS]
+    told = replace(LAST, changes=compare(last, now), **changes)
+    site = Site(now, pages_of(now, notebooks))
+    return site.index("again", root="../", own_list="runs/one/index.html", since=told)
+
+
+def test_a_first_run_says_nothing_of_a_last_one():
+    assert "Since the last run" not in body_of(BROKEN)
+
+
+def test_what_changed_since_the_last_run_stands_before_the_findings():
+    last = document(
+        entry("raw/missing", keys=["a"]), entry("raw/gap"), entry("raw/late"), entry("sqs/lost"),
+        entry("sqs/poison", keys=["m"]),
+    )  # fmt: skip
+    now = document(
+        entry("raw/missing", keys=["b"]), entry("raw/gap", "passed"),
+        entry("raw/late", "not-evaluated", reason="raw: denied"), entry("sqs/backlog", keys=["q"]),
+        entry("sqs/poison", keys=["m"]), entry("processor/errors", "passed"),
+    )  # fmt: skip
+    page = since(last, now)
+    told = " ".join(line for line in lines_of(page) if line)
+    told = told[told.index("Since the last run") : told.index("Findings In the commands")]
+    for words in (
+        "its run 3 , of a case captured 2026-03-11T12:00:00Z",
+        "1 new sqs/backlog dangerous : 1 × event_id q ; the last run did not ask",
+        "raw/missing dangerous : 1 × event_id, 1 before new: b resolved: a",
+        "sqs/poison dangerous : 1 × event_id, 1 before; the same ones",
+        "1 resolved raw/gap dangerous : 1 × event_id before, none now k1",
+        "1 no longer told raw/late dangerous : 1 × event_id before; raw: denied",
+        "1 not asked any more sqs/lost dangerous : 1 × event_id before",
+    ):
+        assert words in told, words
+    links = Markup(page).values("a", "href")
+    assert {"../runs.html", "../runs/one/index.html", "../runs/one/0123/index.html"} <= set(links)
+    assert {link[1:] for link in links if link.startswith("#")} <= set(Markup(page).ids)
+
+
+def test_a_last_run_that_cannot_be_compared_with_is_told_with_the_reason():
+    page = since(BROKEN, BROKEN, unknown="its folder is no longer there")
+    assert "cannot be told: its folder is no longer there." in page
+    assert "persisting" not in page
+
+
+def test_hostile_keys_of_the_last_run_stay_text():
+    last = document(entry("raw/missing", keys=[HOSTILE]), entry("raw/late"))
+    now = document(
+        entry("raw/missing", keys=["a"]), entry("raw/late", "not-evaluated", reason=HOSTILE)
+    )
+    assert Markup(since(last, now)).handlers == []
+    assert [tag for tag, _ in Markup(since(last, now)).elements if tag == "img"] == []
