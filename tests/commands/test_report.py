@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
 import pytest
 
 from investigate.commands import report
+from investigate.commands.options import parse
 from investigate.report.history import read_list
 from investigate.report.notebooks import NOTEBOOKS
+from investigate.report.watch import LIMITS
 from tests.commands.conftest import HEALTHY, LOST
 from tests.report.samples import seven_notebooks
 
@@ -121,3 +131,89 @@ def test_a_history_of_a_newer_version_is_refused_before_anything_is_computed(ask
     assert "its schema is 'investigate.runs/2', this version knows 'investigate.runs/1'" in err
     assert "running" not in err
     assert [path.name for path in (tmp_path / "out").rglob("*")] == ["runs", "index.json"]
+
+
+def states_in(out):
+    return json.loads((out / "notebooks.json").read_text(encoding="utf-8"))
+
+
+def test_a_report_says_for_machines_how_each_notebook_ended(ask, notebooks, tmp_path):
+    notebooks(nb_02=["1 / 0"])
+    ask("report", HEALTHY, "--out", tmp_path / "out")
+    told = states_in(tmp_path / "out")
+    assert told["schema"] == "investigate.notebooks/1"
+    assert [one["notebook"] for one in told["notebooks"]] == list(NOTEBOOKS)
+    assert {one["state"] for one in told["notebooks"]} == {"done", "cell-failed"}
+    assert told["notebooks"][0] == {"notebook": "00_overview", "state": "done", "reason": None}
+    assert told["notebooks"][2]["reason"] == "cell 3 failed: ZeroDivisionError: division by zero"
+
+
+def test_at_the_deadline_the_report_is_written_with_what_there_is_and_says_so(
+    ask, notebooks, tmp_path, monkeypatch
+):
+    notebooks(nb_00=["import time; time.sleep(600)"], nb_01=["import time; time.sleep(600)"])
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    code, out, err = ask("report", HEALTHY, "--out", tmp_path / "out", "--deadline", "5")
+    assert code == 3
+    assert out.startswith("EXPECTED  healthy")
+    late = len(NOTEBOOKS)
+    assert f"the deadline of 5 s was reached: {late} notebooks stopped or not begun" in err
+    states = [one["state"] for one in states_in(tmp_path / "out")["notebooks"]]
+    assert set(states) <= {"deadline", "not-started"}
+    assert states[-1] == "not-started"
+    assert "the deadline of the whole run was reached" in index_of(tmp_path / "out")
+    assert (tmp_path / "out" / "findings.json").is_file()
+
+
+def test_the_option_and_the_code_agree_on_how_long_a_notebook_may_take():
+    assert parse(["report", HEALTHY]).notebook_seconds == LIMITS.notebook
+
+
+# The real command line, with small notebooks in the place of the real ones.
+WITH_NOTEBOOKS = """
+import sys
+from pathlib import Path
+from investigate import cli
+from investigate.commands import report
+folder = Path(sys.argv.pop(1))
+report.default_folder = lambda: folder
+cli.run()
+"""
+PID = "import os, time; open(os.environ['PIDS'], 'a').write(f'{os.getpid()} '); time.sleep(600)"
+
+
+def running(process):
+    try:
+        return Path(f"/proc/{process}/stat").read_text(encoding="utf-8").split()[2] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)],
+    ids=["Ctrl-C", "SIGTERM", "SIGHUP"],
+)
+def test_a_report_that_is_told_to_stop_leaves_no_kernel_and_nothing_half_written(
+    tmp_path, number, code
+):
+    folder = seven_notebooks(tmp_path / "notebooks", nb_00=[PID], nb_01=[PID])
+    pids, temporary, here = tmp_path / "pids", tmp_path / "tmp", tmp_path / "here"
+    temporary.mkdir()
+    here.mkdir()
+    process = subprocess.Popen(
+        [sys.executable, "-c", WITH_NOTEBOOKS, str(folder), "report", HEALTHY],
+        env={**os.environ, "PIDS": str(pids), "TMPDIR": str(temporary)},
+        cwd=here, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: [signal.signal(one, signal.SIG_DFL) for one in (1, 2, 15)],
+    )  # fmt: skip
+    while not (pids.is_file() and len(pids.read_text(encoding="utf-8").split()) == 2):
+        assert process.poll() is None
+        time.sleep(0.2)
+    process.send_signal(number)
+    err = process.communicate(timeout=60)[1]
+    assert process.returncode == code
+    assert err.rstrip().endswith("investigate: stopped")
+    assert [pid for pid in pids.read_text(encoding="utf-8").split() if running(pid)] == []
+    assert list(here.iterdir()) == []
+    assert list(temporary.iterdir()) == []
