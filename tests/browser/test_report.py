@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from investigate.report.notebooks import NOTEBOOKS
+from investigate.report.notebooks import NOTEBOOKS, OVERVIEW
 from tests.browser.conftest import DARK
 
 pytestmark = pytest.mark.browser
@@ -46,6 +46,15 @@ def test_every_figure_says_in_words_what_it_shows(seen, name):
     labels = [a["aria-label"] for _, a in markup.elements if a.get("role") == "img"]
     assert len(labels) == len(figures(markup))
     assert [label for label in labels if len(label) < 10] == []
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_tables_can_be_sorted_and_copied_and_long_ones_filtered(seen, name):
+    markup = seen(name).markup
+    classes = [a.get("class", "") for _, a in markup.elements]
+    assert classes.count("inv-tools") > 0
+    assert classes.count("inv-sort") > classes.count("inv-tools")
+    assert any(a.get("type") == "search" for _, a in markup.elements) or name != OVERVIEW
 
 
 @pytest.mark.parametrize(("more", "ground"), [((), "255, 255, 255"), ((DARK,), "20, 24, 28")])
