@@ -83,7 +83,9 @@ class Engine:
     def view(self, table: ir.Table, name: str) -> ir.Table:
         """Give an expression a name: it is compiled once, and run by each expression on it."""
         with _engine_errors():
-            return self._backend.create_view(self._fresh(name), table)
+            fresh = self._fresh(name)
+            self._backend.con.execute(f"CREATE TEMP VIEW {_quoted(fresh)} AS {self._sql(table)}")
+            return self._known(fresh, table.schema())
 
     def materialise(self, table: ir.Table) -> ir.Table:
         """Run an expression once and return its rows as a table that later expressions read."""
@@ -96,12 +98,7 @@ class Engine:
                 f"CREATE TEMP TABLE {name} ({', '.join(columns)}); "
                 f"INSERT INTO {name} {self._sql(table)}"
             )
-            return ops.DatabaseTable(
-                name,
-                schema=ibis.schema({column: _as_stored(kind) for column, kind in schema.items()}),
-                source=self._backend,
-                namespace=ops.Namespace(catalog="temp", database="main"),
-            ).to_expr()
+            return self._known(name, schema)
 
     def rows(self, table: ir.Table) -> list[dict[str, Any]]:
         """Run an expression and return its rows; for small results only."""
@@ -137,6 +134,15 @@ class Engine:
                 self._backend.con.register(rows.name, rows.data.to_pyarrow(rows.schema))
                 self._literals.add(rows.name)
         return str(self._backend.compile(table))
+
+    def _known(self, name: str, schema: ibis.Schema) -> ir.Table:
+        """Return what was just put into the engine under a name, with the columns it has there."""
+        return ops.DatabaseTable(
+            name,
+            schema=ibis.schema({column: _as_stored(kind) for column, kind in schema.items()}),
+            source=self._backend,
+            namespace=ops.Namespace(catalog="temp", database="main"),
+        ).to_expr()
 
     def _fresh(self, name: str) -> str:
         # Two cases in one engine must not replace each other's tables.

@@ -54,6 +54,10 @@ def with_deleted_versions(evidence: Evidence, rows: ir.Table) -> ir.Table:
 
 def readable_objects(evidence: Evidence) -> ir.Table:
     """Return the raw objects whose body could be read, with `rid`."""
+    return evidence.view("readable_objects", _readable)
+
+
+def _readable(evidence: Evidence) -> ir.Table:
     objects = raw_objects(evidence)
     return objects.filter(objects.readable)
 
@@ -114,7 +118,11 @@ def has_refs(rows: ir.Table) -> ir.BooleanValue:
 
 def pointing_rows(evidence: Evidence) -> ir.Table:
     """Return the EventsTable rows that have an event id and say where the raw object is."""
-    events = evidence["events"]
+    return evidence.view("pointing_rows", _with_refs)
+
+
+def _with_refs(evidence: Evidence) -> ir.Table:
+    events = evidence["events"].drop("attributes")
     return events.filter(has_refs(events) & ~blank(events.event_id))
 
 

@@ -11,9 +11,12 @@ from investigate.model import counted
 
 def invocations_of(evidence: Evidence, role: str) -> ir.Table:
     """Return the invocations of the functions of a role; none if no function has it."""
-    functions = evidence["functions"]
-    named = functions.filter(functions.role == role).select(function="name")
-    return evidence["invocations"].semi_join(named, "function")
+
+    def made(known: Evidence) -> ir.Table:
+        functions = known["functions"].select("role", function="name")
+        return known["invocations"].semi_join(functions.filter(functions.role == role), "function")
+
+    return evidence.view(f"invocations of {role}", made)
 
 
 def unended(evidence: Evidence, role: str) -> str:
