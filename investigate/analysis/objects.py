@@ -166,7 +166,19 @@ def with_lifecycle(evidence: Evidence, rows: ir.Table) -> ir.Table:
     return rows.mutate(outlived=outlived, unsure=unsure & ~outlived)
 
 
-def unsure_of_lifecycle(evidence: Evidence, rows: ir.Table) -> str:
+def rows_without_object(evidence: Evidence) -> tuple[ir.Table, str]:
+    """Return the settled rows of `pointing_nowhere` as `with_lifecycle` does, and why others may be
+    among them or not."""
+    rows, reason = pointing_nowhere(evidence)
+
+    def aged(known: Evidence) -> ir.Table:
+        return with_lifecycle(known, known.settled(rows, "ingest_time_utc", "raw"))
+
+    lost = evidence.derived("rows_without_object", aged)
+    return lost, joined(reason, _unsure_of_lifecycle(evidence, lost))
+
+
+def _unsure_of_lifecycle(evidence: Evidence, rows: ir.Table) -> str:
     """Say in words how many rows of `with_lifecycle` are unsure; empty if none is."""
     count = evidence.engine.scalar(evidence.in_scope(rows.filter(rows.unsure)).count())
     what = counted(count, "refused event")
