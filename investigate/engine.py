@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from decimal import Decimal
+from functools import cache
 from glob import escape
 from pathlib import Path
 from string import Formatter
@@ -12,8 +14,10 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import ibis
 import ibis.expr.datatypes as dt
+import ibis.expr.operations as ops
 import ibis.expr.types as ir
 import pyarrow as pa
+from ibis.backends.sql.datatypes import DuckDBType
 from ibis.common.exceptions import IbisError
 
 from investigate.errors import EngineError, UsageError
@@ -53,6 +57,7 @@ class Engine:
             raise UsageError.unknown("engine", name, ENGINES)
         self.name = name
         self._named = 0
+        self._literals: set[str] = set()
         # Engines merge nested selects themselves, and faster than ibis does.
         ibis.options.sql.fuse_selects = False
         self._backend = ibis.duckdb.connect()
@@ -81,13 +86,22 @@ class Engine:
     def view(self, table: ir.Table, name: str) -> ir.Table:
         """Give an expression a name: it is compiled once, and run by each expression on it."""
         with _engine_errors():
-            return self._backend.create_view(self._fresh(name), table)
+            fresh = self._fresh(name)
+            self._backend.con.execute(f"CREATE TEMP VIEW {_quoted(fresh)} AS {self._sql(table)}")
+            return self._known(fresh, table.schema())
 
     def materialise(self, table: ir.Table) -> ir.Table:
         """Run an expression once and return its rows as a table that later expressions read."""
         with _engine_errors():
-            # Not cache(): rows that no file is behind would end up in another engine.
-            return self._backend.create_table(self._fresh("derived"), table, temp=True)
+            # Not cache(): rows that no file is behind would end up in another engine. And not
+            # create_table(), which asks the engine three questions whose answers are known here.
+            name, schema = self._fresh("derived"), table.schema()
+            columns = [f"{_quoted(column)} {_type_name(kind)}" for column, kind in schema.items()]
+            self._backend.con.execute(
+                f"CREATE TEMP TABLE {name} ({', '.join(columns)}); "
+                f"INSERT INTO {name} {self._sql(table)}"
+            )
+            return self._known(name, schema)
 
     def select(self, query: str) -> ir.Table:
         """Return the rows of a SELECT in DuckDB's SQL, not run yet; what it names must be known
@@ -107,7 +121,16 @@ class Engine:
     def rows(self, table: ir.Table) -> list[dict[str, Any]]:
         """Run an expression and return its rows; for small results only."""
         with _engine_errors():
-            return list(table.to_pyarrow().to_pylist())
+            # Not to_pyarrow(), which plans every query twice to know the types of its columns.
+            found = self._backend.con.execute(self._sql(table)).fetchall()
+            schema = table.schema()
+            return [
+                {
+                    name: _plain(value, kind)
+                    for value, (name, kind) in zip(row, schema.items(), strict=True)
+                }
+                for row in found
+            ]
 
     def batches(self, table: ir.Table) -> Iterator[pa.RecordBatch]:
         """Run an expression and yield its rows in batches, so that any size fits."""
@@ -119,13 +142,52 @@ class Engine:
 
     def scalar(self, value: ir.Scalar) -> Any:
         """Run an expression of one value and return it as a plain Python value."""
-        with _engine_errors():
-            return value.to_pyarrow().as_py()
+        ((answer,),) = (row.values() for row in self.rows(value.as_table()))
+        return answer
+
+    def _sql(self, table: ir.Table) -> str:
+        """Return an expression as the engine's SQL, once all it reads is in the engine."""
+        for rows in table.op().find(ops.InMemoryTable):
+            if rows.name not in self._literals:
+                self._backend.con.register(rows.name, rows.data.to_pyarrow(rows.schema))
+                self._literals.add(rows.name)
+        return str(self._backend.compile(table))
+
+    def _known(self, name: str, schema: ibis.Schema) -> ir.Table:
+        """Return what was just put into the engine under a name, with the columns it has there."""
+        return ops.DatabaseTable(
+            name,
+            schema=ibis.schema({column: _as_stored(kind) for column, kind in schema.items()}),
+            source=self._backend,
+            namespace=ops.Namespace(catalog="temp", database="main"),
+        ).to_expr()
 
     def _fresh(self, name: str) -> str:
         # Two cases in one engine must not replace each other's tables.
         self._named += 1
         return f"{name}_{self._named}"
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+@cache
+def _type_name(kind: dt.DataType) -> str:
+    return str(DuckDBType.to_string(kind))
+
+
+@cache
+def _as_stored(kind: dt.DataType) -> dt.DataType:
+    """Return the type that a column has once it is in a table: times are in microseconds."""
+    return DuckDBType.from_string(_type_name(kind), nullable=kind.nullable)
+
+
+def _plain(value: Any, kind: dt.DataType) -> Any:
+    """Return a number as the type the expression promised; DuckDB's may be a decimal."""
+    if isinstance(value, Decimal) and not kind.is_decimal():
+        return int(value) if kind.is_integer() else float(value)
+    return value
 
 
 def without_zone(table: ir.Table) -> ir.Table:

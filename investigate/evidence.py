@@ -19,6 +19,7 @@ from investigate.tables import LATER, schema_of
 
 STORES = ("raw", "events", "dedupe", "aggregates")  # the tables that are compared row by row
 ARRIVAL = {"raw": "last_modified", "events": "ingest_time_utc", "dedupe": "first_seen_utc"}
+SCOPED_BY = ("event_time_utc", "day", "entity_id")  # the columns that put a row in or out of scope
 # What these say holds for a case, and not for the part of it that is about one event.
 OF_THE_WHOLE = ("silence of", "unseen_objects", "unnamed_objects", "any_elsewhere", "deleted")
 USUAL_LAG = timedelta(minutes=15)  # what is no older than this is as new as a capture can be

@@ -27,17 +27,28 @@ def with_arrival(evidence: Evidence, rows: ir.Table) -> ir.Table:
     """Add `arrived_utc` to rows that have event_id and event_time_utc: when any store first saw an
     event of this id and this time. An id can stand for several events (D5, D25), of which each came
     when it did. Raises `NotEvaluable` if none of raw, events and dedupe was captured."""
-    seen = evidence.derived("sightings", _sightings)
-    dated = seen.filter(seen.event_time_utc.notnull())
-    timed = dated.group_by("event_id", "event_time_utc").agg(of_event=dated.seen.min())
-    undated = seen.filter(seen.event_time_utc.isnull())
-    others = undated.group_by("event_id").agg(of_id=undated.seen.min())
+    timed = evidence.derived("sightings_of_events", _dated)
+    others = evidence.derived("sightings_of_ids", _undated)
     rows = rows.left_join(timed, ["event_id", "event_time_utc"])
     rows = rows.drop("event_id_right", "event_time_utc_right")
     rows = rows.left_join(others, "event_id").drop("event_id_right")
     first = ibis.ifelse(rows.of_event <= rows.of_id, rows.of_event, rows.of_id)
     arrived = ibis.coalesce(first, rows.of_event, rows.of_id)
     return rows.mutate(arrived_utc=arrived).drop("of_event", "of_id")
+
+
+def _dated(evidence: Evidence) -> ir.Table:
+    """When each event whose time is known was first seen."""
+    seen = evidence.derived("sightings", _sightings)
+    seen = seen.filter(seen.event_time_utc.notnull())
+    return seen.group_by("event_id", "event_time_utc").agg(of_event=seen.seen.min())
+
+
+def _undated(evidence: Evidence) -> ir.Table:
+    """When each id was first seen by a store that does not know the time of its event."""
+    seen = evidence.derived("sightings", _sightings)
+    seen = seen.filter(seen.event_time_utc.isnull())
+    return seen.group_by("event_id").agg(of_id=seen.seen.min())
 
 
 def _build(evidence: Evidence) -> ir.Table:

@@ -20,6 +20,10 @@ NO_CONCURRENCY = "reserved concurrency is 0"
 
 def processors(evidence: Evidence) -> ir.Table:
     """Return the functions of role processor."""
+    return evidence.view("processors", _processors)
+
+
+def _processors(evidence: Evidence) -> ir.Table:
     functions = evidence["functions"]
     return functions.filter(functions.role == "processor")
 

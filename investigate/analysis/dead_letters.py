@@ -32,6 +32,12 @@ RETRY, REPAIR, ARCHIVE, ESCALATE = "retry", "repair", "archive", "escalate"
 DECISIONS = (RETRY, REPAIR, ARCHIVE, ESCALATE)
 # A letter of these is made anew for each failure, so its body says nothing about a return.
 _MADE_ANEW = ("lambda-destination", "stream-destination")
+# What a letter tells of itself.
+_TOLD = (
+    "message_id", "channel", "queue_arn", "source_arn", "target_arn", "event_id", "request_id",
+    "error_code", "error_message", "first_failed_utc", "last_failed_utc", "sent_utc", "expires_utc",
+    "attempts", "shard_id", "start_sequence", "body_sha",
+)  # fmt: skip
 LOOP = 2  # letters with one content: it has come back
 
 
@@ -88,7 +94,7 @@ def judged(evidence: Evidence) -> ir.Table:
 
 
 def _judged(evidence: Evidence) -> ir.Table:
-    rows = letters(evidence)
+    rows = letters(evidence).select(*_TOLD)
     rows = rows.mutate(
         destination=ibis.coalesce(rows.source_arn, rows.target_arn),
         failed_utc=ibis.coalesce(rows.last_failed_utc, rows.sent_utc),

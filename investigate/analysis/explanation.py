@@ -30,6 +30,10 @@ RUN_DAY_EVENTS = 1_000
 RUN_INPUTS = 5_000_000
 
 VERSION = ("pk", "sk")
+# What a version tells of its inputs.
+_TOLD = (
+    "entity_id", "day", "inputs_hash", "input_count", "sample_event_ids", "computed_at_utc",
+)  # fmt: skip
 
 
 def versions(evidence: Evidence) -> ir.Table:
@@ -72,15 +76,17 @@ def _explained(evidence: Evidence) -> ir.Table:
 
 
 def _explain(evidence: Evidence) -> ir.Table:
-    left = evidence["aggregates"]
-    found = [evidence.engine.materialise(_computed_from_nothing(left))]
+    engine = evidence.engine
+    left = evidence["aggregates"].select(*VERSION, *_TOLD)
+    found = [engine.materialise(_computed_from_nothing(left))]
+    left = engine.materialise(left.anti_join(found[0], VERSION))
     for strategy, candidates in STRATEGIES:
-        left = evidence.engine.materialise(left.anti_join(found[-1], VERSION))
-        if not evidence.engine.scalar(left.count()):
-            return ibis.union(*found)
-        matches = _matches(candidates(evidence, left), strategy)
-        found.append(evidence.engine.materialise(matches))
-    left = left.anti_join(found[-1], VERSION)
+        if not engine.scalar(left.count()):
+            return ibis.union(*found) if len(found) > 1 else found[0]
+        matches = engine.materialise(_matches(candidates(evidence, left), strategy))
+        if engine.scalar(matches.count()):
+            found.append(matches)
+            left = engine.materialise(left.anti_join(matches, VERSION))
     return ibis.union(*found, _beyond_budget(evidence, left))
 
 

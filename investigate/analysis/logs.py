@@ -17,8 +17,12 @@ _BACKSLASH = "\ue000"  # stands for one meanwhile: a private character, which no
 
 def lines(evidence: Evidence, message: str) -> ir.Table:
     """Return the captured lines with that message."""
-    captured = evidence["log_lines"]
-    return captured.filter(captured.message == message)
+
+    def said(known: Evidence) -> ir.Table:
+        captured = known["log_lines"]
+        return captured.filter(captured.message == message)
+
+    return evidence.view(f"lines of {message}", said)
 
 
 def text_in(json: ir.StringValue, name: str) -> ir.StringValue:

@@ -118,6 +118,10 @@ def _redelivered(evidence: Evidence) -> ir.Table | None:
     queue = _queue(evidence)
     if queue is None:
         return None
+    return evidence.derived("redelivered", lambda known: _build_redelivered(known, queue))
+
+
+def _build_redelivered(evidence: Evidence, queue: Mapping[str, Any]) -> ir.Table:
     told = logs.lines(evidence, "processor_record_loaded")
     told = told.filter(told.event_id.notnull() & of_entities(evidence, told.entity_id))
     calls = evidence["invocations"]
@@ -162,9 +166,7 @@ def replay_queue(evidence: Evidence) -> Mapping[str, Any]:
     """Return the name, arn and visibility_timeout_s of the replay queue. Raises `NotEvaluable` if
     it is not known, if its timeout is not, or if there are several: nobody can tell which of them
     handed a record out."""
-    queues = evidence["queue_state"]
-    queues = queues.filter(queues.role == "replay").order_by("name").limit(2)
-    listed = evidence.engine.rows(queues.select("name", "arn", "visibility_timeout_s"))
+    listed = evidence.fact("replay queues", _replay_queues)
     if not listed:
         raise NotEvaluable("queue_state: no queue has the role replay")
     if len(listed) > 1:
@@ -173,7 +175,13 @@ def replay_queue(evidence: Evidence) -> Mapping[str, Any]:
         )
     if listed[0]["visibility_timeout_s"] is None:
         raise NotEvaluable(f"queue_state: the visibility timeout of {listed[0]['name']} is unknown")
-    return listed[0]
+    return dict(listed[0])
+
+
+def _replay_queues(evidence: Evidence) -> list[dict[str, Any]]:
+    queues = evidence["queue_state"].select("name", "role", "arn", "visibility_timeout_s")
+    queues = queues.filter(queues.role == "replay").drop("role")
+    return evidence.engine.rows(queues.order_by("name").limit(2))
 
 
 def _queue(evidence: Evidence) -> Mapping[str, Any] | None:
@@ -211,6 +219,7 @@ def _received(evidence: Evidence) -> ir.Table | None:
     if queue is None:
         return None
     rows = evidence["messages"]
+    rows = rows.select("message_id", "event_id", "receive_count", "first_received_utc")
     rows = rows.filter(rows.receive_count > 2)
     seen = _redelivered(evidence)
     if seen is not None:  # its gaps are known from the log
@@ -228,7 +237,7 @@ def _invoked(evidence: Evidence) -> ir.Table | None:
     """Invocations that share a request id: Lambda's own queue tries them again."""
     if not evidence.has("invocations"):
         return None
-    calls = evidence["invocations"]
+    calls = _runs(evidence)
     calls = calls.filter(calls.request_id.notnull())
     order = ["started_utc", "log_stream"]
     one_back = ibis.window(group_by=["function", "request_id"], order_by=order)
@@ -249,8 +258,7 @@ def _streamed(evidence: Evidence) -> ir.Table | None:
     if not (evidence.has("invocations") and evidence.has("mappings")):
         return None
     readers = stream_readers(evidence)
-    calls = evidence["invocations"]
-    calls = calls.semi_join(readers.filter(~readers.abreast), "function")
+    calls = _runs(evidence).semi_join(readers.filter(~readers.abreast), "function")
     order = ["started_utc", "request_id"]
     one_back = ibis.window(group_by="function", order_by=order)
     before = calls.status.lag().over(one_back)
@@ -261,6 +269,13 @@ def _streamed(evidence: Evidence) -> ir.Table | None:
     return _numbered(rows, "function", *order).mutate(
         group="function", channel=ibis.literal(STREAM), pattern=ibis.literal("stream-mapping"),
         event_id=ibis.null("string"), at_utc="started_utc", gb_s=gigabyte_seconds(rows),
+    )  # fmt: skip
+
+
+def _runs(evidence: Evidence) -> ir.Table:
+    return evidence["invocations"].select(
+        "function", "request_id", "log_stream", "started_utc", "ended_utc", "status", "billed_ms",
+        "memory_mb",
     )  # fmt: skip
 
 
@@ -295,7 +310,10 @@ def _dead(evidence: Evidence) -> ir.Table | None:
     """Dead letters that count their attempts."""
     if not evidence.has("dead_letters"):
         return None
-    letters = evidence["dead_letters"]
+    letters = evidence["dead_letters"].select(
+        "channel", "attempts", "source_arn", "target_arn", "message_id", "event_id", "request_id",
+        "last_failed_utc",
+    )  # fmt: skip
     known = [(letters.channel == name, place) for name, place in LETTERS.items()]
     counted = letters.attempts + ibis.cases(*((is_, more) for is_, (_, _, more) in known), else_=0)
     from_source = letters.channel.isin(("sqs-redrive", "eventbridge-dlq"))

@@ -54,6 +54,10 @@ def with_deleted_versions(evidence: Evidence, rows: ir.Table) -> ir.Table:
 
 def readable_objects(evidence: Evidence) -> ir.Table:
     """Return the raw objects whose body could be read, with `rid`."""
+    return evidence.view("readable_objects", _readable)
+
+
+def _readable(evidence: Evidence) -> ir.Table:
     objects = raw_objects(evidence)
     return objects.filter(objects.readable)
 
@@ -114,7 +118,11 @@ def has_refs(rows: ir.Table) -> ir.BooleanValue:
 
 def pointing_rows(evidence: Evidence) -> ir.Table:
     """Return the EventsTable rows that have an event id and say where the raw object is."""
-    events = evidence["events"]
+    return evidence.view("pointing_rows", _with_refs)
+
+
+def _with_refs(evidence: Evidence) -> ir.Table:
+    events = evidence["events"].drop("attributes")
     return events.filter(has_refs(events) & ~blank(events.event_id))
 
 
@@ -158,7 +166,19 @@ def with_lifecycle(evidence: Evidence, rows: ir.Table) -> ir.Table:
     return rows.mutate(outlived=outlived, unsure=unsure & ~outlived)
 
 
-def unsure_of_lifecycle(evidence: Evidence, rows: ir.Table) -> str:
+def rows_without_object(evidence: Evidence) -> tuple[ir.Table, str]:
+    """Return the settled rows of `pointing_nowhere` as `with_lifecycle` does, and why others may be
+    among them or not."""
+    rows, reason = pointing_nowhere(evidence)
+
+    def aged(known: Evidence) -> ir.Table:
+        return with_lifecycle(known, known.settled(rows, "ingest_time_utc", "raw"))
+
+    lost = evidence.derived("rows_without_object", aged)
+    return lost, joined(reason, _unsure_of_lifecycle(evidence, lost))
+
+
+def _unsure_of_lifecycle(evidence: Evidence, rows: ir.Table) -> str:
     """Say in words how many rows of `with_lifecycle` are unsure; empty if none is."""
     count = evidence.engine.scalar(evidence.in_scope(rows.filter(rows.unsure)).count())
     what = counted(count, "refused event")

@@ -80,6 +80,10 @@ def _build_window_rows(evidence: Evidence) -> ir.Table:
 
 
 def _rows_with_arrival(evidence: Evidence) -> ir.Table:
+    return evidence.view("events_with_arrival", _with_arrival)
+
+
+def _with_arrival(evidence: Evidence) -> ir.Table:
     joined = with_arrival(evidence, evidence["events"])
     return joined.mutate(
         arrived_utc=ibis.coalesce(joined.arrived_utc, joined.ingest_time_utc),
@@ -137,6 +141,10 @@ def _build_outcomes(evidence: Evidence) -> ir.Table:
 
 def reconstructed(evidence: Evidence) -> ir.Table:
     """Return the rows that the logged replays sent, as far as recomputation gives as many."""
+    return evidence.view("reconstructed", _reconstructed)
+
+
+def _reconstructed(evidence: Evidence) -> ir.Table:
     known = outcomes(evidence).select("replay", "scanned", "mode", "request_id")
     rows = window_rows(evidence).inner_join(known, "replay")
     kept = rows.filter(

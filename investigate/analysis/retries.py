@@ -41,6 +41,10 @@ def sequences(evidence: Evidence) -> ir.Table:
     """Return every sequence of two attempts or more: group, event_id, entity_id, event_time_utc,
     attempts, requests, runs (of a request at most; null if not known), first_utc, last_utc,
     longest_gap_s."""
+    return evidence.derived("retry_sequences", _sequences)
+
+
+def _sequences(evidence: Evidence) -> ir.Table:
     rows = attempts(evidence)
     rows = rows.filter(rows.in_sequence).anti_join(reused(evidence), "event_id")
     found = rows.group_by("group", "event_id", "entity_id", "event_time_utc").agg(
@@ -57,6 +61,10 @@ def sequences(evidence: Evidence) -> ir.Table:
 def patterns(evidence: Evidence) -> ir.Table:
     """Return one row per group that retried, within the scope: group, channel, pattern, sequences,
     attempts, median_gap_s, confidence, and the figures of `retry_patterns.classify`."""
+    return evidence.derived("retry_patterns", _patterns)
+
+
+def _patterns(evidence: Evidence) -> ir.Table:
     known = evidence.in_scope(sequences(evidence))
     gaps = attempts(evidence).semi_join(known, "event_id")
     gaps = gaps.filter(gaps.in_sequence & (gaps.ordinal > 0))
@@ -91,6 +99,10 @@ def _rounded(gap: float | None) -> float | None:
 def reused(evidence: Evidence) -> ir.Table:
     """Return the ids (event_id) that raw and events together know with more than one payload: such
     an id is a key used again, not a retry."""
+    return evidence.derived("reused_ids", _reused)
+
+
+def _reused(evidence: Evidence) -> ir.Table:
     known = [literal_rows([], {"event_id": "string", "payload_sha": "string"})]
     if evidence.has("raw"):
         raw = evidence["raw"]

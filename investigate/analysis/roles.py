@@ -11,21 +11,33 @@ from investigate.model import counted
 
 def invocations_of(evidence: Evidence, role: str) -> ir.Table:
     """Return the invocations of the functions of a role; none if no function has it."""
-    functions = evidence["functions"]
-    named = functions.filter(functions.role == role).select(function="name")
-    return evidence["invocations"].semi_join(named, "function")
+
+    def made(known: Evidence) -> ir.Table:
+        functions = known["functions"].select("role", function="name")
+        return known["invocations"].semi_join(functions.filter(functions.role == role), "function")
+
+    return evidence.view(f"invocations of {role}", made)
 
 
 def unended(evidence: Evidence, role: str) -> str:
     """Say in words how many invocations of a role have no end in the log, long after they began;
     empty if every one has. How such a one ended is unknown."""
-    calls = evidence.settled(invocations_of(evidence, role), "started_utc")
-    count = evidence.engine.scalar(calls.filter(calls.status.isnull()).count())
+
+    def unknown(known: Evidence) -> int:
+        calls = invocations_of(known, role).select("started_utc", "status")
+        calls = known.settled(calls.filter(calls.status.isnull()), "started_utc")
+        return int(known.engine.scalar(calls.count()))
+
+    count = evidence.fact(f"unended invocations of {role}", unknown)
     return f"the end of {counted(count, f'{role} invocation')} is not in the log" if count else ""
 
 
 def require_role(evidence: Evidence, role: str) -> None:
     """Raise `NotEvaluable` if no captured function has the role."""
-    functions = evidence["functions"]
-    if not evidence.engine.scalar((functions.role == role).sum()):
+
+    def played(known: Evidence) -> int:
+        roles = known["functions"].select("role")
+        return int(known.engine.scalar(roles.filter(roles.role == role).count()))
+
+    if not evidence.fact(f"functions of the role {role}", played):
         raise NotEvaluable(f"functions: none has the role {role}")

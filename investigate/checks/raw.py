@@ -8,17 +8,15 @@ import ibis.expr.types as ir
 from investigate.analysis.objects import (
     is_corrupt,
     overlooked,
-    pointing_nowhere,
     raw_objects,
     readable_objects,
     refuse_if_unnamed,
+    rows_without_object,
     shown,
     unknown_first_ingest,
     unnamed,
-    unsure_of_lifecycle,
     with_deleted_versions,
     with_first_ingest,
-    with_lifecycle,
 )
 from investigate.analysis.reach import out_of_reach, unkept
 from investigate.checks.registry import Partly, check
@@ -48,13 +46,10 @@ from investigate.model import Severity, joined
 def missing(evidence: Evidence) -> Partly:
     """Is there an event the index knows (EventsTable row with S3 references) whose raw object
     exists under no key?"""
-    rows, reason = pointing_nowhere(evidence)
-    rows = evidence.settled(rows, "ingest_time_utc", "raw")
-    rows = with_lifecycle(evidence, rows)
-    unsure = unsure_of_lifecycle(evidence, rows)
+    rows, reason = rows_without_object(evidence)
     rows = rows.filter(~rows.outlived, ~rows.unsure)
     refuse_if_unnamed(evidence, rows, "no object")
-    return Partly(with_deleted_versions(evidence, _references(rows)), joined(reason, unsure))
+    return Partly(with_deleted_versions(evidence, _references(rows)), reason)
 
 
 @check(
@@ -72,13 +67,10 @@ def missing(evidence: Evidence) -> Partly:
 )
 def expired(evidence: Evidence) -> Partly:
     """Did the bucket's lifecycle rule take the raw object of a row that is still there?"""
-    rows, reason = pointing_nowhere(evidence)
-    rows = evidence.settled(rows, "ingest_time_utc", "raw")
-    rows = with_lifecycle(evidence, rows)
-    unsure = unsure_of_lifecycle(evidence, rows)
+    rows, reason = rows_without_object(evidence)
     rows = rows.filter(rows.outlived)
     refuse_if_unnamed(evidence, rows, "no object")
-    return Partly(_references(rows), joined(reason, unsure))
+    return Partly(_references(rows), reason)
 
 
 @check(

@@ -9,7 +9,7 @@ import ibis.expr.types as ir
 
 from investigate.analysis.identities import with_owners
 from investigate.errors import InvestigationError, NotEvaluable, UsageError
-from investigate.evidence import Evidence
+from investigate.evidence import SCOPED_BY, Evidence
 from investigate.model import Finding, Outcome, Severity, Step
 
 MAX_KEYS = 10_000
@@ -143,6 +143,12 @@ check = book.check
 def offending_rows(check: Check, evidence: Evidence) -> Partly:
     """Return the rows in scope that a check objects to, and why their absence would prove nothing
     (an empty reason: it would). Raise `NotEvaluable` where the evidence cannot tell."""
+    found = _objections(check, evidence)
+    return Partly(evidence.in_scope(found.rows), found.reason)
+
+
+def _objections(check: Check, evidence: Evidence) -> Partly:
+    """The offending rows in the scope and out of it."""
     tables = tuple(dict.fromkeys((*check.needs, *check.whole)))
     evidence.require(tables)
     evidence.require_one(check.either)
@@ -158,13 +164,13 @@ def offending_rows(check: Check, evidence: Evidence) -> Partly:
         reasons.append(unknown)
     reasons += evidence.incomplete((*tables, *check.either))
     told = dict.fromkeys(reason for reason in reasons if reason)
-    return Partly(evidence.in_scope(rows), "; ".join(told))
+    return Partly(rows, "; ".join(told))
 
 
 def answer(check: Check, evidence: Evidence) -> Finding:
     """Return a check's finding; a lack of evidence is `not-evaluated`, a failed query `error`."""
     try:
-        rows = offending_rows(check, evidence)
+        rows = _objections(check, evidence)
         count, keys = _keys(rows.rows, evidence)
     except NotEvaluable as unknown:
         return _without_answer(check, Outcome.NOT_EVALUATED, unknown.message)
@@ -191,7 +197,10 @@ def answer(check: Check, evidence: Evidence) -> Finding:
 
 
 def _keys(rows: ir.Table, evidence: Evidence) -> tuple[int, tuple[str, ...]]:
-    distinct = rows.select(key=rows.key.fill_null("(no key)")).distinct()
+    # Only these columns tell which rows count; the others are for who looks at the rows.
+    told = [name for name in SCOPED_BY if name in rows.columns]
+    asked = evidence.in_scope(rows.select(*told, key=rows.key.fill_null("(no key)")))
+    distinct = asked.select("key").distinct()
     listed = evidence.engine.rows(distinct.order_by("key").limit(MAX_KEYS + 1))
     keys = tuple(str(row["key"]) for row in listed)
     if len(keys) <= MAX_KEYS:

@@ -39,7 +39,8 @@ def judged(
     """Return the rows whose setting is `bad`, with what the rule says of each; `rows` have a text
     column `key`. Where `bad` is null the setting is unknown, and no finding is no pass. `advised`
     where it differs from row to row."""
-    told = rows.mutate(
+    told = rows.select(
+        "key",
         bad=bad,
         found=found.cast("string").fill_null(NONE),
         setting=ibis.literal(rule.setting),

@@ -21,6 +21,8 @@ _SYNCHRONOUS = '"(apigateway|elasticloadbalancing|cognito-idp|lex|edgelambda)' +
 _OF_THE_FUNCTION = r', "source_arn": (null|"[^"]*")\}'
 _KEPT_BY_ALIAS = r'"on_failure_arn": "'
 _QUIET = ("WARN", "WARNING", "ERROR", "CRITICAL", "FATAL")
+# Columns that a case may be older than.
+_LATER = ("handler", "runtime", "log_group_exists", "invokers")
 _ASYNC_PAGE = "How Lambda handles errors with asynchronous invocation (AWS Lambda Developer Guide)"
 
 
@@ -37,7 +39,7 @@ _ASYNC_PAGE = "How Lambda handles errors with asynchronous invocation (AWS Lambd
 )
 def no_async_destination(evidence: Evidence) -> Partly:
     """Is an event kept that a function failed on, if it was called asynchronously?"""
-    rows = _functions(evidence)
+    rows = _functions(evidence, "invokers", "dlq_arn", "on_failure_arn", "qualified_invoke_configs")
     called = rows.invokers.re_search(_ASYNCHRONOUS)
     kept = rows.dlq_arn.notnull() | rows.on_failure_arn.notnull()
     rule = Rule(
@@ -65,7 +67,7 @@ def no_async_destination(evidence: Evidence) -> Partly:
 )
 def useless_dead_letters(evidence: Evidence) -> Partly:
     """Has a function that only an API calls a dead-letter queue that cannot receive anything?"""
-    rows = _functions(evidence)
+    rows = _functions(evidence, "invokers", "dlq_arn", "on_failure_arn")
     rows = rows.filter(rows.dlq_arn.notnull() | rows.on_failure_arn.notnull())
     waited = rows.invokers.re_search(_SYNCHRONOUS) & ~rows.invokers.re_search(_ASYNCHRONOUS)
     rule = Rule(
@@ -89,7 +91,7 @@ def useless_dead_letters(evidence: Evidence) -> Partly:
 )
 def unqualified_invoke_settings(evidence: Evidence) -> Partly:
     """Do the settings for asynchronous calls hold for every version that may be called?"""
-    rows = _functions(evidence)
+    rows = _functions(evidence, "qualified_invoke_configs", "dlq_arn", "on_failure_arn")
     rows = rows.filter(rows.qualified_invoke_configs.notnull())
     bare = rows.on_failure_arn.isnull() & rows.dlq_arn.isnull()
     rule = Rule(
@@ -98,7 +100,8 @@ def unqualified_invoke_settings(evidence: Evidence) -> Partly:
         "failures of a call without the alias are discarded",
     )  # fmt: skip
     found = ibis.literal("none on $LATEST; others: ") + rows.qualified_invoke_configs
-    old = evidence["functions"].filter(_before(evidence["functions"])).count()
+    functions = evidence["functions"].select(*_LATER)
+    old = functions.filter(_before(functions)).count()
     unknown = int(evidence.engine.scalar(old))
     gap = f"the settings of {counted(unknown, 'function')} per version and alias are unknown"
     return judged(
@@ -119,7 +122,7 @@ def unqualified_invoke_settings(evidence: Evidence) -> Partly:
 )
 def api_timeout(evidence: Evidence) -> Partly:
     """Does an API wait for as long as its function may run?"""
-    rows = _functions(evidence)
+    rows = _functions(evidence, "timeout_s", "invokers")
     # Up to the limit it does not matter who calls it.
     bad = ibis.ifelse(
         rows.timeout_s <= API_SECONDS, ibis.literal(False), rows.invokers.contains("apigateway")
@@ -197,7 +200,7 @@ def memory_headroom(evidence: Evidence) -> Partly:
 )
 def tracing(evidence: Evidence) -> Partly:
     """Does each function trace what it does?"""
-    rows = _functions(evidence)
+    rows = _functions(evidence, "tracing")
     rule = Rule(
         "TracingConfig", "Active", "Visualize Lambda function invocations using AWS X-Ray",
         "where time went, and which call failed, stays unknown",
@@ -218,7 +221,7 @@ def tracing(evidence: Evidence) -> Partly:
 )
 def log_level(evidence: Evidence) -> Partly:
     """Do the functions log the lines that tell which events they saw?"""
-    rows = _functions(evidence)
+    rows = _functions(evidence, "log_level", "log_format", *_LATER)
     # With format Text the runtime's own level holds, WARNING, whatever the code asks for (D20).
     quiet = rows.log_level.upper().isin(_QUIET).fill_null(False) | (rows.log_format == "Text")
     # A case of before there was such a column says nothing of it; none set means INFO.
@@ -247,7 +250,7 @@ def log_level(evidence: Evidence) -> Partly:
 )
 def log_retention(evidence: Evidence) -> Partly:
     """Does each function have a log group that keeps its lines long enough?"""
-    rows = _functions(evidence)
+    rows = _functions(evidence, "log_group", "log_group_exists", "log_retention_days")
     brief = (rows.log_retention_days > 0) & (rows.log_retention_days < LEAST_RETENTION_DAYS)
     bad = ibis.ifelse(rows.log_group_exists, brief, ~rows.log_group_exists)
     rule = Rule(
@@ -260,33 +263,42 @@ def log_retention(evidence: Evidence) -> Partly:
     return judged(evidence, rows, rule, found=found, bad=bad, noun="function")
 
 
-def _functions(evidence: Evidence) -> ir.Table:
+def _functions(evidence: Evidence, *settings: str) -> ir.Table:
+    """The functions (key) with these of their settings."""
     functions = evidence["functions"]
-    return functions.mutate(key=functions.name)
+    return functions.select(*settings, key=functions.name)
 
 
 def _before(rows: ir.Table) -> ir.BooleanValue:
     """Whether a row is of a case that was captured before there were such columns."""
-    known = [
-        rows[name].notnull() for name in ("handler", "runtime", "log_group_exists", "invokers")
-    ]
-    return ~ibis.or_(*known)
+    return ~ibis.or_(*(rows[name].notnull() for name in _LATER))
 
 
 def _without_success(evidence: Evidence) -> str:
     """Say in words which functions have no successful run that could be measured."""
-    functions = evidence["functions"].select("name")
-    dark = functions.anti_join(_with_most(evidence).select("name"), "name")
-    names = [row["name"] for row in evidence.engine.rows(dark.order_by("name"))]
+    names = evidence.fact("functions without a success", _find_without_success)
     return f"no successful run of {', '.join(names)} was captured" if names else ""
 
 
+def _find_without_success(evidence: Evidence) -> list[str]:
+    functions = evidence["functions"].select(key="name")
+    dark = functions.anti_join(_with_most(evidence).select("key"), "key")
+    return [row["key"] for row in evidence.engine.rows(dark.order_by("key"))]
+
+
 def _with_most(evidence: Evidence) -> ir.Table:
-    """The functions that ran, with the most that a successful run took: longest_ms, largest_mb."""
-    calls = evidence["invocations"]
+    """The functions (key) that ran, with their limits and the most that a successful run took:
+    timeout_s, memory_mb, longest_ms, largest_mb."""
+    return evidence.derived("most_of_functions", _find_most)
+
+
+def _find_most(evidence: Evidence) -> ir.Table:
+    calls = evidence["invocations"].select("function", "status", "duration_ms", "max_memory_mb")
     calls = calls.filter(calls.status == "ok")
-    most = calls.group_by("function").agg(
+    most = calls.group_by(key="function").agg(
         longest_ms=calls.duration_ms.max(), largest_mb=calls.max_memory_mb.max()
     )
-    functions = _functions(evidence)
-    return functions.inner_join(most, functions.name == most.function)
+    functions = _functions(evidence, "timeout_s", "memory_mb")
+    return functions.inner_join(most, "key").select(
+        "key", "timeout_s", "memory_mb", "longest_ms", "largest_mb"
+    )
