@@ -10,9 +10,9 @@ import plotly.graph_objects as go
 from investigate.display import Numbers, Row
 from investigate.figures.style import (
     BAD,
-    DARK,
     GOOD,
-    MUTED,
+    GUIDE,
+    LOST,
     PALETTE,
     WARN,
     Drawing,
@@ -21,6 +21,7 @@ from investigate.figures.style import (
     drawing,
     height_for,
     label,
+    mark,
 )
 from investigate.model import counted
 
@@ -30,10 +31,10 @@ STATES = {
     "delivered": (GOOD, "✓", "done"),
     "returned": (WARN, "↻", "healthy, comes back with the batch"),
     "bad": (BAD, "✗", "the bad record"),
-    "dead-lettered": (PALETTE[3], "⊕", "given up, kept as a dead letter"),
-    "discarded": (DARK, "⊘", "given up, kept nowhere"),
-    "endless": (PALETTE[0], "∞", "comes again until it expires"),
-    "starved": (MUTED, "…", "waits behind it, never done"),
+    "dead-lettered": (PALETTE[0], "⊕", "given up, kept as a dead letter"),
+    "discarded": (LOST, "⊘", "given up, kept nowhere"),
+    "endless": (PALETTE[1], "∞", "comes again until it expires"),
+    "starved": (GUIDE, "…", "waits behind it, never done"),
 }
 _GAP = 1  # an empty column between the two walks
 
@@ -123,7 +124,7 @@ def _legend(rows: Sequence[Row]) -> list[Any]:
             y=[None],
             mode="markers",
             name=f"{sign} {meaning}",
-            marker={"color": colour, "symbol": "square", "size": 12},
+            marker=mark(colour, "square", 12),
         )
         for state, (colour, sign, meaning) in STATES.items()
         if state in there

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 import plotly.graph_objects as go
@@ -10,10 +11,8 @@ import plotly.graph_objects as go
 from investigate.display import Numbers, Row
 from investigate.figures.style import (
     BAD,
-    CALM,
-    MUTED,
+    GUIDE,
     PALETTE,
-    WARN,
     Drawing,
     axis,
     blank,
@@ -23,7 +22,9 @@ from investigate.figures.style import (
     duration,
     fill,
     height_for,
+    ink,
     label,
+    mark,
     names_axis,
     parted,
     time_axis,
@@ -32,13 +33,14 @@ from investigate.model import counted
 
 # Who repeats: its colour.
 CHANNELS = {
-    "client": CALM, "queue": PALETTE[2], "function": PALETTE[3], "stream": WARN, "rule": PALETTE[4],
+    "client": PALETTE[0], "queue": PALETTE[1], "function": PALETTE[2], "stream": PALETTE[3],
+    "rule": PALETTE[4],
 }  # fmt: skip
 # How an attempt ended: its symbol.
 OUTCOMES = {"ok": "circle", "failed": "x", "unknown": "circle-open"}
 BEATS = {
-    "synchronised": (BAD, "diamond"), "spread": (CALM, "circle"),
-    "insufficient": (MUTED, "circle-open"),
+    "synchronised": (BAD, "diamond"), "spread": (PALETTE[0], "circle"),
+    "insufficient": (GUIDE, "circle-open"),
 }  # fmt: skip
 LEGIBLE = 60
 
@@ -82,7 +84,7 @@ def _threads(rows: Sequence[Row], places: dict[tuple[Any, ...], int]) -> list[An
         times = [row["after_s"] for row in rows if _sequence(row) == key]
         xs += [min(times), max(times), None]
         ys += [place, place, None]
-    line = {"color": MUTED, "width": 1}
+    line = {"color": GUIDE, "width": 1}
     return [go.Scatter(x=xs, y=ys, mode="lines", line=line, hoverinfo="skip", showlegend=False)]
 
 
@@ -100,7 +102,7 @@ def _attempt_marks(rows: Sequence[Row], places: dict[tuple[Any, ...], int]) -> l
                         mode="markers",
                         name=name,
                         text=[_attempt(row) for row in part],
-                        marker={"color": colour, "symbol": symbol, "size": 8},
+                        marker=mark(colour, symbol, 8),
                         hovertemplate="%{text}<extra>" + name + "</extra>",
                     )
                 )
@@ -157,9 +159,10 @@ def _load_bars(rows: Sequence[Row], known: Sequence[Row], *, storm: bool) -> Any
         y=[known.index(row) for row in rows],
         orientation="h",
         name="a storm" if storm else "not a storm",
-        marker=fill(BAD if storm else CALM, 1 if storm else 0),
+        marker=fill(BAD if storm else PALETTE[0], 1 if storm else 0),
         text=[_price(row) for row in rows],
         textposition="auto",
+        insidetextfont={"color": ink(BAD if storm else PALETTE[0])},
         hovertext=[_load(row) for row in rows],
         hovertemplate="%{hovertext}<extra></extra>",
     )
@@ -195,8 +198,17 @@ def retry_arrivals(arrivals: Numbers) -> Drawing:
         + (f"; of {len(few):,} there are too few to tell" if few else ""),
         sentence=f"Most in one second: {most['retries']:,}, of {label(most['group'])} at "
         f"{most['time']}. Shown: {len(arrivals.rows):,} of {counted(total, 'second')}.",
-        xaxis=time_axis("time of the retry (UTC)"),
+        xaxis=time_axis("time of the retry (UTC)", **_room(arrivals.column("time"))),
         yaxis=count_axis("retries in one second", arrivals.column("retries")),
+    )
+
+
+def _room(times: Sequence[str]) -> dict[str, Any]:
+    """A minute beside the marks, so that a few seconds are not stretched over the whole axis."""
+    first, last = (datetime.fromisoformat(edge(times)) for edge in (min, max))
+    minute = timedelta(minutes=1)
+    return (
+        {} if last - first > 10 * minute else {"range": [str(first - minute), str(last + minute)]}
     )
 
 
@@ -209,6 +221,6 @@ def _second_marks(beat: str, rows: Sequence[Row]) -> Any:
         mode="markers",
         name=name,
         text=[label(row["group"], LEGIBLE) for row in rows],
-        marker={"color": colour, "symbol": symbol, "size": 8},
+        marker=mark(colour, symbol, 8),
         hovertemplate="%{text}<br>%{x}: %{y} in one second<extra>" + name + "</extra>",
     )
