@@ -26,6 +26,7 @@ from investigate.figures.style import (
     drawing,
     fill,
     height_for,
+    ids,
     ink,
     label,
     mark,
@@ -119,8 +120,7 @@ def _squares(rows: Sequence[Row], entities: list[str], verdict: str, size: int) 
         marker=mark(colour, "square", size),
         text=[letter] * len(rows),
         textfont={"color": ink(colour), "size": min(12, size - 3)},
-        hovertext=[f"{label(row['entity_id'], 60)}<br>{row['day']}" for row in rows],
-        hovertemplate="%{hovertext}<extra>" + verdict + "</extra>",
+        hovertemplate="%{y}<br>%{x|%Y-%m-%d}<extra>" + verdict + "</extra>",
     )
 
 
@@ -185,13 +185,12 @@ def _version_marks(rows: Sequence[Row], days: list[Day], look: str) -> go.Scatte
         textposition="top center",
         textfont={"size": 11},
         hovertext=[_version_text(row) for row in rows],
-        hovertemplate="%{hovertext}<extra>" + words + "</extra>",
+        hovertemplate="%{y}<br>%{hovertext}<extra>" + words + "</extra>",
     )  # fmt: skip
 
 
 def _version_text(row: Row) -> str:
     return (
-        f"{label(row['entity_id'], 60)} {label(row['day'])}<br>"
         f"version {row['version']}, computed {row['computed']}<br>"
         f"{counted(row['input_count'] or 0, 'input')}, hash {label(row['inputs_hash'], 24)}"
     )
@@ -264,11 +263,11 @@ def _holding(rows: Sequence[Row], versions: list[str], look: str) -> go.Scatter:
         name=words,
         marker=mark(colour, symbol, 11),
         hovertext=[
-            f"version {row['version']}<br>{row['held']:,} of {counted(row['events'], 'event')} "
-            f"from {row['begins']}"
+            f"{row['held']:,} of {counted(row['events'], 'event')} from {row['begins']}"
+            f"{ids(row, row['events'])}"
             for row in rows
         ],
-        hovertemplate="%{hovertext}<extra>" + words + "</extra>",
+        hovertemplate="version of %{y}<br>%{hovertext}<extra>" + words + "</extra>",
     )
 
 

@@ -88,10 +88,7 @@ def _strip(rows: Sequence[Row], columns: dict[tuple[str, int], int], records: in
         x, y = columns[row["walk"], row["invocation"]], row["record"] - 1
         _, signs[y][x], meaning = STATES[row["state"]]
         codes[y][x] = states.index(row["state"])
-        hover[y][x] = (
-            f"record {row['record']}: {meaning}<br>{row['walk']}, delivered "
-            f"{counted(row['deliveries'], 'time')} in all"
-        )
+        hover[y][x] = f"{meaning}; delivered {row['deliveries']}×"
     return go.Heatmap(
         z=codes,
         x=list(range(width)),
@@ -99,7 +96,7 @@ def _strip(rows: Sequence[Row], columns: dict[tuple[str, int], int], records: in
         text=signs,
         texttemplate="%{text}",
         hovertext=hover,
-        hovertemplate="%{hovertext}<extra></extra>",
+        hovertemplate="record %{y}: %{hovertext}<extra></extra>",
         hoverongaps=False,
         colorscale=_steps([colour for colour, _, _ in STATES.values()]),
         zmin=-0.5,

@@ -46,6 +46,9 @@ WORDS = {
 }
 
 
+MOST_CHANGES = 40
+
+
 def alarm_tests(tests: Numbers) -> Drawing:
     """What each alarm would have done in this incident: from when there was something to tell to
     when it would have told."""
@@ -127,8 +130,10 @@ def failures_and_changes(failures: Numbers, changes: Numbers) -> Drawing:
         )
         for place, name in enumerate(functions)
     ]
-    known = changes.rows
-    change = f"; {counted(len(known), 'change')} since the window began"
+    known = changes.rows[-MOST_CHANGES:]
+    change = f"; {counted(len(changes.rows), 'change')} since the window began"
+    if len(known) < len(changes.rows):
+        change += f" (marked: the last {MOST_CHANGES})"
     if changes.unknown:
         change = f"; changes not evaluated ({escaped(changes.unknown)})"
     return drawing(

@@ -22,6 +22,7 @@ from investigate.figures.style import (
     column,
     count_axis,
     drawing,
+    every_bin,
     fill,
     height_for,
     ids,
@@ -88,19 +89,15 @@ def duplicates_over_time(duplicates: Numbers) -> Drawing:
 
 def _heat_row(rows: Sequence[Row], place: int, busiest: Row) -> go.Heatmap:
     """The bins of one source, from its first to its last, the empty ones too."""
-    times = [datetime.fromisoformat(row["time"]) for row in rows]
-    seconds = rows[0]["seconds"]
-    bins = [(time - times[0]) // timedelta(seconds=seconds) for time in times]
-    found = dict(zip(bins, rows, strict=True))
-    every = range(bins[-1] + 1)
+    seconds, found = rows[0]["seconds"], every_bin(rows)
+    middle = datetime.fromisoformat(rows[0]["time"]) + timedelta(seconds=seconds / 2)
     return go.Heatmap(
-        # Plotly places a cell by its middle.
-        x0=str(times[0] + timedelta(seconds=seconds / 2)),
+        x0=str(middle),  # plotly places a cell by its middle
         dx=seconds * 1000,
         y0=place,
         dy=1,
-        z=[[found[n]["duplicates"] if n in found else None for n in every]],
-        text=[[ids(found[n], found[n]["duplicates"]) if n in found else "" for n in every]],
+        z=[[row["duplicates"] if row else None for row in found]],
+        text=[[ids(row, row["duplicates"]) if row else "" for row in found]],
         coloraxis="coloraxis",
         xgap=1,
         ygap=2,

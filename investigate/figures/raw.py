@@ -23,6 +23,7 @@ from investigate.figures.style import (
     drawing,
     duration,
     escaped,
+    every_bin,
     ids,
     label,
     mark,
@@ -35,7 +36,7 @@ from investigate.figures.style import (
 from investigate.model import Step, counted
 
 ROW_HEIGHT = 84
-MOST_SHADES = 60
+MOST_SHADES = 30
 OWN = STEP_COLOURS[Step.RAW.value]
 KINDS = {
     "late": (BAD, "triangle-up", "late"),
@@ -80,13 +81,15 @@ def _placed(silences: Sequence[Row], sources: list[str]) -> list[Row]:
 
 
 def _bars(part: Sequence[Row], place: int) -> go.Bar:
+    seconds, found = part[0]["seconds"], every_bin(part)
     return go.Bar(
-        x=column(part, "time"),
-        y=column(part, "events"),
-        **bin_widths(part[0]["seconds"]),
+        x0=part[0]["time"],
+        dx=seconds * 1000,
+        y=[row["events"] if row else None for row in found],
+        **bin_widths(seconds),
         yaxis=_y(place),
         marker={"color": OWN},
-        text=[ids(row, row["events"]) for row in part],
+        text=[ids(row, row["events"]) if row else "" for row in found],
         textposition="none",
         hovertemplate="from %{x|%Y-%m-%d %H:%M}<br>%{y} events%{text}<extra></extra>",
     )

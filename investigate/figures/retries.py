@@ -42,7 +42,6 @@ BEATS = {
     "synchronised": (BAD, "diamond"), "spread": (PALETTE[0], "circle"),
     "insufficient": (GUIDE, "circle-open"),
 }  # fmt: skip
-LEGIBLE = 60
 
 
 def attempts_timeline(attempts: Numbers) -> Drawing:
@@ -61,7 +60,8 @@ def attempts_timeline(attempts: Numbers) -> Drawing:
         [*_threads(attempts.rows, places), *_attempt_marks(attempts.rows, places)],
         f"{counted(total, 'event or request', 'events and requests')} attempted more than once, "
         f"up to {most:,} times",
-        sentence=f"Shown: {len(places):,}, of which the longest took {duration(lasts)}.",
+        sentence=f"Shown: {len(places):,}, of which the longest took {duration(lasts)}; of each "
+        f"the first {max(row['attempt'] for row in attempts.rows)} attempts at most.",
         height=height_for(names, each=20),
         xaxis=axis(
             "seconds since the first attempt",
@@ -103,7 +103,7 @@ def _attempt_marks(rows: Sequence[Row], places: dict[tuple[Any, ...], int]) -> l
                         name=name,
                         text=[_attempt(row) for row in part],
                         marker=mark(colour, symbol, 8),
-                        hovertemplate="%{text}<extra>" + name + "</extra>",
+                        hovertemplate="%{y}<br>%{text}<extra>" + name + "</extra>",
                     )
                 )
     return traces
@@ -115,7 +115,7 @@ def _outcome(word: str) -> str:
 
 def _attempt(row: Row) -> str:
     gap = "" if row["gap_s"] is None else f", {row['gap_s']:,} s after the one before"
-    return f"{label(row['group'], 40)}<br>attempt {row['attempt']} at {row['time']}{gap}"
+    return f"attempt {row['attempt']} at {row['time']}{gap}"
 
 
 def retry_load(load: Numbers) -> Drawing:
@@ -220,7 +220,7 @@ def _second_marks(beat: str, rows: Sequence[Row]) -> Any:
         y=column(rows, "retries"),
         mode="markers",
         name=name,
-        text=[label(row["group"], LEGIBLE) for row in rows],
+        text=[label(row["group"]) for row in rows],
         marker=mark(colour, symbol, 8),
         hovertemplate="%{text}<br>%{x}: %{y} in one second<extra>" + name + "</extra>",
     )

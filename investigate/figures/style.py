@@ -42,7 +42,7 @@ STEP_COLOURS = {
     Step.RAW.value: "#2487bf",
     Step.EVENTS.value: "#8f8600",
     Step.REPLAY.value: "#cf5f99",
-    Step.SQS.value: "#6f6fd0",
+    Step.SQS.value: "#6868cc",
     Step.PROCESSOR.value: "#16889a",
     Step.AGGREGATES.value: "#a9745a",
 }
@@ -53,7 +53,7 @@ PALETTE = ("#5b7fb5", "#c46a5f", "#4f9a62", "#a86fb5", "#7f8a3a", "#b0772b", "#8
 SYMBOLS = ("circle", "square", "diamond", "cross", "triangle-up", "x", "star")
 PATTERNS = ("", "/", "\\", "x", "-", "|", ".")
 # Few to many: apart from a light and from a dark ground, in print and for colour-blind eyes.
-SCALE = ((0, "#cf8f3a"), (0.35, "#d9661f"), (0.7, "#c8374a"), (1, "#b0307f"))
+SCALE = ((0, "#c2812b"), (0.35, "#d9661f"), (0.7, "#c8374a"), (1, "#b0307f"))
 GUIDE = "#8c8c8c"
 OUTLINE = "#767676"
 INKS = ("#111111", "#ffffff")
@@ -289,7 +289,21 @@ def ids(row: Row, count: int) -> str:
     name, and how many more there are; nothing where the numbers name none."""
     known = list(row.get("ids") or ())[:MOST_IDS]
     more = f"and {count - len(known):,} more" if known and count > len(known) else ""
-    return "".join(f"<br>{line}" for line in (*(label(name, 44) for name in known), more) if line)
+    return "".join(f"<br>{line}" for line in (*(_begun(name) for name in known), more) if line)
+
+
+def _begun(name: str) -> str:
+    """How an id begins: by that an event can be asked for; the numbers have it whole."""
+    text = visible(name)
+    return escaped(text if len(text) <= 16 else f"{text[:12]}…")
+
+
+def every_bin(rows: Sequence[Row]) -> list[Row | None]:
+    """Return rows of bins from the first to the last, None for each empty bin between: so that
+    the time of one bin and the length of all say when each is."""
+    first, each = datetime.fromisoformat(rows[0]["time"]), timedelta(seconds=rows[0]["seconds"])
+    found = {(datetime.fromisoformat(row["time"]) - first) // each: row for row in rows}
+    return [found.get(number) for number in range(max(found) + 1)]
 
 
 def bin_widths(seconds: int, place: int = 0, beside: int = 1) -> dict[str, float]:

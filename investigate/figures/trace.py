@@ -32,6 +32,7 @@ SIGNS = {
 }  # fmt: skip
 HATCHED = {"guard": 6, "waiting": 2, "missing": 3, "error": 1}  # by the place of the pattern
 SHORTEST = 0.012  # a bar's least share of its burst, so that milliseconds can be seen
+MOST_HOPS = 80
 APART = 0.05  # the share of the width between two bursts
 
 
@@ -40,12 +41,12 @@ def trace_hops(hops: Numbers) -> Drawing:
     title = "The hops of one event"
     if not hops.rows:
         return blank(title, hops.unknown or "No hop has a time.")
-    rows = hops.rows
+    rows = hops.rows[:MOST_HOPS]
     bursts = list(parted(rows, "burst").values())
     names = [label(f"{row['station']}: {row['what']}", 40) for row in rows]
     return drawing(
         [_hop_bars(burst, place) for place, burst in enumerate(bursts)],
-        _claim(rows, bursts),
+        _claim(hops.rows, bursts) + _cut(len(hops.rows)),
         sentence=" ".join(f"{row['at']} {row['station']}: {escaped(row['what'])}." for row in rows),
         height=height_for(names, 28) + 60,
         barmode="overlay",
@@ -64,6 +65,10 @@ def _claim(rows: Sequence[Row], bursts: Sequence[Sequence[Row]]) -> str:
     if not wrong:
         return f"{told}, none of which went wrong"
     return f"{told}, {len(wrong)} of which went wrong; first at {escaped(wrong[0]['station'])}"
+
+
+def _cut(hops: int) -> str:
+    return f"; drawn: the first {MOST_HOPS}" if hops > MOST_HOPS else ""
 
 
 def _length(burst: Sequence[Row]) -> float:

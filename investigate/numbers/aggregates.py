@@ -31,8 +31,8 @@ MOST_DAYS = 20
 MOST_VERSIONS = 400
 MOST_ENTITIES = 30
 MOST_SQUARES = 1200
-MOST_VERSIONS_OF_A_DAY = 20
-MOST_PARTS = 60  # of a day's events, in order of time
+MOST_VERSIONS_OF_A_DAY = 12
+MOST_PARTS = 48  # of a day's events, in order of time
 
 _SENTENCES = {
     words.UNEXPLAINED: "no set of the day's {events} that was tried has its hash",

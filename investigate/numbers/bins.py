@@ -17,7 +17,7 @@ from investigate.model import Window
 MOST_BINS = 100
 MOST_NAMES = 6
 MOST_ROWS = 2000
-FEW = 50  # a number of events and the like whose ids are worth a look
+FEW = 20  # a number of events and the like whose ids are worth a look
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 LADDER = (

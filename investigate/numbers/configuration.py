@@ -21,8 +21,10 @@ from investigate.numbers.bins import (
     binned,
     listed,
     moment_text,
+    or_others,
     sample_ids,
     span_of,
+    top_names,
     with_ids,
 )
 
@@ -140,9 +142,10 @@ def failures_over_time(evidence: Evidence) -> list[dict[str, Any]]:
     rows = failures(evidence)
     rows = rows.filter(rows.at_utc.notnull())
     seconds = bin_seconds(span_of(evidence, rows, "at_utc"))
-    counted = rows.group_by("function", time=binned(rows.at_utc, seconds)).agg(
-        failures=rows.count(), **sample_ids(rows.request_id)
-    )
+    names = top_names(evidence, rows, "function")
+    counted = rows.group_by(
+        function=or_others(rows.function, names), time=binned(rows.at_utc, seconds)
+    ).agg(failures=rows.count(), **sample_ids(rows.request_id))
     found = with_ids(listed(evidence, counted.order_by(["time", "function"]), "time"), "failures")
     return [{**row, "seconds": seconds} for row in found]
 

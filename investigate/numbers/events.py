@@ -24,7 +24,7 @@ from investigate.numbers.bins import (
     with_ids,
 )
 
-MOST_SOURCES = 12
+MOST_SOURCES = 10
 MOST_RETRIERS = 7
 MOST_ATTEMPTS = 20
 MOST_REPEATS, MOST_GROUPS = 50, 30

@@ -23,7 +23,7 @@ from investigate.numbers.bins import (
 
 MOST_ENTITIES = 8
 MOST_PLAN_BINS = 36  # times nine entities and six reasons: below two thousand
-MOST_EDGES = 300
+MOST_EDGES = 200
 MOST_REPLAYS = 15
 EDGE_SECONDS = 2
 
