@@ -86,9 +86,8 @@ def _strip(rows: Sequence[Row], columns: dict[tuple[str, int], int], records: in
     states = list(STATES)
     for row in rows:
         x, y = columns[row["walk"], row["invocation"]], row["record"] - 1
-        _, signs[y][x], meaning = STATES[row["state"]]
+        _, signs[y][x], hover[y][x] = STATES[row["state"]]
         codes[y][x] = states.index(row["state"])
-        hover[y][x] = f"{meaning}; delivered {row['deliveries']}×"
     return go.Heatmap(
         z=codes,
         x=list(range(width)),

@@ -15,18 +15,26 @@ import shutil
 from collections.abc import Iterator, Sequence
 from importlib.resources import files
 from pathlib import Path
+from typing import Literal
 
 from nbformat.v4 import new_code_cell, new_notebook, new_output
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Browser, sync_playwright
 
 from investigate import numbers
 from investigate.display import Numbers, stylesheet
 from investigate.figures import Drawing, template
 from investigate.investigation import Investigation, open_investigation
 from investigate.report.page import cells_of, script_data
+from tests.figures.large import LARGE
 from tests.figures.samples import SAMPLES, draw
 
-SHADES = {"light": ("light", 1100), "dark": ("dark", 1100), "phone": ("light", 390)}
+SHADES: dict[str, tuple[Literal["light", "dark"], int]] = {
+    "light": ("light", 1100),
+    "dark": ("dark", 1100),
+    "phone": ("light", 390),
+}
+PATIENCE = 300_000  # milliseconds: a hundred figures take long to draw on a busy machine
+TALLEST = 2600  # pixels: a picture of what is higher than the window is cut
 # The numbers behind each figure, where their names differ.
 BEHIND = {
     "events_over_time": ("events_over_time", "silences"),
@@ -52,14 +60,20 @@ def main() -> None:
     asked.out.mkdir(parents=True, exist_ok=True)
     page = asked.out / "gallery.html"
     page.write_text(_page(dict(_all(asked.cases))), encoding="utf-8")
-    for shade in SHADES:
-        _pictures(page, shade, asked.out / shade)
+    with sync_playwright() as play:
+        browser = play.chromium.launch(
+            executable_path=shutil.which("chromium"), args=["--no-sandbox"]
+        )
+        for shade in SHADES:
+            _pictures(browser, page, shade, asked.out / shade)
+        browser.close()
 
 
 def _all(cases: Sequence[str]) -> Iterator[tuple[str, Drawing]]:
     """Every figure with the name of what it is drawn from."""
     for name in sorted(SAMPLES):
         yield f"sample-{name}", draw(name)
+        yield f"large-{name}", draw(name, LARGE[name]())
     for case in cases:
         incident = open_investigation(case)
         for name in sorted(SAMPLES):
@@ -101,22 +115,15 @@ def _plot(name: str, figure: Drawing) -> str:
     )  # fmt: skip
 
 
-def _pictures(page: Path, shade: str, folder: Path) -> None:
+def _pictures(browser: Browser, page: Path, shade: str, folder: Path) -> None:
     """One picture per figure."""
     folder.mkdir(exist_ok=True)
     scheme, width = SHADES[shade]
-    with sync_playwright() as play:
-        browser = play.chromium.launch(
-            executable_path=shutil.which("chromium"), args=["--no-sandbox"]
-        )
-        tab = browser.new_page(
-            color_scheme=scheme,  # type: ignore[arg-type]
-            viewport={"width": width, "height": 900},
-        )
-        tab.goto(page.as_uri())
-        for plot in tab.locator("figure.plot").all():
-            plot.screenshot(path=folder / f"{plot.get_attribute('id')}.png")
-        browser.close()
+    tab = browser.new_page(color_scheme=scheme, viewport={"width": width, "height": TALLEST})
+    tab.goto(page.as_uri(), timeout=PATIENCE)
+    for plot in tab.locator("figure.plot").all():
+        plot.screenshot(path=folder / f"{plot.get_attribute('id')}.png")
+    tab.close()
 
 
 if __name__ == "__main__":
