@@ -40,6 +40,7 @@ def flow(evidence: Evidence) -> ir.Table:
     `reached`; of those that reached the stage before: `dropped` (known not to have come this far),
     `waiting` (not yet, a message holds them) and `unknown`; and `joined`, which are here though
     not known to have been there: reached = reached before - dropped - waiting - unknown + joined.
+    `first_id` and `last_id` are those of the dropped.
     """
     rows = evidence.in_scope(evidence.settled(stages(evidence), "arrived_utc", *STORES))
     rows = rows.mutate(known=ibis.literal(True))
@@ -51,14 +52,21 @@ def _station(rows: ir.Table, position: int) -> ir.Table:
     here = rows[FLOW[position]]
     before = rows[FLOW[max(position - 1, 0)]].fill_null(False)
     queued = rows.waiting.fill_null(False) & ~here.fill_null(False) & (position > 2)
+    lost = before & ~here.fill_null(True) & ~queued
     counts = rows.agg(
         reached=here.fill_null(False).sum(),
-        dropped=(before & ~here.fill_null(True) & ~queued).sum(),
+        dropped=lost.sum(),
         waiting=(before & queued).sum(),
         unknown=(before & here.isnull() & ~queued).sum(),
         joined=(here.fill_null(False) & ~before).sum(),
+        first_id=rows.event_id.min(where=lost),
+        last_id=rows.event_id.max(where=lost),
     )
-    filled = {name: counts[name].fill_null(0) for name in counts.columns}
+    names = ("first_id", "last_id")
+    filled = {
+        name: counts[name] if name in names else counts[name].fill_null(0)
+        for name in counts.columns
+    }
     place = {"position": ibis.literal(position, "int64"), "stage": ibis.literal(FLOW[position])}
     return counts.select(**place, **filled)
 

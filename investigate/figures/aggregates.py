@@ -10,11 +10,13 @@ import plotly.graph_objects as go
 from investigate.display import Numbers, Row
 from investigate.figures.style import (
     BAD,
-    CALM,
-    DARK,
     GOOD,
-    MUTED,
+    GUIDE,
+    LOST,
+    OUTLINE,
     PALETTE,
+    STEP_COLOURS,
+    UNKNOWN,
     WARN,
     Drawing,
     axis,
@@ -24,12 +26,15 @@ from investigate.figures.style import (
     drawing,
     fill,
     height_for,
+    ids,
+    ink,
     label,
+    mark,
     names_axis,
     parted,
     time_axis,
 )
-from investigate.model import counted
+from investigate.model import Step, counted
 
 # What reproduced a version's hash: words and symbol. Anything else did not.
 EXPLANATIONS = {
@@ -40,17 +45,19 @@ EXPLANATIONS = {
     "day-doubled": ("the day, each event twice", "star"),
     "unexplained": ("nothing: unexplained", "x"),
 }
-# A day's verdict: colour, letter and the letter's colour, worst first.
+FEW_TICKS = 24
+OWN = STEP_COLOURS[Step.AGGREGATES.value]
+# A day's verdict: how bad it is as a colour, and the letter that says which; worst first.
 VERDICTS = {
-    "missing": ("#8e1b5c", "M", "#ffffff"),
-    "unexplained": (DARK, "U", "#ffffff"),
-    "overwritten": ("#cc79a7", "O", "#111111"),
-    "inflated": ("#d55e00", "I", "#111111"),
-    "partial": ("#a63603", "P", "#ffffff"),
-    "split": ("#e69f00", "S", "#111111"),
-    "stale": ("#f0e442", "L", "#111111"),
-    "pending": ("#a6a6a6", "W", "#111111"),
-    "complete": ("#009e73", "✓", "#111111"),
+    "missing": (LOST, "M"),
+    "unexplained": (UNKNOWN, "U"),
+    "overwritten": (LOST, "O"),
+    "inflated": (BAD, "I"),
+    "partial": (BAD, "P"),
+    "split": (WARN, "S"),
+    "stale": (WARN, "L"),
+    "pending": (GUIDE, "W"),
+    "complete": (GOOD, "✓"),
 }
 
 
@@ -104,17 +111,16 @@ def _square_size(days: Numbers) -> int:
 
 
 def _squares(rows: Sequence[Row], entities: list[str], verdict: str, size: int) -> go.Scatter:
-    colour, letter, ink = VERDICTS[verdict]
+    colour, letter = VERDICTS[verdict]
     return go.Scatter(
         x=column(rows, "day"),
         y=[entities.index(row["entity_id"]) for row in rows],
         mode="markers+text" if size >= 12 else "markers",
         name=f"{letter} {verdict}",
-        marker={"color": colour, "symbol": "square", "size": size},
+        marker=mark(colour, "square", size),
         text=[letter] * len(rows),
-        textfont={"color": ink, "size": min(12, size - 3)},
-        hovertext=[f"{label(row['entity_id'], 60)}<br>{row['day']}" for row in rows],
-        hovertemplate="%{hovertext}<extra>" + verdict + "</extra>",
+        textfont={"color": ink(colour), "size": min(12, size - 3)},
+        hovertemplate="%{y}<br>%{x|%Y-%m-%d}<extra>" + verdict + "</extra>",
     )
 
 
@@ -129,12 +135,16 @@ def aggregate_versions(versions: Numbers) -> Drawing:
     parts = parted(rows, "look")
     unknown = len(parts.get("unexplained", ()))
     hashes = len({row["inputs_hash"] for row in rows})
+    most = max(column(rows, "place"))
     return drawing(
         [_version_marks(parts[look], days, look) for look in EXPLANATIONS if look in parts],
         f"{_drawn(len(rows), rows[0]['of_versions'], len(days), rows[0]['of_days'])} with "
         f"{counted(hashes, 'inputs hash', 'inputs hashes')}; {unknown:,} unexplained",
         height=height_for(days, 40),
-        xaxis=axis("version of the day, in the order computed (number: its inputs)", dtick=1),
+        xaxis=axis(
+            "version of the day, as computed (number: its inputs)",
+            **({"dtick": 1} if most <= FEW_TICKS else {}),
+        ),
         yaxis={
             **names_axis([_short_day(*day) for day in days]),
             "range": [len(days) - 0.5, -0.8],  # the first row's numbers stand above its marks
@@ -161,6 +171,7 @@ def _coloured(rows: Sequence[Row]) -> list[Row]:
 
 def _version_marks(rows: Sequence[Row], days: list[Day], look: str) -> go.Scatter:
     words, symbol = EXPLANATIONS[look]
+    few = max(column(rows, "place")) <= FEW_TICKS  # else the numbers would cover one another
     return go.Scatter(
         x=column(rows, "place"),
         y=[days.index(_day(row)) for row in rows],
@@ -168,19 +179,18 @@ def _version_marks(rows: Sequence[Row], days: list[Day], look: str) -> go.Scatte
         name=words,
         marker={
             "color": column(rows, "colour"), "symbol": symbol, "size": 12,
-            "line": {"width": 1, "color": DARK},
+            "line": {"width": 1, "color": OUTLINE},
         },
-        text=[f"{row['input_count']}" for row in rows],
+        text=[f"{row['input_count']}" if few else "" for row in rows],
         textposition="top center",
         textfont={"size": 11},
         hovertext=[_version_text(row) for row in rows],
-        hovertemplate="%{hovertext}<extra>" + words + "</extra>",
+        hovertemplate="%{y}<br>%{hovertext}<extra>" + words + "</extra>",
     )  # fmt: skip
 
 
 def _version_text(row: Row) -> str:
     return (
-        f"{label(row['entity_id'], 60)} {label(row['day'])}<br>"
         f"version {row['version']}, computed {row['computed']}<br>"
         f"{counted(row['input_count'] or 0, 'input')}, hash {label(row['inputs_hash'], 24)}"
     )
@@ -208,7 +218,7 @@ def version_coverage(parts: Numbers) -> Drawing:
         f"{_short_day(*_day(first))}: {counted(len(versions), 'version')} of {many}{each}; squares "
         f"that some version holds stand for {held:,}",
         height=height_for(versions),
-        xaxis=axis("events of the day, in order of event time", showgrid=False),
+        xaxis=axis("events of the day, in order of time", showgrid=False),
         yaxis={**names_axis(versions, "computed"), "showgrid": False},
     )
 
@@ -219,11 +229,11 @@ def _version(row: Row) -> str:
 
 # How much of a square's events a version holds: words, colour and symbol.
 HOLDING = {
-    "all": ("held", GOOD, "square"),
+    "all": ("held", OWN, "square"),
     "some": ("held in part", WARN, "square"),
     "twice": ("counted twice", BAD, "star"),
-    "none": ("not held", MUTED, "square-open"),
-    "unknown": ("unknown: the version is unexplained", DARK, "x-thin-open"),
+    "none": ("not held", GUIDE, "square-open"),
+    "unknown": ("unknown: the version is unexplained", UNKNOWN, "x"),
 }
 
 
@@ -251,13 +261,13 @@ def _holding(rows: Sequence[Row], versions: list[str], look: str) -> go.Scatter:
         y=[versions.index(_version(row)) for row in rows],
         mode="markers",
         name=words,
-        marker={"color": colour, "symbol": symbol, "size": 11, "line": {"width": 1}},
+        marker=mark(colour, symbol, 11),
         hovertext=[
-            f"version {row['version']}<br>{row['held']:,} of {counted(row['events'], 'event')} "
-            f"from {row['begins']}"
+            f"{row['held']:,} of {counted(row['events'], 'event')} from {row['begins']}"
+            f"{ids(row, row['events'])}"
             for row in rows
         ],
-        hovertemplate="%{hovertext}<extra>" + words + "</extra>",
+        hovertemplate="version of %{y}<br>%{hovertext}<extra>" + words + "</extra>",
     )
 
 
@@ -268,12 +278,16 @@ def day_coverage(days: Numbers) -> Drawing:
         return blank("What the versions hold of each day", why)
     names = [f"{_short_day(*_day(row))} ({row['verdict']})" for row in days.rows]
     parts = (
-        ("held by the newest version", GOOD, days.column("held_by_newest")),
-        ("held by older versions only", CALM, _difference(days, "held_by_union", "held_by_newest")),
+        ("held by the newest version", OWN, days.column("held_by_newest")),
+        (
+            "held by older versions only",
+            PALETTE[0],
+            _difference(days, "held_by_union", "held_by_newest"),
+        ),
         ("held by no version", BAD, _difference(days, "expected", "held_by_union")),
-        ("unknown: a version is unexplained", MUTED, [_unsure(row) for row in days.rows]),
+        ("unknown: a version is unexplained", UNKNOWN, [_unsure(row) for row in days.rows]),
         ("arrived since", WARN, days.column("arrived_since")),
-        ("sent, and there is no version", "#8e1b5c", [_unanswered(row) for row in days.rows]),
+        ("sent, and there is no version", LOST, [_unanswered(row) for row in days.rows]),
     )
     left_out = sum(value > 0 for value in parts[2][2])
     return drawing(

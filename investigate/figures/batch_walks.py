@@ -10,9 +10,9 @@ import plotly.graph_objects as go
 from investigate.display import Numbers, Row
 from investigate.figures.style import (
     BAD,
-    DARK,
     GOOD,
-    MUTED,
+    GUIDE,
+    LOST,
     PALETTE,
     WARN,
     Drawing,
@@ -21,6 +21,7 @@ from investigate.figures.style import (
     drawing,
     height_for,
     label,
+    mark,
 )
 from investigate.model import counted
 
@@ -30,10 +31,10 @@ STATES = {
     "delivered": (GOOD, "✓", "done"),
     "returned": (WARN, "↻", "healthy, comes back with the batch"),
     "bad": (BAD, "✗", "the bad record"),
-    "dead-lettered": (PALETTE[3], "⊕", "given up, kept as a dead letter"),
-    "discarded": (DARK, "⊘", "given up, kept nowhere"),
-    "endless": (PALETTE[0], "∞", "comes again until it expires"),
-    "starved": (MUTED, "…", "waits behind it, never done"),
+    "dead-lettered": (PALETTE[0], "⊕", "given up, kept as a dead letter"),
+    "discarded": (LOST, "⊘", "given up, kept nowhere"),
+    "endless": (PALETTE[1], "∞", "comes again until it expires"),
+    "starved": (GUIDE, "…", "waits behind it, never done"),
 }
 _GAP = 1  # an empty column between the two walks
 
@@ -85,12 +86,8 @@ def _strip(rows: Sequence[Row], columns: dict[tuple[str, int], int], records: in
     states = list(STATES)
     for row in rows:
         x, y = columns[row["walk"], row["invocation"]], row["record"] - 1
-        _, signs[y][x], meaning = STATES[row["state"]]
+        _, signs[y][x], hover[y][x] = STATES[row["state"]]
         codes[y][x] = states.index(row["state"])
-        hover[y][x] = (
-            f"record {row['record']}: {meaning}<br>{row['walk']}, delivered "
-            f"{counted(row['deliveries'], 'time')} in all"
-        )
     return go.Heatmap(
         z=codes,
         x=list(range(width)),
@@ -98,7 +95,7 @@ def _strip(rows: Sequence[Row], columns: dict[tuple[str, int], int], records: in
         text=signs,
         texttemplate="%{text}",
         hovertext=hover,
-        hovertemplate="%{hovertext}<extra></extra>",
+        hovertemplate="record %{y}: %{hovertext}<extra></extra>",
         hoverongaps=False,
         colorscale=_steps([colour for colour, _, _ in STATES.values()]),
         zmin=-0.5,
@@ -123,7 +120,7 @@ def _legend(rows: Sequence[Row]) -> list[Any]:
             y=[None],
             mode="markers",
             name=f"{sign} {meaning}",
-            marker={"color": colour, "symbol": "square", "size": 12},
+            marker=mark(colour, "square", 12),
         )
         for state, (colour, sign, meaning) in STATES.items()
         if state in there

@@ -10,11 +10,13 @@ import plotly.graph_objects as go
 from investigate.display import Numbers, Row
 from investigate.figures.style import (
     BAD,
-    CALM,
     GOOD,
-    MUTED,
-    WARN,
+    GUIDE,
+    PALETTE,
+    PATTERNS,
+    UNKNOWN,
     Drawing,
+    bin_widths,
     blank,
     by_size,
     column,
@@ -23,10 +25,13 @@ from investigate.figures.style import (
     escaped,
     fill,
     height_for,
+    ids,
     label,
+    mark,
     names_axis,
     parted,
     per,
+    stacked,
     time_axis,
     time_axis_of,
 )
@@ -36,10 +41,12 @@ from investigate.model import counted
 WORDS = {
     "fired": ("would have fired", GOOD, "circle"),
     "silent": ("would have said nothing", BAD, "x"),
-    "quiet": ("nothing to tell", MUTED, "circle-open"),
-    "unknown": ("cannot be told", WARN, "diamond-open"),
+    "quiet": ("nothing to tell", GUIDE, "circle-open"),
+    "unknown": ("cannot be told", UNKNOWN, "diamond"),
 }
-COLOURS = (CALM, WARN, BAD, MUTED)
+
+
+MOST_CHANGES = 40
 
 
 def alarm_tests(tests: Numbers) -> Drawing:
@@ -65,7 +72,7 @@ def alarm_tests(tests: Numbers) -> Drawing:
         sentence=" ".join(_told(row) for row in silent[:3]),
         height=height_for(names),
         xaxis=time_axis("time (UTC)", range=[first["start"], first["end"]]),
-        yaxis=names_axis([label(name, 60) for name in names]),
+        yaxis=names_axis([label(name, 36) for name in names]),
     )
 
 
@@ -80,7 +87,7 @@ def _delay(row: Row, place: int) -> Any:
         x=ends,
         y=[place] * len(ends),
         mode="lines",
-        line={"color": BAD if silent else CALM, "width": 3, "dash": "dot" if silent else "solid"},
+        line={"color": BAD if silent else GUIDE, "width": 3, "dash": "dot" if silent else "solid"},
         hoverinfo="skip",
         showlegend=False,
     )
@@ -97,7 +104,7 @@ def _marks(word: str, rows: Sequence[Row], places: dict[int, int]) -> Any:
             f"{label(row['alarm'], 60)}<br>{label(row['unknown'] or row['threshold'], 90)}"
             for row in rows
         ],
-        marker={"color": colour, "symbol": symbol, "size": 11},
+        marker=mark(colour, symbol, 11),
         hovertemplate="%{text}<br>%{x}<extra>" + words + "</extra>",
     )
 
@@ -115,28 +122,33 @@ def failures_and_changes(failures: Numbers, changes: Numbers) -> Drawing:
             x=column(parts[name], "time"),
             y=column(parts[name], "failures"),
             name=label(name),
-            marker=fill(COLOURS[place % len(COLOURS)], place % len(COLOURS)),
-            hovertemplate="%{x}<br>%{y} failures<extra>" + label(name) + "</extra>",
+            marker=fill(PALETTE[place % len(PALETTE)], place % len(PATTERNS)),
+            **bin_widths(parts[name][0]["seconds"]),
+            text=[ids(row, row["failures"]) for row in parts[name]],
+            textposition="none",
+            hovertemplate="from %{x}<br>%{y} failures%{text}<extra>" + label(name) + "</extra>",
         )
         for place, name in enumerate(functions)
     ]
-    known = changes.rows
-    change = counted(len(known), "change") + " since the window began"
+    known = changes.rows[-MOST_CHANGES:]
+    change = f"; {counted(len(changes.rows), 'change')} since the window began"
+    if len(known) < len(changes.rows):
+        change += f" (marked: the last {MOST_CHANGES})"
     if changes.unknown:
-        change = f"changes not evaluated ({escaped(changes.unknown)})"
+        change = f"; changes not evaluated ({escaped(changes.unknown)})"
     return drawing(
         [*bars, *([_changes(known)] if known else [])],
-        f"{counted(total, 'failure')} {change}",
+        f"{counted(total, 'failure')}, most of them of {label(functions[0])} "
+        f"({sum(column(parts[functions[0]], 'failures')):,}){change}",
         sentence=" ".join(_changed(row) for row in known[:3]),
         barmode="stack",
         shapes=[_line(row) for row in known],
         xaxis=time_axis_of(failures.rows, "time of the failure (UTC)"),
-        yaxis=count_axis(f"failures {per(failures.rows[0]['seconds'])}", _stacks(failures.rows)),
+        yaxis=count_axis(
+            f"failures {per(failures.rows[0]['seconds'])}",
+            stacked(failures.rows, "time", "failures"),
+        ),
     )
-
-
-def _stacks(rows: Sequence[Row]) -> list[float]:
-    return [sum(row["failures"] for row in part) for part in parted(rows, "time").values()]
 
 
 def _changed(row: Row) -> str:
@@ -150,7 +162,7 @@ def _changes(rows: Sequence[Row]) -> Any:
         mode="markers",
         name="change",
         text=[f"{label(row['resource'], 40)}<br>{label(row['what'], 60)}" for row in rows],
-        marker={"color": GOOD, "symbol": "triangle-up", "size": 12},
+        marker={"color": GUIDE, "symbol": "triangle-up", "size": 12},
         hovertemplate="%{text}<br>%{x}<extra>change</extra>",
     )
 
@@ -158,5 +170,5 @@ def _changes(rows: Sequence[Row]) -> Any:
 def _line(row: Row) -> dict[str, Any]:
     return {
         "type": "line", "x0": row["at"], "x1": row["at"], "yref": "paper", "y0": 0, "y1": 1,
-        "line": {"color": GOOD, "width": 1, "dash": "dash"},
+        "line": {"color": GUIDE, "width": 2, "dash": "dash"},
     }  # fmt: skip

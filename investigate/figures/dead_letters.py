@@ -10,9 +10,9 @@ import plotly.graph_objects as go
 from investigate.display import Numbers, Row
 from investigate.figures.style import (
     BAD,
-    CALM,
     GOOD,
-    MUTED,
+    GUIDE,
+    LOST,
     SYMBOLS,
     WARN,
     Drawing,
@@ -23,7 +23,9 @@ from investigate.figures.style import (
     duration,
     fill,
     height_for,
+    ids,
     label,
+    mark,
     names_axis,
     parted,
     time_axis,
@@ -32,7 +34,7 @@ from investigate.figures.style import (
 from investigate.model import counted
 
 # Decision: its colour; the order is that of a bar from the axis on.
-DECISIONS = {"retry": GOOD, "repair": WARN, "archive": MUTED, "escalate": BAD}
+DECISIONS = {"retry": GOOD, "repair": WARN, "archive": GUIDE, "escalate": LOST}
 LONGEST = 60
 
 
@@ -52,7 +54,7 @@ def letter_groups(groups: Numbers) -> Drawing:
         height=height_for(names),
         barmode="stack",
         xaxis=count_axis("dead letters", [total]),
-        yaxis=names_axis([label(name, 44) for name in names]),
+        yaxis=names_axis([label(name, 40) for name in names]),
     )
 
 
@@ -64,12 +66,12 @@ def _bar(decision: str, rows: Sequence[Row], names: list[str]) -> Any:
     return go.Bar(
         x=column(part, "letters"),
         y=[names.index(row["fingerprint"]) for row in part],
-        text=[label(row["fingerprint"], LONGEST) for row in part],
+        text=[f"{label(row['fingerprint'], LONGEST)}{ids(row, row['letters'])}" for row in part],
         textposition="none",
         orientation="h",
         name=decision,
         marker=fill(DECISIONS[decision], place),
-        hovertemplate="%{text}<br>%{x} letters<extra>" + decision + "</extra>",
+        hovertemplate="%{x} letters: %{text}<extra>" + decision + "</extra>",
     )
 
 
@@ -96,7 +98,7 @@ def letter_deadlines(deadlines: Numbers) -> Drawing:
         height=height_for(known, each=22),
         shapes=[_now(first)],
         annotations=[upright(first["now"], "captured")],
-        xaxis=time_axis("failed, and until when it can be saved (UTC)"),
+        xaxis=time_axis("failed, until it can be saved (UTC)"),
         yaxis=names_axis([label(row["message_id"], 20) for row in known]),
     )
 
@@ -114,7 +116,7 @@ def _span(row: Row, place: int) -> Any:
         x=[start, row["until"]],
         y=[place, place],
         mode="lines",
-        line={"color": CALM, "width": 2},
+        line={"color": GUIDE, "width": 2},
         hoverinfo="skip",
         showlegend=False,
     )
@@ -128,11 +130,7 @@ def _mark(decision: str, rows: list[Row], places: dict[int, int]) -> Any:
         mode="markers",
         name=decision,
         text=[f"{label(row['message_id'], 40)}<br>{label(row['reason'], 90)}" for row in rows],
-        marker={
-            "color": DECISIONS[decision],
-            "symbol": SYMBOLS[known.index(decision)],
-            "size": 10,
-        },
+        marker=mark(DECISIONS[decision], SYMBOLS[known.index(decision)], 10),
         hovertemplate="%{text}<br>until %{x}<extra>" + decision + "</extra>",
     )
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 import plotly.graph_objects as go
 
@@ -21,14 +22,17 @@ from investigate.figures.style import (
     column,
     count_axis,
     drawing,
+    every_bin,
     fill,
     height_for,
+    ids,
     label,
+    mark,
     names_axis,
     on_log_axis,
     parted,
     per,
-    time_axis,
+    time_axis_of,
 )
 from investigate.model import counted
 
@@ -67,50 +71,50 @@ def duplicates_over_time(duplicates: Numbers) -> Drawing:
     rows = duplicates.rows
     sources = by_size(rows, "source", "duplicates")
     busiest = max(rows, key=lambda row: (row["duplicates"], row["time"]))
-    times = _every_bin(rows)
-    counts = {(row["source"], row["time"]): row["duplicates"] for row in rows}
-    heat = go.Heatmap(
-        x=times,
-        y=list(range(len(sources))),
-        text=[[_if_any(counts, name, time) for time in times] for name in sources],
-        z=[[counts.get((name, time)) for time in times] for name in sources],
-        colorscale=SCALE,
-        xgap=1,
-        ygap=2,
-        zmin=0,
-        zmax=busiest["duplicates"],
-        colorbar={
-            "title": {"text": f"duplicates<br>{per(rows[0]['seconds'])}", "font": {"size": 12}},
-            "thickness": 12,
-            "nticks": 5,
-            "tickformat": ",d",
-        },
-        hovertemplate="%{text}<br>from %{x|%Y-%m-%d %H:%M}<br>%{z} duplicates<extra></extra>",
-    )
+    parts = parted(rows, "source")
     rate = per(rows[0]["seconds"])
     return drawing(
-        [heat],
+        [_heat_row(parts[name], place, busiest) for place, name in enumerate(sources)],
         f"{counted(sum(column(rows, 'duplicates')), 'duplicate')} refused, up to "
         f"{busiest['duplicates']:,} {rate} from one source",
         sentence=f"The most in one bin: {busiest['duplicates']:,} from "
         f"{label(busiest['source'])} at {busiest['time']}.",
         height=height_for(sources),
         showlegend=False,
-        xaxis=time_axis("ingest time (UTC)", showgrid=False),
+        coloraxis=_scale(busiest["duplicates"], rate),
+        xaxis={**time_axis_of(rows, "ingest time (UTC)"), "showgrid": False},
         yaxis={**names_axis([label(name) for name in sources], "source"), "showgrid": False},
     )
 
 
-def _if_any(counts: Mapping[tuple[str, str], int], source: str, time: str) -> str | None:
-    return label(source, 60) if (source, time) in counts else None
+def _heat_row(rows: Sequence[Row], place: int, busiest: Row) -> go.Heatmap:
+    """The bins of one source, from its first to its last, the empty ones too."""
+    seconds, found = rows[0]["seconds"], every_bin(rows)
+    middle = datetime.fromisoformat(rows[0]["time"]) + timedelta(seconds=seconds / 2)
+    return go.Heatmap(
+        x0=str(middle),  # plotly places a cell by its middle
+        dx=seconds * 1000,
+        y0=place,
+        dy=1,
+        z=[[row["duplicates"] if row else None for row in found]],
+        text=[[ids(row, row["duplicates"]) if row else "" for row in found]],
+        coloraxis="coloraxis",
+        xgap=1,
+        ygap=2,
+        hovertemplate=f"{label(rows[0]['source'], 60)}<br>around %{{x|%Y-%m-%d %H:%M}}<br>"
+        "%{z} duplicates%{text}<extra></extra>",
+    )
 
 
-def _every_bin(rows: Sequence[Row]) -> list[str]:
-    """The bins from the first to the last, the empty ones too, so that time runs evenly."""
-    times = [datetime.fromisoformat(row["time"]) for row in rows]
-    step = timedelta(seconds=rows[0]["seconds"])
-    count = (max(times) - min(times)) // step + 1
-    return [str(min(times) + number * step) for number in range(count)]
+def _scale(most: int, rate: str) -> dict[str, Any]:
+    """The colours of few to many duplicates, and the bar that tells them."""
+    return {
+        "colorscale": SCALE, "cmin": 0, "cmax": most,
+        "colorbar": {
+            "title": {"text": f"duplicates<br>{rate}", "font": {"size": 12}},
+            "thickness": 12, "tickformat": ",d", **({"dtick": 1} if most <= 6 else {"nticks": 5}),
+        },
+    }  # fmt: skip
 
 
 def duplicates_by_cause(duplicates: Numbers) -> Drawing:
@@ -169,12 +173,12 @@ def _kind_bar(rows: Sequence[Row], kinds: list[str], place: int) -> go.Bar:
     return go.Bar(
         x=column(rows, "events"),
         y=[kinds.index(row["kind"]) for row in rows],
-        text=[KINDS[row["kind"]] for row in rows],
+        text=[f"{KINDS[row['kind']]}{ids(row, row['events'])}" for row in rows],
         textposition="none",
         orientation="h",
         name=words,
         marker=fill(PALETTE[place], place),
-        hovertemplate="%{text}<br>%{x} events<extra>" + words + "</extra>",
+        hovertemplate="%{x} events: %{text}<extra>" + words + "</extra>",
     )
 
 
@@ -217,7 +221,7 @@ def _gap_line(rows: Sequence[Row], place: int) -> go.Scatter:
         name=f"{source}: {pattern}",
         mode="lines+markers",
         line={"color": PALETTE[place], "width": 2},
-        marker={"symbol": SYMBOLS[place], "size": 8},
+        marker=mark(PALETTE[place], SYMBOLS[place], 8),
         text=[counted(row["sequences"], "sequence") for row in rows],
         hovertemplate="attempt %{x}<br>%{y} s (median)<br>%{text}<extra>" + source + "</extra>",
     )
@@ -228,10 +232,10 @@ def _cause_bar(rows: Sequence[Row], sources: list[str], place: int) -> go.Bar:
     return go.Bar(
         x=column(rows, "duplicates"),
         y=[sources.index(row["source"]) for row in rows],
-        text=[label(row["source"], 60) for row in rows],
+        text=[f"{label(row['source'], 60)}{ids(row, row['duplicates'])}" for row in rows],
         textposition="none",
         orientation="h",
         name=words,
         marker=fill(PALETTE[place], place),
-        hovertemplate="%{text}<br>%{x} duplicates<extra>" + words + "</extra>",
+        hovertemplate="%{x} duplicates of %{text}<extra>" + words + "</extra>",
     )

@@ -9,8 +9,7 @@ import plotly.graph_objects as go
 
 from investigate.display import Numbers, Row
 from investigate.figures.style import (
-    BAD,
-    CALM,
+    PALETTE,
     Drawing,
     blank,
     column,
@@ -18,12 +17,16 @@ from investigate.figures.style import (
     drawing,
     fill,
     height_for,
+    ids,
     label,
     names_axis,
 )
 from investigate.model import counted
 
-HALVES = {"earlier": ("first half of the time", CALM), "later": ("second half of the time", BAD)}
+HALVES = {
+    "earlier": ("first half of the time", PALETTE[0]),
+    "later": ("second half of the time", PALETTE[1]),
+}
 
 
 def failure_classes(classes: Numbers) -> Drawing:
@@ -52,12 +55,12 @@ def _half(half: str, place: int, rows: Sequence[Row]) -> Any:
     return go.Bar(
         x=column(rows, half),
         y=list(range(len(rows))),
-        text=[_said(row) for row in rows],
+        text=[f"{_said(row)}{ids(row, row['failures'])}" for row in rows],
         textposition="none",
         orientation="h",
         name=name,
         marker=fill(colour, place),
-        hovertemplate="%{text}<br>%{x} in the " + name + "<extra></extra>",
+        hovertemplate="%{x} in the " + name + "<br>%{text}<extra></extra>",
     )
 
 

@@ -7,11 +7,12 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from investigate.display import COLOURS, MARKS, Numbers, Row, ink
+from investigate.display import COLOURS, MARKS, Numbers, Row
 from investigate.figures.style import (
     BAD,
-    CALM,
-    MUTED,
+    GUIDE,
+    LOST,
+    UNKNOWN,
     WARN,
     Drawing,
     blank,
@@ -21,8 +22,11 @@ from investigate.figures.style import (
     escaped,
     fill,
     height_for,
+    ids,
+    ink,
     names_axis,
     parted,
+    step_colour,
 )
 from investigate.model import counted
 
@@ -42,20 +46,25 @@ STATIONS = {
     "processed": "processed",
     "aggregated": "in an aggregate version",
 }
-# What became of the events of a station that are not at the next: words and colour.
+# What became of the events of a station that are not at the next: words and colour. Those that are
+# there have the colour of the station.
+REACHED = "reached"
 BRANCHES = {
-    "reached": ("came this far", CALM),
+    REACHED: ("came this far", ""),
     "dropped": ("did not come this far", BAD),
     "waiting": ("waiting in the queue", WARN),
-    "unknown": ("not known to have come this far", MUTED),
+    "unknown": ("not known to have come this far", UNKNOWN),
 }
 
-
-# The words of the ledger's cells, each with a colour and, by its place, a pattern of its own.
+# The words of the ledger's cells, each with a colour and, by its place, a pattern of its own; what
+# is present has the colour of its station.
+PRESENT = "present"
 LEDGER = {
-    "present": CALM, "absent": BAD, "denied": "#8e1b5c", "expired": "#7a5195",
-    "pending": WARN, "unknown": MUTED,
+    PRESENT: "", "absent": BAD, "denied": LOST, "expired": GUIDE, "pending": WARN,
+    "unknown": UNKNOWN,
 }  # fmt: skip
+CHIP = 7  # pixels of a step's colour before its row
+VERDICT_PATTERNS = {"dangerous": 1, "suspect": 2, "expected": 6, "error": 3, "not-evaluated": 5}
 
 
 def event_flow(flow: Numbers) -> Drawing:
@@ -70,7 +79,7 @@ def event_flow(flow: Numbers) -> Drawing:
         f"{rows[-1]['reached']:,} of {counted(rows[0]['reached'], 'event')} are in an aggregate "
         f"version; {_lost(rows)}{_unsent(rows)}",
         sentence=" ".join(f"{STATIONS[row['stage']]}: {row['reached']:,}." for row in rows),
-        height=height_for(stations, 34),
+        height=height_for(stations, 50),
         barmode="stack",
         annotations=[_rest(row, place) for place, row in enumerate(rows) if _told(row)],
         xaxis=count_axis("events", flow.column("reached")),
@@ -99,19 +108,30 @@ def _unsent(rows: Sequence[Row]) -> str:
 
 def _branch(rows: Sequence[Row], name: str, place: int) -> go.Bar:
     words, colour = BRANCHES[name]
+    reached = name == REACHED
+    own = [step_colour(row["stage"]) for row in rows]
     return go.Bar(
         x=column(rows, name),
         y=list(range(len(rows))),
         orientation="h",
         name=words,
-        text=[f"{row[name]:,}" if name == "reached" else "" for row in rows],
-        customdata=[escaped(row["why"]) if name == "unknown" else "" for row in rows],
+        showlegend=not reached,  # it has as many colours as there are stations
+        width=0.5,
+        text=[f"{row[name]:,}" if reached else "" for row in rows],
+        customdata=[_which(row, name) for row in rows],
         textposition="inside",
         insidetextanchor="middle",
-        insidetextfont={"color": "#ffffff"},
-        marker=fill(colour, place),
-        hovertemplate="%{x} events<br>%{customdata}<extra>" + words + "</extra>",
+        insidetextfont={"color": [ink(one) for one in own] if reached else ink(colour)},
+        marker={"color": own} if reached else fill(colour, place),
+        hovertemplate="%{x} events%{customdata}<extra>" + words + "</extra>",
     )
+
+
+def _which(row: Row, name: str) -> str:
+    """Which events are not here, or why nobody knows."""
+    if name == "unknown":
+        return f"<br>{escaped(row['why'])}" if row["why"] else ""
+    return ids(row, row[name]) if name == "dropped" else ""
 
 
 def _told(row: Row) -> str:
@@ -122,9 +142,10 @@ def _told(row: Row) -> str:
 
 
 def _rest(row: Row, place: int) -> dict[str, Any]:
+    """A note under its bar, where there is room for it on a phone too."""
     return {
-        "x": sum(row[name] for name in BRANCHES), "y": place, "text": f" {_told(row)}",
-        "showarrow": False, "xanchor": "left", "font": {"size": 12},
+        "x": 0, "xref": "paper", "y": place + 0.27, "text": _told(row), "showarrow": False,
+        "xanchor": "left", "yanchor": "top", "font": {"size": 11},
     }  # fmt: skip
 
 
@@ -143,14 +164,14 @@ def ledger_cells(cells: Numbers) -> Drawing:
         f"The stories of {sum(torn.values()):,} of {counted(total, 'event')} break"
         f"{_first(torn)}{_untold(parts)}",
         sentence=" ".join(_station_told(cells.rows, station) for station in stations),
-        height=height_for(stations, 34),
+        height=height_for(stations, 46),
         barmode="stack",
         annotations=[
             {
-                "x": total, "y": place, "text": f" {torn[name]:,} break here" if torn[name] else "",
-                "showarrow": False, "xanchor": "left", "font": {"size": 12},
+                "x": 0, "xref": "paper", "y": place + 0.36, "text": f"{torn[name]:,} break here",
+                "showarrow": False, "xanchor": "left", "yanchor": "top", "font": {"size": 11},
             }
-            for place, name in enumerate(stations)
+            for place, name in enumerate(stations) if torn[name]
         ],
         xaxis=count_axis("events", [total]),
         yaxis=names_axis(stations),
@@ -174,18 +195,22 @@ def _station_told(rows: Sequence[Row], station: str) -> str:
 
 def _cell_bar(rows: Sequence[Row], stations: list[str], place: int) -> go.Bar:
     word = list(LEDGER)[place]
+    here = word == PRESENT
+    own = [step_colour(row["station"]) for row in rows]
     return go.Bar(
         x=column(rows, "events"),
         y=[stations.index(row["station"]) for row in rows],
         orientation="h",
         name=word,
-        text=[f"{row['events']:,}" for row in rows],
+        showlegend=not here,  # it has as many colours as there are stations
+        text=[f"{row['events']:,}" if here else "" for row in rows],
+        customdata=["" if here else ids(row, row["events"]) for row in rows],
         textposition="inside",
         insidetextanchor="middle",
         textangle=0,
-        insidetextfont={"color": "#ffffff"},
-        marker=fill(LEDGER[word], place),
-        hovertemplate="%{x} events<extra>" + word + "</extra>",
+        insidetextfont={"color": [ink(one) for one in own]},
+        marker={"color": own} if here else fill(LEDGER[word], place),
+        hovertemplate="%{x} events%{customdata}<extra>" + word + "</extra>",
     )
 
 
@@ -204,9 +229,19 @@ def checks_by_step(verdicts: Numbers) -> Drawing:
         sentence=" ".join(f"{word}: {sum(column(parts[word], 'checks'))}." for word in parts),
         height=height_for(steps),
         barmode="stack",
+        shapes=[_chip(step, place) for place, step in enumerate(steps)],
         xaxis=count_axis("checks", verdicts.column("checks")),
         yaxis=names_axis(steps),
     )
+
+
+def _chip(step: str, place: int) -> dict[str, Any]:
+    """The colour of a step beside its name: the bars have those of the verdicts."""
+    return {
+        "type": "rect", "xref": "paper", "xsizemode": "pixel", "xanchor": 0, "x0": -CHIP, "x1": 0,
+        "y0": place - 0.35, "y1": place + 0.35, "fillcolor": step_colour(step),
+        "line": {"width": 0},
+    }  # fmt: skip
 
 
 def _word_bar(rows: Sequence[Row], steps: list[str], place: int) -> go.Bar:
@@ -220,7 +255,7 @@ def _word_bar(rows: Sequence[Row], steps: list[str], place: int) -> go.Bar:
         textposition="inside",
         insidetextanchor="middle",
         textangle=0,
-        insidetextfont={"color": ink(word)},
-        marker={"color": COLOURS[word]},
+        insidetextfont={"color": ink(COLOURS[word])},
+        marker=fill(COLOURS[word], VERDICT_PATTERNS.get(word, 0)),
         hovertemplate="%{x} checks<extra>" + word + "</extra>",
     )

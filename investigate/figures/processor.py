@@ -9,34 +9,38 @@ import plotly.graph_objects as go
 from investigate.display import Numbers, Row
 from investigate.figures.style import (
     BAD,
-    CALM,
-    DARK,
-    PALETTE,
+    LOST,
+    STEP_COLOURS,
     WARN,
     Drawing,
+    bin_widths,
     blank,
     column,
     count_axis,
     drawing,
     fill,
+    ids,
     parted,
     per,
+    stacked,
     time_axis_of,
 )
-from investigate.model import counted
+from investigate.model import Step, counted
 
 Look = Mapping[str, tuple[str, str]]
 
+OWN = STEP_COLOURS[Step.PROCESSOR.value]
+
 STATUSES: Look = {
-    "ok": ("ended ok", CALM),
+    "ok": ("ended ok", OWN),
     "error": ("raised an error", BAD),
     "timeout": ("timed out", WARN),
-    "out-of-memory": ("ran out of memory", DARK),
+    "out-of-memory": ("ran out of memory", LOST),
 }
 RECORDS: Look = {
-    "loaded": ("loaded (log lines)", CALM),
+    "loaded": ("loaded (log lines)", OWN),
     "failed": ("failed (log lines)", BAD),
-    "deleted": ("messages deleted (CloudWatch)", PALETTE[4]),
+    "deleted": ("messages deleted (CloudWatch)", STEP_COLOURS[Step.SQS.value]),
 }
 
 
@@ -57,7 +61,8 @@ def invocations_over_time(invocations: Numbers) -> Drawing:
         barmode="stack",
         xaxis=time_axis_of(invocations.rows, "start of the invocation (UTC)"),
         yaxis=count_axis(
-            f"invocations {per(invocations.rows[0]['seconds'])}", invocations.column("invocations")
+            f"invocations {per(invocations.rows[0]['seconds'])}",
+            stacked(invocations.rows, "time", "invocations"),
         ),
     )
 
@@ -70,7 +75,7 @@ def records_over_time(records: Numbers) -> Drawing:
     totals = _totals(records.rows, "what", "records")
     failed = totals.get("failed", 0)
     return drawing(
-        _bars(records.rows, "what", "records", RECORDS),
+        _bars(records.rows, "what", "records", RECORDS, beside=len(RECORDS)),
         f"{counted(totals.get('loaded', 0), 'record')} loaded, {failed:,} failed"
         + (f", {counted(totals['deleted'], 'message')} deleted" if "deleted" in totals else ""),
         sentence="A failed record whose message was deleted is lost to the aggregates."
@@ -90,7 +95,9 @@ def _told(totals: Mapping[str, int], looks: Look) -> str:
     return " ".join(f"{looks[name][0]}: {many:,}." for name, many in totals.items())
 
 
-def _bars(rows: Sequence[Row], name: str, counted: str, looks: Look) -> list[go.Bar]:
+def _bars(
+    rows: Sequence[Row], name: str, counted: str, looks: Look, beside: int = 1
+) -> list[go.Bar]:
     parts = parted(rows, name)
     return [
         go.Bar(
@@ -98,7 +105,10 @@ def _bars(rows: Sequence[Row], name: str, counted: str, looks: Look) -> list[go.
             y=column(parts[value], counted),
             name=words,
             marker=fill(colour, place),
-            hovertemplate="from %{x}<br>%{y}<extra>" + words + "</extra>",
+            **bin_widths(rows[0]["seconds"], place if beside > 1 else 0, beside),
+            text=[ids(row, row[counted]) for row in parts[value]],
+            textposition="none",
+            hovertemplate="from %{x}<br>%{y}%{text}<extra>" + words + "</extra>",
         )
         for place, (value, (words, colour)) in enumerate(looks.items())
         if value in parts

@@ -10,29 +10,34 @@ import plotly.graph_objects as go
 from investigate.display import Numbers, Row
 from investigate.figures.style import (
     BAD,
-    CALM,
+    GUIDE,
     LOG_SECONDS,
-    MUTED,
+    STEP_COLOURS,
     WARN,
     Drawing,
     axis,
+    bin_widths,
     blank,
     by_size,
     column,
     drawing,
     duration,
     escaped,
+    every_bin,
+    ids,
     label,
+    mark,
     on_log_axis,
     parted,
     per,
     time_axis,
     time_axis_of,
 )
-from investigate.model import counted
+from investigate.model import Step, counted
 
 ROW_HEIGHT = 84
-MOST_SHADES = 60
+MOST_SHADES = 30
+OWN = STEP_COLOURS[Step.RAW.value]
 KINDS = {
     "late": (BAD, "triangle-up", "late"),
     "clock skew": (WARN, "triangle-down", "arrived before its own time, by this much"),
@@ -45,7 +50,7 @@ def events_over_time(events: Numbers, silences: Numbers) -> Drawing:
         return blank("When events happened", events.unknown or "No readable raw object in scope.")
     sources = by_size(events.rows, "source", "events")
     bars = parted(events.rows, "source")
-    gaps = _placed(silences.rows, sources)
+    gaps = _placed(silences.rows[:MOST_SHADES], sources)
     traces: list[Any] = [_bars(bars[name], row) for row, name in enumerate(sources, 1)]
     traces += [_gap_line(part, row) for row, part in parted(gaps, "row").items()]
     rate = per(events.rows[0]["seconds"])
@@ -56,7 +61,7 @@ def events_over_time(events: Numbers, silences: Numbers) -> Drawing:
         sentence=" ".join(_gap_text(gap) for gap in gaps[:5]),
         height=140 + ROW_HEIGHT * len(sources),
         showlegend=False,
-        shapes=[_shade(gap) for gap in gaps[:MOST_SHADES]],
+        shapes=[_shade(gap) for gap in gaps],
         annotations=[
             _row_title(f"<b>{label(name)}</b>, events {rate}", row, len(sources))
             for row, name in enumerate(sources, 1)
@@ -75,23 +80,25 @@ def _placed(silences: Sequence[Row], sources: list[str]) -> list[Row]:
     return [{**gap, "row": rows.get(gap["source"], len(sources))} for gap in silences]
 
 
-def _bars(part: Sequence[Row], row: int) -> go.Bar:
-    milliseconds = part[0]["seconds"] * 1000
+def _bars(part: Sequence[Row], place: int) -> go.Bar:
+    seconds, found = part[0]["seconds"], every_bin(part)
     return go.Bar(
-        x=column(part, "time"),
-        y=column(part, "events"),
-        width=milliseconds * 0.9,
-        offset=milliseconds * 0.05,
-        yaxis=_y(row),
-        marker={"color": CALM},
-        hovertemplate="from %{x|%Y-%m-%d %H:%M}<br>%{y} events<extra></extra>",
+        x0=part[0]["time"],
+        dx=seconds * 1000,
+        y=[row["events"] if row else None for row in found],
+        **bin_widths(seconds),
+        yaxis=_y(place),
+        marker={"color": OWN},
+        text=[ids(row, row["events"]) if row else "" for row in found],
+        textposition="none",
+        hovertemplate="from %{x|%Y-%m-%d %H:%M}<br>%{y} events%{text}<extra></extra>",
     )
 
 
 def _gap_line(part: Sequence[Row], row: int) -> go.Scatter:
     """A thick line along each silence; it carries the hover text, which a shade cannot."""
     x = [moment for gap in part for moment in (gap["start"], gap["end"], None)]
-    texts = [text for gap in part for text in (_gap_text(gap), _gap_text(gap), None)]
+    texts = [text for gap in part for text in (_gap_text(gap), "its end", None)]
     return go.Scatter(
         x=x,
         y=[None if moment is None else 0 for moment in x],
@@ -118,7 +125,9 @@ def _silent(silences: Numbers) -> str:
     if not silences.rows:
         return "no regular source fell silent"
     many = counted(silences.rows[0]["of"], "silence is", "silences are")
-    return f"{many} too long for the source, up to {duration(max(silences.column('seconds')))}"
+    drawn = f" (marked: the {MOST_SHADES} longest)" if len(silences.rows) > MOST_SHADES else ""
+    longest = duration(max(silences.column("seconds")))
+    return f"{many} too long for the source, up to {longest}{drawn}"
 
 
 def _shade(gap: Row) -> dict[str, Any]:
@@ -154,8 +163,8 @@ def lag_over_time(lags: Numbers, unusual: Numbers) -> Drawing:
     if not lags.rows:
         return blank("How late events arrived", lags.unknown or "No event with a time in scope.")
     traces = [
-        _lag_line(lags.rows, "median_lag", "median lag", CALM, "solid"),
-        _lag_line(lags.rows, "longest_lag", "longest lag", MUTED, "dot"),
+        _lag_line(lags.rows, "median_lag", "median lag", OWN, "solid"),
+        _lag_line(lags.rows, "longest_lag", "longest lag", GUIDE, "dot"),
         *(_marks(part, *KINDS[kind]) for kind, part in parted(unusual.rows, "kind").items()),
     ]
     return drawing(
@@ -185,7 +194,7 @@ def _marks(rows: Sequence[Row], colour: str, symbol: str, words: str) -> go.Scat
         y=[on_log_axis(abs(row["lag"])) for row in rows],
         name=words,
         mode="markers",
-        marker={"color": colour, "symbol": symbol, "size": 9},
+        marker=mark(colour, symbol),
         text=[label(row["event_id"], 48) for row in rows],
         hovertemplate="%{text}<br>%{x}<br>%{y} s<extra>" + words + "</extra>",
     )

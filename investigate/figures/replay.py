@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from math import sqrt
 from typing import Any
 
@@ -12,10 +12,10 @@ import plotly.graph_objects as go
 from investigate.display import Numbers, Row
 from investigate.figures.style import (
     BAD,
-    CALM,
-    DARK,
-    MUTED,
+    GUIDE,
     PALETTE,
+    STEP_COLOURS,
+    UNKNOWN,
     WARN,
     Drawing,
     axis,
@@ -26,35 +26,38 @@ from investigate.figures.style import (
     drawing,
     fill,
     height_for,
+    ids,
     label,
+    mark,
     names_axis,
     parted,
     time_axis_of,
 )
-from investigate.model import counted
+from investigate.model import Step, counted
 
+OWN = STEP_COLOURS[Step.REPLAY.value]
 # What a replay does with a row: words, colour and symbol, in the order of the legend.
 REASONS = {
-    "in the window": ("sent", CALM, "circle"),
+    "in the window": ("sent", OWN, "circle"),
     "outside by time only": ("sent, though outside by time", WARN, "triangle-up"),
     "outside by text": ("missed, though inside by time", BAD, "triangle-down"),
-    "after the limit": ("left out: after the limit", PALETTE[3], "x"),
-    "duplicate in this replay": ("left out: the same event again", PALETTE[4], "diamond"),
-    "no refs": ("left out: no S3 reference", DARK, "cross"),
+    "after the limit": ("left out: after the limit", PALETTE[0], "x"),
+    "duplicate in this replay": ("left out: the same event again", PALETTE[2], "diamond"),
+    "no refs": ("left out: no S3 reference", UNKNOWN, "cross"),
 }
 SENT = ("in the window", "outside by time only")
 # What time and text say of a row at the edge, in this order: is it in?
 EDGES = {
-    (True, True): ("in, by time and by text", CALM, "circle"),
-    (False, False): ("out, by time and by text", MUTED, "circle-open"),
+    (True, True): ("in, by time and by text", OWN, "circle"),
+    (False, False): ("out, by time and by text", GUIDE, "circle-open"),
     (False, True): ("sent, though outside by time", WARN, "triangle-up"),
     (True, False): ("missed, though inside by time", BAD, "triangle-down"),
 }
 EDGE_MS = 2100
 STAGES = {
-    "rows_there": ("rows in its window", MUTED),
-    "scanned": ("scanned", CALM),
-    "sent": ("sent", WARN),
+    "rows_there": ("rows in its window", GUIDE),
+    "scanned": ("scanned", STEP_COLOURS[Step.EVENTS.value]),
+    "sent": ("sent", OWN),
 }
 
 
@@ -67,7 +70,11 @@ def replay_plan(plan: Numbers) -> Drawing:
     totals = {reason: sum(column(parts[reason], "events")) for reason in REASONS if reason in parts}
     sent = sum(totals.get(reason, 0) for reason in SENT)
     return drawing(
-        [_plan_marks(parts[reason], entities, *REASONS[reason]) for reason in totals],
+        [
+            _plan_marks(rows, entities.index(entity), reason, first=first)
+            for reason in totals
+            for entity, rows, first in _by_entity(parts[reason])
+        ],
         f"A replay of this window would send {sent:,} of {counted(sum(totals.values()), 'row')}",
         sentence=" ".join(f"{REASONS[name][0]}: {many:,}." for name, many in totals.items()),
         height=height_for(entities),
@@ -76,23 +83,30 @@ def replay_plan(plan: Numbers) -> Drawing:
     )
 
 
-def _plan_marks(
-    rows: Sequence[Row], entities: list[str], words: str, colour: str, symbol: str
-) -> go.Scatter:
+def _by_entity(rows: Sequence[Row]) -> Iterator[tuple[str, list[Row], bool]]:
+    """The rows of each entity, and whether it is the first: only that stands in the legend."""
+    for place, (entity, part) in enumerate(parted(rows, "entity").items()):
+        yield entity, part, place == 0
+
+
+def _plan_marks(rows: Sequence[Row], place: int, reason: str, *, first: bool) -> go.Scatter:
+    words, colour, symbol = REASONS[reason]
     least = 9 if symbol == "circle" else 13  # what is out of the ordinary must be seen
+    size = [round(min(least + 1.5 * sqrt(row["events"] - 1), 16), 1) for row in rows]
     return go.Scatter(
         x=column(rows, "time"),
-        y=[entities.index(row["entity"]) for row in rows],
+        y0=place,
+        dy=0,
         mode="markers",
         name=words,
-        marker={
-            "color": colour, "symbol": symbol,
-            "size": [round(min(least + 1.5 * sqrt(row["events"] - 1), 16), 1) for row in rows],
-            "opacity": 0.9,
-        },
-        text=[f"{label(row['entity'], 60)}<br>{counted(row['events'], 'row')}" for row in rows],
-        hovertemplate="%{text}<br>from %{x}<extra>" + words + "</extra>",
-    )  # fmt: skip
+        legendgroup=reason,
+        showlegend=first,
+        marker={**mark(colour, symbol, size), "opacity": 0.9},
+        text=[f"{counted(row['events'], 'row')}{ids(row, row['events'])}" for row in rows],
+        hovertemplate=f"{label(rows[0]['entity'], 60)}<br>%{{text}}<br>from %{{x}}<extra>"
+        + words
+        + "</extra>",
+    )
 
 
 def replay_edges(edges: Numbers) -> Drawing:
@@ -125,7 +139,7 @@ def replay_edges(edges: Numbers) -> Drawing:
 def _inside(row: int, start: int, end: int) -> dict[str, Any]:
     return {
         "type": "rect", "x0": start, "x1": end, "y0": row - 0.3, "y1": row + 0.7,
-        "fillcolor": CALM, "opacity": 0.08, "line": {"width": 0}, "layer": "below",
+        "fillcolor": GUIDE, "opacity": 0.15, "line": {"width": 0}, "layer": "below",
     }  # fmt: skip
 
 
@@ -147,7 +161,7 @@ def _edge_marks(rows: Sequence[Row], words: str, colour: str, symbol: str) -> go
         y=column(rows, "y"),
         mode="markers",
         name=words,
-        marker={"color": colour, "symbol": symbol, "size": 16},
+        marker=mark(colour, symbol, 14),
         text=[
             "<br>".join(label(row[name], 60) for name in ("entity", "event_id", "event_time"))
             for row in rows

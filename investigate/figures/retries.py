@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 import plotly.graph_objects as go
@@ -10,10 +11,8 @@ import plotly.graph_objects as go
 from investigate.display import Numbers, Row
 from investigate.figures.style import (
     BAD,
-    CALM,
-    MUTED,
+    GUIDE,
     PALETTE,
-    WARN,
     Drawing,
     axis,
     blank,
@@ -23,7 +22,9 @@ from investigate.figures.style import (
     duration,
     fill,
     height_for,
+    ink,
     label,
+    mark,
     names_axis,
     parted,
     time_axis,
@@ -32,15 +33,15 @@ from investigate.model import counted
 
 # Who repeats: its colour.
 CHANNELS = {
-    "client": CALM, "queue": PALETTE[2], "function": PALETTE[3], "stream": WARN, "rule": PALETTE[4],
+    "client": PALETTE[0], "queue": PALETTE[1], "function": PALETTE[2], "stream": PALETTE[3],
+    "rule": PALETTE[4],
 }  # fmt: skip
 # How an attempt ended: its symbol.
 OUTCOMES = {"ok": "circle", "failed": "x", "unknown": "circle-open"}
 BEATS = {
-    "synchronised": (BAD, "diamond"), "spread": (CALM, "circle"),
-    "insufficient": (MUTED, "circle-open"),
+    "synchronised": (BAD, "diamond"), "spread": (PALETTE[0], "circle"),
+    "insufficient": (GUIDE, "circle-open"),
 }  # fmt: skip
-LEGIBLE = 60
 
 
 def attempts_timeline(attempts: Numbers) -> Drawing:
@@ -59,7 +60,8 @@ def attempts_timeline(attempts: Numbers) -> Drawing:
         [*_threads(attempts.rows, places), *_attempt_marks(attempts.rows, places)],
         f"{counted(total, 'event or request', 'events and requests')} attempted more than once, "
         f"up to {most:,} times",
-        sentence=f"Shown: {len(places):,}, of which the longest took {duration(lasts)}.",
+        sentence=f"Shown: {len(places):,}, of which the longest took {duration(lasts)}; of each "
+        f"the first {max(row['attempt'] for row in attempts.rows)} attempts at most.",
         height=height_for(names, each=20),
         xaxis=axis(
             "seconds since the first attempt",
@@ -82,7 +84,7 @@ def _threads(rows: Sequence[Row], places: dict[tuple[Any, ...], int]) -> list[An
         times = [row["after_s"] for row in rows if _sequence(row) == key]
         xs += [min(times), max(times), None]
         ys += [place, place, None]
-    line = {"color": MUTED, "width": 1}
+    line = {"color": GUIDE, "width": 1}
     return [go.Scatter(x=xs, y=ys, mode="lines", line=line, hoverinfo="skip", showlegend=False)]
 
 
@@ -100,8 +102,8 @@ def _attempt_marks(rows: Sequence[Row], places: dict[tuple[Any, ...], int]) -> l
                         mode="markers",
                         name=name,
                         text=[_attempt(row) for row in part],
-                        marker={"color": colour, "symbol": symbol, "size": 8},
-                        hovertemplate="%{text}<extra>" + name + "</extra>",
+                        marker=mark(colour, symbol, 8),
+                        hovertemplate="%{y}<br>%{text}<extra>" + name + "</extra>",
                     )
                 )
     return traces
@@ -113,7 +115,7 @@ def _outcome(word: str) -> str:
 
 def _attempt(row: Row) -> str:
     gap = "" if row["gap_s"] is None else f", {row['gap_s']:,} s after the one before"
-    return f"{label(row['group'], 40)}<br>attempt {row['attempt']} at {row['time']}{gap}"
+    return f"attempt {row['attempt']} at {row['time']}{gap}"
 
 
 def retry_load(load: Numbers) -> Drawing:
@@ -157,9 +159,10 @@ def _load_bars(rows: Sequence[Row], known: Sequence[Row], *, storm: bool) -> Any
         y=[known.index(row) for row in rows],
         orientation="h",
         name="a storm" if storm else "not a storm",
-        marker=fill(BAD if storm else CALM, 1 if storm else 0),
+        marker=fill(BAD if storm else PALETTE[0], 1 if storm else 0),
         text=[_price(row) for row in rows],
         textposition="auto",
+        insidetextfont={"color": ink(BAD if storm else PALETTE[0])},
         hovertext=[_load(row) for row in rows],
         hovertemplate="%{hovertext}<extra></extra>",
     )
@@ -195,8 +198,17 @@ def retry_arrivals(arrivals: Numbers) -> Drawing:
         + (f"; of {len(few):,} there are too few to tell" if few else ""),
         sentence=f"Most in one second: {most['retries']:,}, of {label(most['group'])} at "
         f"{most['time']}. Shown: {len(arrivals.rows):,} of {counted(total, 'second')}.",
-        xaxis=time_axis("time of the retry (UTC)"),
+        xaxis=time_axis("time of the retry (UTC)", **_room(arrivals.column("time"))),
         yaxis=count_axis("retries in one second", arrivals.column("retries")),
+    )
+
+
+def _room(times: Sequence[str]) -> dict[str, Any]:
+    """A minute beside the marks, so that a few seconds are not stretched over the whole axis."""
+    first, last = (datetime.fromisoformat(edge(times)) for edge in (min, max))
+    minute = timedelta(minutes=1)
+    return (
+        {} if last - first > 10 * minute else {"range": [str(first - minute), str(last + minute)]}
     )
 
 
@@ -208,7 +220,7 @@ def _second_marks(beat: str, rows: Sequence[Row]) -> Any:
         y=column(rows, "retries"),
         mode="markers",
         name=name,
-        text=[label(row["group"], LEGIBLE) for row in rows],
-        marker={"color": colour, "symbol": symbol, "size": 8},
+        text=[label(row["group"]) for row in rows],
+        marker=mark(colour, symbol, 8),
         hovertemplate="%{text}<br>%{x}: %{y} in one second<extra>" + name + "</extra>",
     )

@@ -10,8 +10,9 @@ import plotly.graph_objects as go
 from investigate.display import Numbers, Row
 from investigate.figures.style import (
     BAD,
-    CALM,
-    MUTED,
+    GUIDE,
+    PALETTE,
+    STEP_COLOURS,
     WARN,
     Drawing,
     axis,
@@ -22,19 +23,21 @@ from investigate.figures.style import (
     duration,
     fill,
     height_for,
+    ids,
     label,
     names_axis,
     parted,
     per,
     upright,
 )
-from investigate.model import counted
+from investigate.model import Step, counted
 
-STATES = {"visible": CALM, "not_visible": WARN, "delayed": MUTED}
+OWN = STEP_COLOURS[Step.SQS.value]
+STATES = {"visible": OWN, "not_visible": PALETTE[0], "delayed": GUIDE}
 STATE_WORDS = {"visible": "visible", "not_visible": "in flight", "delayed": "delayed"}
 # Below the axis, where no bar stands.
 LIMITS = "<br>shaded: about to expire; dashed line: dropped"
-FORMED = {True: ("well formed", fill(CALM)), False: ("malformed", fill(BAD, 1))}
+FORMED = {True: ("well formed", fill(OWN)), False: ("malformed", fill(BAD, 1))}
 
 
 def queue_levels(queues: Numbers) -> Drawing:
@@ -88,7 +91,9 @@ def message_ages(ages: Numbers) -> Drawing:
             width=first["seconds"] * 0.9 / unit,
             name=FORMED[formed][0],
             marker=FORMED[formed][1],
-            hovertemplate=f"about %{{x}} {name}<br>%{{y}} messages<extra></extra>",
+            text=[ids(row, row["messages"]) for row in part],
+            textposition="none",
+            hovertemplate=f"about %{{x}} {name}<br>%{{y}} messages%{{text}}<extra></extra>",
         )
         for formed, part in _formed(ages.rows)
     ]
@@ -145,7 +150,9 @@ def receive_counts(receives: Numbers) -> Drawing:
             width=0.8,
             name=FORMED[formed][0],
             marker=FORMED[formed][1],
-            hovertemplate="received %{x} times<br>%{y} messages<extra></extra>",
+            text=[ids(row, row["messages"]) for row in part],
+            textposition="none",
+            hovertemplate="received %{x} times<br>%{y} messages%{text}<extra></extra>",
         )
         for formed, part in _formed(receives.rows)
     ]

@@ -1,4 +1,22 @@
-"""The visual language of all figures: palette, template, labels, and how a figure shows itself."""
+"""The visual language of all figures: colours, template, labels, and how a figure shows itself.
+
+What a colour means is the same in every figure, and no figure has a colour of its own:
+
+* `STEP_COLOURS`: the six steps, and the stores and stations that belong to them. Where a figure is
+  about one step, its plain marks have the step's colour. Never a judgement.
+* `display.COLOURS`: a verdict or a severity, and with it what is good or bad (`GOOD`, `WARN`,
+  `BAD`, `LOST`, `UNKNOWN`). Always with a word, a symbol, a mark or a pattern beside it.
+* `PALETTE`: things that have no colour of their own (sources, causes, channels, hashes), by their
+  place in a list, each place with a symbol and a pattern too.
+* `SCALE`: few to many. `GUIDE`: lines that only lead the eye.
+
+The colours are Okabe and Ito's or made from them, and stand out by 3:1 or more from a light and
+from a dark ground; the few that cannot get an outline that does (`OUTLINE`). Text, ground and grid
+come from the template alone, so that a figure is the same in light and in dark.
+
+No figure draws more than `MOST_MARKS` marks: beyond that the numbers are counted per bin of time or
+cut to the names that matter most, and the figure says so.
+"""
 
 from __future__ import annotations
 
@@ -10,27 +28,47 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from investigate.display import NOTHING, OTHERS, Row, visible
-from investigate.model import counted
+from investigate.display import COLOURS, NOTHING, OTHERS, Row, visible
+from investigate.model import Step, counted
 
 PLOTLY_MIME = "application/vnd.plotly.v1+json"
 HEIGHT = 380
 LONGEST_LABEL = 28
+LONGEST_LINE = 36  # letters of an axis title: what a phone has room for
+MOST_MARKS = 2000
+MOST_IDS = 5  # named by one hover text
 
-# Okabe and Ito's colours, which stay apart for colour-blind eyes; every use also has a shape, a
-# pattern or a word. The last is for what is left over.
-PALETTE = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#8c8c8c")
+STEP_COLOURS = {
+    Step.RAW.value: "#2487bf",
+    Step.EVENTS.value: "#8f8600",
+    Step.REPLAY.value: "#cf5f99",
+    Step.SQS.value: "#6868cc",
+    Step.PROCESSOR.value: "#16889a",
+    Step.AGGREGATES.value: "#a9745a",
+}
+GOOD, WARN, BAD = COLOURS["passed"], COLOURS["suspect"], COLOURS["dangerous"]
+LOST, UNKNOWN = COLOURS["escalate"], COLOURS["not-evaluated"]
+
+PALETTE = ("#5b7fb5", "#c46a5f", "#4f9a62", "#a86fb5", "#7f8a3a", "#b0772b", "#8c8c8c")
 SYMBOLS = ("circle", "square", "diamond", "cross", "triangle-up", "x", "star")
 PATTERNS = ("", "/", "\\", "x", "-", "|", ".")
 # Few to many: apart from a light and from a dark ground, in print and for colour-blind eyes.
-SCALE = ((0, "#f2d9a6"), (0.35, "#e69f00"), (0.7, "#d55e00"), (1, "#a3195b"))
+SCALE = ((0, "#c2812b"), (0.35, "#d9661f"), (0.7, "#c8374a"), (1, "#b0307f"))
+GUIDE = "#8c8c8c"
+OUTLINE = "#767676"
+INKS = ("#111111", "#ffffff")
 # The ticks of a logarithmic axis of seconds, all in one format.
 LOG_SECONDS: dict[str, Any] = {
     "tickvals": [10**power for power in range(-3, 8)],
     "ticktext": ["0.001", "0.01", "0.1", *(f"{10**power:,}" for power in range(8))],
 }
-GOOD, BAD, WARN, CALM = "#009e73", "#d55e00", "#e69f00", "#0072b2"
-MUTED, DARK = "#8c8c8c", "#3d3d3d"
+_OUTLINED = frozenset({WARN, LOST, UNKNOWN, COLOURS["error"]})
+# Stations and stores that go by another name than their step.
+_STATIONS = {
+    "known": Step.RAW, "readable": Step.RAW, "ingest": Step.RAW, "refs": Step.EVENTS,
+    "dedupe": Step.EVENTS, "sent": Step.REPLAY, "queue": Step.SQS, "processed": Step.PROCESSOR,
+    "aggregated": Step.AGGREGATES,
+}  # fmt: skip
 
 _SHADES = {
     "light": {"text": "#1c2126", "ground": "#ffffff", "line": "#d5dae0"},
@@ -58,6 +96,8 @@ def template(shade: str = "light") -> go.layout.Template:
             },
             "margin": {"l": 60, "r": 20, "b": 50},
             "bargap": 0.3,
+            # A number that does not fit into its bar is left out, not made too small to read.
+            "uniformtext": {"minsize": 11, "mode": "hide"},
             "legend": {
                 "orientation": "h", "traceorder": "normal", "x": 0, "xref": "paper",
                 "y": 0, "yref": "container", "yanchor": "bottom", "title": {"font": {"size": 13}},
@@ -124,7 +164,7 @@ def blank(title: str, why: str) -> Drawing:
 
 def time_axis(title: str = "event time (UTC)", **more: Any) -> dict[str, Any]:
     """Return an axis of times."""
-    return {"type": "date", "title": {"text": title}, "hoverformat": "%Y-%m-%d %H:%M:%S", **more}
+    return axis(title, type="date", hoverformat="%Y-%m-%d %H:%M:%S", **more)
 
 
 def time_axis_of(rows: Sequence[Row], title: str = "event time (UTC)") -> dict[str, Any]:
@@ -144,7 +184,7 @@ def count_axis(title: str, values: Iterable[float | None]) -> dict[str, Any]:
 
 def axis(title: str, **more: Any) -> dict[str, Any]:
     """Return an axis with its unit in the title."""
-    return {"title": {"text": title}, **more}
+    return {"title": {"text": wrapped(title, LONGEST_LINE)}, **more}
 
 
 def label(value: object, longest: int = LONGEST_LABEL) -> str:
@@ -186,9 +226,20 @@ def by_size(rows: Sequence[Row], name: str, size: str) -> list[str]:
     return sorted(sums, key=lambda value: (value == OTHERS, -sums[value], str(value)))
 
 
+def stacked(rows: Sequence[Row], name: str, size: str) -> list[float]:
+    """Return how high the bars are that stand on each other at one value of a column."""
+    return [sum(row[size] for row in part) for part in parted(rows, name).values()]
+
+
 def column(rows: Sequence[Row], name: str) -> list[Any]:
     """Return one column of some rows."""
     return [row[name] for row in rows]
+
+
+def step_colour(station: str) -> str:
+    """Return the colour of a step, or of the step that a station or a store belongs to."""
+    step = _STATIONS.get(station)
+    return STEP_COLOURS.get(step.value if step else station, GUIDE)
 
 
 def fill(colour: str, place: int = 0) -> dict[str, Any]:
@@ -197,7 +248,69 @@ def fill(colour: str, place: int = 0) -> dict[str, Any]:
         "shape": PATTERNS[place], "fillmode": "overlay", "fgcolor": "rgba(255,255,255,0.6)",
         "size": 7, "solidity": 0.22,
     }  # fmt: skip
-    return {"color": colour, "pattern": hatch} if PATTERNS[place] else {"color": colour}
+    return {
+        "color": colour,
+        **({"pattern": hatch} if PATTERNS[place] else {}),
+        **outlined(colour),
+    }
+
+
+def mark(colour: str, symbol: str, size: Any = 9) -> dict[str, Any]:
+    """Return the look of a mark: a colour, and a symbol by which it is known without it."""
+    return {"color": colour, "symbol": symbol, "size": size, **outlined(colour)}
+
+
+def outlined(colour: str) -> dict[str, Any]:
+    """Return the outline of a colour that would not stand out from every ground by itself."""
+    return {"line": {"width": 1, "color": OUTLINE}} if colour in _OUTLINED else {}
+
+
+def ink(colour: str) -> str:
+    """Return the colour of a text that can be read on a colour."""
+    return max(INKS, key=lambda text: contrast(text, colour))
+
+
+def contrast(one: str, other: str) -> float:
+    """Return how far two colours stand apart, as WCAG counts it: from 1 to 21."""
+    darker, lighter = sorted((_luminance(one), _luminance(other)))
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def _luminance(colour: str) -> float:
+    parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    red, green, blue = (
+        part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def ids(row: Row, count: int) -> str:
+    """Return which ids a mark stands for, as lines of a hover text: all of the few that the numbers
+    name, and how many more there are; nothing where the numbers name none."""
+    known = list(row.get("ids") or ())[:MOST_IDS]
+    more = f"and {count - len(known):,} more" if known and count > len(known) else ""
+    return "".join(f"<br>{line}" for line in (*(_begun(name) for name in known), more) if line)
+
+
+def _begun(name: str) -> str:
+    """How an id begins: by that an event can be asked for; the numbers have it whole."""
+    text = visible(name)
+    return escaped(text if len(text) <= 16 else f"{text[:12]}…")
+
+
+def every_bin(rows: Sequence[Row]) -> list[Row | None]:
+    """Return rows of bins from the first to the last, None for each empty bin between: so that
+    the time of one bin and the length of all say when each is."""
+    first, each = datetime.fromisoformat(rows[0]["time"]), timedelta(seconds=rows[0]["seconds"])
+    found = {(datetime.fromisoformat(row["time"]) - first) // each: row for row in rows}
+    return [found.get(number) for number in range(max(found) + 1)]
+
+
+def bin_widths(seconds: int, place: int = 0, beside: int = 1) -> dict[str, float]:
+    """Return width and offset of bars over bins of time, so that one bin alone is no hairline;
+    `place` is which of the bars `beside` each other in a bin."""
+    each = seconds * 900 / beside
+    return {"width": round(each, 1), "offset": round(seconds * 50 + each * place, 1)}
 
 
 def upright(x: float, text: str) -> dict[str, Any]:

@@ -9,33 +9,30 @@ import plotly.graph_objects as go
 
 from investigate.display import Numbers, Row
 from investigate.figures.style import (
-    BAD,
-    CALM,
-    DARK,
-    MUTED,
-    WARN,
+    PATTERNS,
     Drawing,
     blank,
     column,
     drawing,
     duration,
     escaped,
+    fill,
     height_for,
     label,
     names_axis,
     parted,
+    step_colour,
 )
 from investigate.model import counted
 
-# Each status has a colour, a symbol and a word.
-LOOKS = {
-    "ok": ("as it should be", CALM, "circle"),
-    "guard": ("the guard refused a repetition", "#009e73", "diamond"),
-    "waiting": ("waiting", WARN, "square"),
-    "missing": ("did not happen", DARK, "x"),
-    "error": ("went wrong", BAD, "triangle-up"),
-}
+# What became of a hop, as a sign with words beside its bar; the bar has the colour of its station.
+SIGNS = {
+    "guard": "◆ repetition refused", "waiting": "… waiting", "missing": "✕ did not happen",
+    "error": "▲ went wrong",
+}  # fmt: skip
+HATCHED = {"guard": 6, "waiting": 2, "missing": 3, "error": 1}  # by the place of the pattern
 SHORTEST = 0.012  # a bar's least share of its burst, so that milliseconds can be seen
+MOST_HOPS = 80
 APART = 0.05  # the share of the width between two bursts
 
 
@@ -44,22 +41,18 @@ def trace_hops(hops: Numbers) -> Drawing:
     title = "The hops of one event"
     if not hops.rows:
         return blank(title, hops.unknown or "No hop has a time.")
-    rows = hops.rows
+    rows = hops.rows[:MOST_HOPS]
     bursts = list(parted(rows, "burst").values())
-    names = [label(f"{row['station']}: {row['what']}", 44) for row in rows]
-    traces = [
-        _hop_mark(part, place, status)
-        for place, burst in enumerate(bursts)
-        for status, part in parted(burst, "status").items()
-    ]
+    names = [label(f"{row['station']}: {row['what']}", 40) for row in rows]
     return drawing(
-        _each_once(traces),
-        _claim(rows, bursts),
+        [_hop_bars(burst, place) for place, burst in enumerate(bursts)],
+        _claim(hops.rows, bursts) + _cut(len(hops.rows)),
         sentence=" ".join(f"{row['at']} {row['station']}: {escaped(row['what'])}." for row in rows),
-        height=height_for(names, 26) + 40,
+        height=height_for(names, 28) + 60,
         barmode="overlay",
+        showlegend=False,
         annotations=[_begins(burst, place, len(bursts)) for place, burst in enumerate(bursts)],
-        yaxis={**names_axis(names)},
+        yaxis=names_axis(names),
         **_axes(bursts),
     )
 
@@ -74,12 +67,17 @@ def _claim(rows: Sequence[Row], bursts: Sequence[Sequence[Row]]) -> str:
     return f"{told}, {len(wrong)} of which went wrong; first at {escaped(wrong[0]['station'])}"
 
 
+def _cut(hops: int) -> str:
+    return f"; drawn: the first {MOST_HOPS}" if hops > MOST_HOPS else ""
+
+
 def _length(burst: Sequence[Row]) -> float:
     return max(0.1, *(float(row["offset_s"] + row["seconds"]) for row in burst))
 
 
-def _hop_mark(rows: Sequence[Row], place: int, status: str) -> go.Bar:
-    words, colour, _ = LOOKS[status]
+def _hop_bars(rows: Sequence[Row], place: int) -> go.Bar:
+    """The hops of one burst, each bar in the colour of its station and hatched if it is no plain
+    success."""
     least = SHORTEST * max(_length(rows), 1.0)
     return go.Bar(
         x=[max(row["seconds"], least) for row in rows],
@@ -87,21 +85,20 @@ def _hop_mark(rows: Sequence[Row], place: int, status: str) -> go.Bar:
         y=column(rows, "place"),
         orientation="h",
         width=0.6,
-        name=words,
-        legendgroup=status,
-        marker={"color": colour, "line": {"width": 0}},
-        text=[_mark(row) for row in rows],
+        marker={
+            "color": [step_colour(row["station"]) for row in rows],
+            "pattern": {
+                **fill("", 1)["pattern"],
+                "shape": [PATTERNS[HATCHED.get(row["status"], 0)] for row in rows],
+            },
+        },
+        text=[SIGNS.get(row["status"], "") for row in rows],
         textposition="outside",
         cliponaxis=False,
         customdata=[_hover(row) for row in rows],
         hovertemplate="%{customdata}<extra></extra>",
         xaxis=f"x{place + 1 if place else ''}",
     )
-
-
-def _mark(row: Row) -> str:
-    marks = {"error": "▲", "missing": "✕", "guard": "◆", "waiting": "…"}
-    return marks.get(row["status"], "")
 
 
 def _hover(row: Row) -> str:
@@ -115,15 +112,6 @@ def _hover(row: Row) -> str:
             joined,
         )
     )
-
-
-def _each_once(traces: Sequence[go.Bar]) -> list[go.Bar]:
-    """The same traces, each name once in the legend."""
-    seen: set[str] = set()
-    for trace in traces:
-        trace.showlegend = trace.name not in seen
-        seen.add(trace.name)
-    return list(traces)
 
 
 def _domain(place: int, bursts: int) -> tuple[float, float]:
@@ -148,10 +136,12 @@ def _axes(bursts: Sequence[Sequence[Row]]) -> dict[str, Any]:
 
 def _begins(burst: Sequence[Row], place: int, bursts: int) -> dict[str, Any]:
     """When a burst begins, and how long nothing happened before it."""
-    quiet = f"<br>{duration(burst[0]['quiet_s'])} later" if place else ""
+    day, _, time = escaped(burst[0]["begins"])[:19].partition(" ")
+    longest_unit = " ".join(duration(burst[0]["quiet_s"]).split()[:2])
+    quiet = f"<br>{longest_unit} later" if place else ""
     start, _ = _domain(place, bursts)
     return {
-        "text": f"{escaped(burst[0]['begins'])[:19]}{quiet}", "showarrow": False, "xref": "paper",
+        "text": f"{day}<br>{time}{quiet}", "showarrow": False, "xref": "paper",
         "yref": "paper", "x": start, "y": 1, "xanchor": "left", "yanchor": "bottom",
-        "align": "left", "font": {"size": 12, "color": MUTED},
+        "align": "left", "font": {"size": 11},
     }  # fmt: skip

@@ -13,19 +13,24 @@ EXAMPLES = 3
 
 
 def cells(evidence: Evidence) -> ir.Table:
-    """Return how many events in scope have which word at each station: station, cell, events; in
-    the order of the stations, and none for a word that no event has there."""
+    """Return how many events in scope have which word at each station: station, cell, events,
+    first_id and last_id; in the order of the stations, and none for a word that no event has
+    there."""
     rows = evidence.in_scope(ledger(evidence))
     counts = [
         rows.group_by(cell=rows[station]).agg(
-            place=ibis.literal(place, "int64"), station=ibis.literal(station), events=rows.count()
+            place=ibis.literal(place, "int64"),
+            station=ibis.literal(station),
+            events=rows.count(),
+            first_id=rows.event_id.min(),
+            last_id=rows.event_id.max(),
         )
         for place, station in enumerate(STATIONS)
     ]
     counted = ibis.union(*counts)
     order = ibis.cases(*((counted.cell == cell, n) for n, cell in enumerate(CELLS)), else_=-1)
     counted = counted.order_by(["place", order])
-    return counted.select("station", "cell", "events")
+    return counted.select("station", "cell", "events", "first_id", "last_id")
 
 
 def breaks(evidence: Evidence) -> ir.Table:

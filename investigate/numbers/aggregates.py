@@ -15,7 +15,11 @@ from investigate.analysis.meanings import meanings
 from investigate.errors import UsageError
 from investigate.evidence import Evidence
 from investigate.model import counted
-from investigate.numbers.bins import listed
+from investigate.numbers.bins import (
+    listed,
+    sample_ids,
+    with_ids,
+)
 
 # Worst first, as docs/checks.md orders the verdicts of a day.
 VERDICTS = (
@@ -27,8 +31,8 @@ MOST_DAYS = 20
 MOST_VERSIONS = 400
 MOST_ENTITIES = 30
 MOST_SQUARES = 1200
-MOST_VERSIONS_OF_A_DAY = 20
-MOST_PARTS = 60  # of a day's events, in order of time
+MOST_VERSIONS_OF_A_DAY = 12
+MOST_PARTS = 48  # of a day's events, in order of time
 
 _SENTENCES = {
     words.UNEXPLAINED: "no set of the day's {events} that was tried has its hash",
@@ -114,7 +118,8 @@ def _sentence(row: Mapping[str, Any]) -> str:
 def version_coverage(evidence: Evidence) -> list[dict[str, Any]]:
     """Return which events the newest versions of the day that most needs a look hold, its events
     in order of time and in parts of equal size: entity_id, day, verdict, version, computed,
-    explained (whether its inputs are known), part (from 0), begins, ends, events, held, doubled."""
+    explained (whether its inputs are known), part (from 0), begins, ends, events, held, doubled,
+    ids (first and last of few)."""
     day = _most_telling_day(evidence)
     if day is None:
         return []
@@ -136,9 +141,10 @@ def version_coverage(evidence: Evidence) -> list[dict[str, Any]]:
         explained=rows.agrees_with.notnull().any(),
         begins=rows.event_time_utc.min(), ends=rows.event_time_utc.max(),
         events=rows.count(), held=rows.times.count(),
-        doubled=(rows.times > 1).fill_null(False).sum(),
+        doubled=(rows.times > 1).fill_null(False).sum(), **sample_ids(rows.event_id),
     )  # fmt: skip
-    found = listed(evidence, parts.order_by("version", "sk", "part"), "computed", "begins", "ends")
+    parts = parts.order_by("version", "sk", "part")
+    found = with_ids(listed(evidence, parts, "computed", "begins", "ends"), "events")
     told = {name: day[name] for name in (*DAY, "verdict")}
     return [{**told, **{k: v for k, v in row.items() if k != "sk"}} for row in found]
 

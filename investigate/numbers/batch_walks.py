@@ -19,7 +19,7 @@ from investigate.errors import NotEvaluable
 from investigate.evidence import Evidence
 
 SIMULATED, LOGGED = "simulated", "logged"
-MOST_COLUMNS = 22  # invocations shown of either walk
+MOST_COLUMNS = 14  # invocations shown of either walk
 _WALKED = (
     "function", "source", "settings", "records", "bad", "basis", "agrees", "invocations",
     "most_deliveries", "given_up", "kept", "endless",

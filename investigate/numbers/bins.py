@@ -17,6 +17,7 @@ from investigate.model import Window
 MOST_BINS = 100
 MOST_NAMES = 6
 MOST_ROWS = 2000
+FEW = 20  # a number of events and the like whose ids are worth a look
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 LADDER = (
@@ -65,6 +66,28 @@ def moment_text(value: datetime | int | None) -> str | None:
     moment = datetime.fromtimestamp(value, UTC) if isinstance(value, int) else value
     text = moment.replace(tzinfo=None).isoformat(sep=" ", timespec="milliseconds")
     return text.removesuffix(".000")
+
+
+def sample_ids(ids: ir.StringValue, where: ir.BooleanValue | None = None) -> dict[str, ir.Value]:
+    """Return two columns to count with: the first and the last of the ids that a number stands for,
+    as text. More would cost a sort; two show what is meant, and tell all where there are two."""
+    return {"first_id": ids.min(where=where), "last_id": ids.max(where=where)}
+
+
+def with_ids(rows: list[dict[str, Any]], counted: str) -> list[dict[str, Any]]:
+    """Return rows with the columns of `sample_ids` as one, `ids`; where a row stands for more than
+    a few, without ids."""
+    return [
+        {
+            **{name: value for name, value in row.items() if name not in ("first_id", "last_id")},
+            "ids": _distinct(row["first_id"], row["last_id"]) if row[counted] <= FEW else [],
+        }
+        for row in rows
+    ]
+
+
+def _distinct(*ids: str | None) -> list[str]:
+    return [name for name in dict.fromkeys(ids) if name]
 
 
 def top_names(

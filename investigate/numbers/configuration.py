@@ -16,7 +16,17 @@ from investigate.checks.configuration.advice import SHOWN
 from investigate.errors import NotEvaluable
 from investigate.evidence import Evidence
 from investigate.model import Step
-from investigate.numbers.bins import bin_seconds, binned, listed, moment_text, span_of
+from investigate.numbers.bins import (
+    bin_seconds,
+    binned,
+    listed,
+    moment_text,
+    or_others,
+    sample_ids,
+    span_of,
+    top_names,
+    with_ids,
+)
 
 # Table: its settings in the order in which a reader asks for them.
 _SETTINGS = {
@@ -127,14 +137,16 @@ def _word(one: alarms.BackTest) -> str:
 
 def failures_over_time(evidence: Evidence) -> list[dict[str, Any]]:
     """Return how many attempts and records failed per bin of time and function: time (the bin's
-    start), function, failures, seconds (the bin's length)."""
+    start), function, failures, ids (of requests: first and last of few), seconds (the bin's
+    length)."""
     rows = failures(evidence)
     rows = rows.filter(rows.at_utc.notnull())
     seconds = bin_seconds(span_of(evidence, rows, "at_utc"))
-    counted = rows.group_by("function", time=binned(rows.at_utc, seconds)).agg(
-        failures=rows.count()
-    )
-    found = listed(evidence, counted.order_by(["time", "function"]), "time")
+    names = top_names(evidence, rows, "function")
+    counted = rows.group_by(
+        function=or_others(rows.function, names), time=binned(rows.at_utc, seconds)
+    ).agg(failures=rows.count(), **sample_ids(rows.request_id))
+    found = with_ids(listed(evidence, counted.order_by(["time", "function"]), "time"), "failures")
     return [{**row, "seconds": seconds} for row in found]
 
 

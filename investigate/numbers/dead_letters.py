@@ -9,7 +9,12 @@ import ibis
 from investigate.analysis.dead_letters import judged, urgent_first
 from investigate.analysis.discards import discards
 from investigate.evidence import Evidence
-from investigate.numbers.bins import listed, moment_text
+from investigate.numbers.bins import (
+    listed,
+    moment_text,
+    sample_ids,
+    with_ids,
+)
 
 MOST_GROUPS = 30
 MOST_LETTERS = 60
@@ -17,7 +22,8 @@ MOST_LETTERS = 60
 
 def letter_groups(evidence: Evidence) -> list[dict[str, Any]]:
     """Return the dead letters by error and decision, the most first: channel, function,
-    fingerprint, kind, lasting, decision, letters, first_failed, last_failed, first_until."""
+    fingerprint, kind, lasting, decision, letters, first_failed, last_failed, first_until, ids (of
+    messages: first and last of few)."""
     rows = evidence.in_scope(judged(evidence))
     counted = rows.group_by(
         "channel", "function", "fingerprint", "kind", "lasting", "decision"
@@ -26,10 +32,11 @@ def letter_groups(evidence: Evidence) -> list[dict[str, Any]]:
         first_failed=rows.failed_utc.min(),
         last_failed=rows.failed_utc.max(),
         first_until=rows.until_utc.min(),
+        **sample_ids(rows.message_id),
     )
     ordered = counted.order_by([ibis.desc("letters"), "fingerprint", "channel", "decision"])
     times = ("first_failed", "last_failed", "first_until")
-    return listed(evidence, ordered, *times, most=MOST_GROUPS)
+    return with_ids(listed(evidence, ordered, *times, most=MOST_GROUPS), "letters")
 
 
 def letter_deadlines(evidence: Evidence) -> list[dict[str, Any]]:

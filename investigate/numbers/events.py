@@ -13,9 +13,18 @@ from investigate.errors import NotEvaluable
 from investigate.evidence import Evidence
 from investigate.ledger.repeats import KINDS, UNKNOWN
 from investigate.ledger.repeats import repeats as all_repeats
-from investigate.numbers.bins import bin_seconds, binned, listed, or_others, span_of, top_names
+from investigate.numbers.bins import (
+    bin_seconds,
+    binned,
+    listed,
+    or_others,
+    sample_ids,
+    span_of,
+    top_names,
+    with_ids,
+)
 
-MOST_SOURCES = 12
+MOST_SOURCES = 10
 MOST_RETRIERS = 7
 MOST_ATTEMPTS = 20
 MOST_REPEATS, MOST_GROUPS = 50, 30
@@ -24,23 +33,26 @@ REPEATS = (*KINDS, UNKNOWN)
 
 def duplicates_over_time(evidence: Evidence) -> list[dict[str, Any]]:
     """Return how many events of each source were refused as duplicates per bin of ingest time:
-    time, source, duplicates, seconds (the length of a bin)."""
+    time, source, duplicates, seconds (the length of a bin), ids (first and last of few)."""
     rows = _refused(evidence)
     span = span_of(evidence, rows, "ingest_time_utc")
     seconds = max(bin_seconds(evidence.window), bin_seconds(span))
     names = top_names(evidence, rows, "source", MOST_SOURCES)
     counted = rows.group_by(
         time=binned(rows.ingest_time_utc, seconds), source=or_others(rows.source, names)
-    ).agg(duplicates=rows.count(), seconds=ibis.literal(seconds))
-    return listed(evidence, counted.order_by("time", "source"), "time")
+    ).agg(duplicates=rows.count(), seconds=ibis.literal(seconds), **sample_ids(rows.event_id))
+    found = listed(evidence, counted.order_by("time", "source"), "time")
+    return with_ids(found, "duplicates")
 
 
 def duplicates_by_cause(evidence: Evidence) -> list[dict[str, Any]]:
-    """Return how many duplicates of each source have which cause: source, made_by, duplicates."""
+    """Return how many duplicates of each source have which cause: source, made_by, duplicates,
+    ids (first and last of few)."""
     rows = _refused(evidence)
     names = top_names(evidence, rows, "source", MOST_SOURCES)
     counted = rows.group_by("made_by", source=or_others(rows.source, names))
-    return listed(evidence, counted.agg(duplicates=rows.count()).order_by("source", "made_by"))
+    counted = counted.agg(duplicates=rows.count(), **sample_ids(rows.event_id))
+    return with_ids(listed(evidence, counted.order_by("source", "made_by")), "duplicates")
 
 
 def repeats(evidence: Evidence) -> list[dict[str, Any]]:
@@ -59,11 +71,11 @@ def repeats(evidence: Evidence) -> list[dict[str, Any]]:
 
 def repeats_by_kind(evidence: Evidence) -> list[dict[str, Any]]:
     """Return how many events came more than once, by what that is and what made it: kind, made_by,
-    events; the worst kind first."""
+    events, ids (first and last of few); the worst kind first."""
     rows = _repeats(evidence)
-    counted = rows.group_by("kind", "made_by").agg(events=rows.count())
+    counted = rows.group_by("kind", "made_by").agg(events=rows.count(), **sample_ids(rows.event_id))
     rank = ibis.cases(*((counted.kind == kind, n) for n, kind in enumerate(REPEATS)), else_=-1)
-    return listed(evidence, counted.order_by([rank, "made_by"]))
+    return with_ids(listed(evidence, counted.order_by([rank, "made_by"])), "events")
 
 
 def _repeats(evidence: Evidence) -> ir.Table:

@@ -16,7 +16,11 @@ from investigate.analysis.error_rules import (
 )
 from investigate.analysis.failures import failures, groups
 from investigate.evidence import Evidence
-from investigate.numbers.bins import listed
+from investigate.numbers.bins import (
+    listed,
+    sample_ids,
+    with_ids,
+)
 
 MOST_CLASSES, MOST_FINGERPRINTS, MOST_DENIED = 30, 30, 30
 
@@ -25,14 +29,14 @@ def failure_classes(evidence: Evidence) -> list[dict[str, Any]]:
     """Return how many failures of which class each function had, the most first: function, failure
     (the class), failures, `earlier` and `later` (in the first and second half of the time from
     the window's start to the capture) and runs (attempts of the function that were logged; None if
-    not known)."""
+    not known), ids (of requests: two examples of few)."""
     rows = groups(evidence)
     counted = rows.group_by("function", "failure").agg(
         failures=rows.failures.sum(), earlier=rows.earlier.sum(), later=rows.later.sum(),
-        runs=rows.runs.max(),
+        runs=rows.runs.max(), **sample_ids(rows.example),
     )  # fmt: skip
     order = [ibis.desc("failures"), "function", "failure"]
-    return listed(evidence, counted.order_by(order), most=MOST_CLASSES)
+    return with_ids(listed(evidence, counted.order_by(order), most=MOST_CLASSES), "failures")
 
 
 def failure_fingerprints(evidence: Evidence) -> list[dict[str, Any]]:

@@ -8,7 +8,10 @@ from investigate.analysis import processing
 from investigate.analysis.stages import flow
 from investigate.evidence import Evidence
 from investigate.ledger.summary import EXAMPLES, breaks, cells
-from investigate.numbers.bins import listed
+from investigate.numbers.bins import (
+    listed,
+    with_ids,
+)
 
 _TOLD_BY = {
     "known": "raw", "readable": "raw", "refs": "events", "sent": "log_lines",
@@ -18,24 +21,30 @@ _TOLD_BY = {
 
 def event_flow(evidence: Evidence) -> list[dict[str, Any]]:
     """Return how many events reach each station, in order: stage, reached; and of those that were
-    at the station before: dropped, waiting, unknown (and why); and joined (here, though not seen
-    before)."""
+    at the station before: dropped, waiting, unknown (and why); joined (here, though not seen
+    before); and ids (of the dropped: first and last of few)."""
     rows = flow(evidence)
     counts = listed(
-        evidence, rows.select("stage", "reached", "dropped", "waiting", "unknown", "joined")
+        evidence,
+        rows.select(
+            "stage", "reached", "dropped", "waiting", "unknown", "joined", "first_id", "last_id"
+        ),
     )
     return [
-        {**row, "why": _why(evidence, row["stage"]) if row["unknown"] else ""} for row in counts
+        {**row, "why": _why(evidence, row["stage"]) if row["unknown"] else ""}
+        for row in with_ids(counts, "dropped")
     ]
 
 
 def ledger_cells(evidence: Evidence) -> list[dict[str, Any]]:
-    """Return how many events have which word at each station of the ledger: station, cell, events;
-    and `broken`, how many of them have a story that breaks first at the station."""
-    torn = {row["station"]: 0 for row in listed(evidence, cells(evidence))}
+    """Return how many events have which word at each station of the ledger: station, cell, events,
+    ids (first and last of few); and `broken`, how many of them have a story that breaks first at
+    the station."""
+    found = with_ids(listed(evidence, cells(evidence)), "events")
+    torn = {row["station"]: 0 for row in found}
     for row in listed(evidence, breaks(evidence)):
         torn[row["station"]] += row["events"]
-    return [{**row, "broken": torn[row["station"]]} for row in listed(evidence, cells(evidence))]
+    return [{**row, "broken": torn[row["station"]]} for row in found]
 
 
 def story_breaks(evidence: Evidence) -> list[dict[str, Any]]:

@@ -19,7 +19,9 @@ from investigate.numbers.bins import (
     listed,
     or_others,
     rows_of,
+    sample_ids,
     top_names,
+    with_ids,
 )
 
 MOST_MARKED = 400
@@ -28,8 +30,9 @@ MOST_QUIET = 4
 
 def events_over_time(evidence: Evidence) -> list[dict[str, Any]]:
     """Return how many raw objects each source has per bin of event time: time, source, events,
-    seconds (the length of a bin), of_sources (how many sources there are). By name the sources that
-    fell silent and those with the most events, the rest together."""
+    seconds (the length of a bin), of_sources (how many sources there are), ids (of few: the first
+    and the last). By name the sources that fell silent and those with the most events, the rest
+    together."""
     rows = _dated(evidence)
     seconds = bin_seconds(evidence.window)
     quiet = {gap["source"] for gap in silences(evidence)[:MOST_QUIET]}
@@ -37,10 +40,10 @@ def events_over_time(evidence: Evidence) -> list[dict[str, Any]]:
     names = top_names(evidence, rows, "source", most, odd=rows.source.isin(quiet))
     counted = rows.group_by(
         time=binned(rows.event_time_utc, seconds), source=or_others(rows.source, names)
-    ).agg(events=rows.count(), seconds=ibis.literal(seconds))
+    ).agg(events=rows.count(), seconds=ibis.literal(seconds), **sample_ids(rows.rid))
     known = evidence.engine.scalar(rows.source.fill_null("").nunique())
     counted = counted.mutate(of_sources=ibis.literal(known)).order_by("time", "source")
-    return listed(evidence, counted, "time")
+    return with_ids(listed(evidence, counted, "time"), "events")
 
 
 def silences(evidence: Evidence) -> list[dict[str, Any]]:

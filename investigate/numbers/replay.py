@@ -11,28 +11,39 @@ from investigate import pipeline
 from investigate.analysis import replays
 from investigate.engine import milliseconds_since_1970
 from investigate.evidence import Evidence, timestamp
-from investigate.numbers.bins import bin_seconds, binned, listed, or_others, top_names
+from investigate.numbers.bins import (
+    bin_seconds,
+    binned,
+    listed,
+    or_others,
+    sample_ids,
+    top_names,
+    with_ids,
+)
 
 MOST_ENTITIES = 8
-MOST_EDGES = 300
+MOST_PLAN_BINS = 36  # times nine entities and six reasons: below two thousand
+MOST_EDGES = 200
 MOST_REPLAYS = 15
 EDGE_SECONDS = 2
 
 
 def replay_plan(evidence: Evidence) -> list[dict[str, Any]]:
     """Return what a replay of the window asked about would do with the rows of each entity, at the
-    default limit: entity, reason, time (the bin of event time), events, seconds (of a bin)."""
+    default limit: entity, reason, time (the bin of event time), events, seconds (of a bin),
+    ids (first and last of few)."""
     rows = replays.planned(evidence, evidence.thresholds.replay_limit)
     rows = rows.filter(rows.event_time_utc.notnull()).mutate(entity=_entity(rows))
     odd = rows.reason != replays.IN_WINDOW
     names = top_names(evidence, rows, "entity", MOST_ENTITIES, odd=odd)
-    seconds = bin_seconds(evidence.window)
+    seconds = bin_seconds(evidence.window, MOST_PLAN_BINS)
     counted = rows.group_by(
         "reason",
         entity=or_others(rows.entity, names),
         time=binned(rows.event_time_utc, seconds),
-    ).agg(events=rows.count(), seconds=ibis.literal(seconds))
-    return listed(evidence, counted.order_by("entity", "time", "reason"), "time")
+    ).agg(events=rows.count(), seconds=ibis.literal(seconds), **sample_ids(rows.event_id))
+    found = listed(evidence, counted.order_by("entity", "time", "reason"), "time")
+    return with_ids(found, "events")
 
 
 def replay_edges(evidence: Evidence) -> list[dict[str, Any]]:

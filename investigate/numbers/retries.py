@@ -17,9 +17,9 @@ from investigate.errors import NotEvaluable
 from investigate.evidence import Evidence
 from investigate.numbers.bins import listed, rows_of
 
-MOST_SEQUENCES, OF_A_GROUP, MOST_ATTEMPTS = 36, 4, 40
+MOST_SEQUENCES, OF_A_GROUP, MOST_ATTEMPTS = 36, 4, 20
 MOST_GROUPS = 20
-MOST_SECONDS = 1500
+MOST_SECONDS = 500
 MOST_BATCHES = 40
 
 

@@ -8,7 +8,12 @@ import ibis
 
 from investigate.engine import seconds_between
 from investigate.evidence import Evidence, timestamp
-from investigate.numbers.bins import LADDER, listed
+from investigate.numbers.bins import (
+    LADDER,
+    listed,
+    sample_ids,
+    with_ids,
+)
 
 MOST_BARS = 48
 MANY_RECEIVES = 20
@@ -26,7 +31,8 @@ def queue_levels(evidence: Evidence) -> list[dict[str, Any]]:
 def message_ages(evidence: Evidence) -> list[dict[str, Any]]:
     """Return how many sampled messages had waited how long when the case was captured: age_s (the
     start of a bin), well_formed, messages, seconds (the length of a bin), oldest_s, retention_s
-    (the shortest of the replay queues; none if unknown), expiring_s (the threshold)."""
+    (the shortest of the replay queues; none if unknown), expiring_s (the threshold),
+    ids (of messages: first and last of few)."""
     rows = evidence["messages"]
     ages = seconds_between(rows.sent_utc, timestamp(evidence.case.captured_at))
     rows = rows.filter(rows.sent_utc.notnull()).mutate(age=ages.cast("int64"))
@@ -36,26 +42,31 @@ def message_ages(evidence: Evidence) -> list[dict[str, Any]]:
     seconds = next((span for span in LADDER if oldest <= span * MOST_BARS), LADDER[-1])
     counted = rows.group_by(
         age_s=rows.age - rows.age % seconds, well_formed=rows.well_formed.fill_null(False)
-    ).agg(messages=rows.count())
+    ).agg(messages=rows.count(), **sample_ids(rows.message_id))
     limits = {
         "seconds": seconds,
         "oldest_s": oldest,
         "retention_s": _retention(evidence),
         "expiring_s": evidence.thresholds.expiring_seconds,
     }
-    return [{**row, **limits} for row in listed(evidence, counted.order_by("age_s", "well_formed"))]
+    found = with_ids(listed(evidence, counted.order_by("age_s", "well_formed")), "messages")
+    return [{**row, **limits} for row in found]
 
 
 def receive_counts(evidence: Evidence) -> list[dict[str, Any]]:
     """Return how many sampled messages were received how often: receives (20 stands for 20 and
-    more), well_formed, messages, poison_receives (the threshold)."""
+    more), well_formed, messages, poison_receives (the threshold), ids (first and last of few)."""
     rows = evidence["messages"]
     rows = rows.filter(rows.receive_count.notnull())
     counted = rows.group_by(
         receives=ibis.least(rows.receive_count, MANY_RECEIVES),
         well_formed=rows.well_formed.fill_null(False),
-    ).agg(messages=rows.count(), poison_receives=ibis.literal(evidence.thresholds.poison_receives))
-    return listed(evidence, counted.order_by("receives", "well_formed"))
+    ).agg(
+        messages=rows.count(),
+        poison_receives=ibis.literal(evidence.thresholds.poison_receives),
+        **sample_ids(rows.message_id),
+    )
+    return with_ids(listed(evidence, counted.order_by("receives", "well_formed")), "messages")
 
 
 def _retention(evidence: Evidence) -> int | None:

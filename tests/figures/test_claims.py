@@ -63,7 +63,7 @@ def test_an_empty_hour_between_two_duplicates_has_its_place():
             per_hour(source="web", duplicates=4, time="2026-03-10 08:00:00"),
         )
     )
-    assert list(figure.data[0].x) == [f"2026-03-10 0{hour}:00:00" for hour in (6, 7, 8)]
+    assert (figure.data[0].x0, figure.data[0].dx) == ("2026-03-10 06:30:00", 3_600_000)
     assert [list(row) for row in figure.data[0].z] == [[1, None, 4]]
     assert title(figure) == "5 duplicates refused, up to 4 per hour from one source"
 
@@ -199,8 +199,8 @@ def test_the_largest_loss_on_the_way_is_the_claim():
         "3 not sent by any replay; 7 not known to have been sent (no log)"
     )
     assert [note.text for note in figure.layout.annotations] == [
-        " 2 not here", " 3 not sent by any replay, 7 not known to have been sent",
-        " 5 not here, 4 joined here", " 1 not here",
+        "2 not here", "3 not sent by any replay, 7 not known to have been sent",
+        "5 not here, 4 joined here", "1 not here",
     ]  # fmt: skip
 
 
