@@ -14,6 +14,7 @@ import ibis
 import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 import pyarrow as pa
+import pyarrow.parquet as pq
 from ibis.common.exceptions import IbisError
 
 from investigate.errors import EngineError, UsageError
@@ -85,6 +86,22 @@ class Engine:
         with _engine_errors():
             # Not cache(): rows that no file is behind would end up in another engine.
             return self._backend.create_table(self._fresh("derived"), table, temp=True)
+
+    def write_parquet(self, table: ir.Table, path: Path) -> bool:
+        """Write a table of this engine into a Parquet file, and return whether the file gives it
+        back as it is: Parquet lacks some types, such as DuckDB's longest integer."""
+        with _engine_errors():
+            self._backend.con.sql(ibis.to_sql(table, "duckdb")).write_parquet(str(path))
+        written = ibis.Schema.from_pyarrow(pq.read_schema(path))
+        return all(
+            written[name].copy(nullable=True) == kind for name, kind in table.schema().items()
+        )
+
+    def read_written(self, path: Path) -> ir.Table:
+        """Return a table that `write_parquet` wrote, with the very types it had."""
+        with _engine_errors():
+            name = self._fresh("written")
+            return self._backend.read_parquet([escape(str(path))], name, hive_partitioning=False)
 
     def rows(self, table: ir.Table) -> list[dict[str, Any]]:
         """Run an expression and return its rows; for small results only."""

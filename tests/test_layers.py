@@ -26,6 +26,7 @@ LAYERS = [
     {"ledger"},
     {"trace"},
     {"findings", "numbers", "process_plan", "redrive_plan", "symptom_answers"},
+    {"precomputed"},
     {"investigation", "sandbox"},
     {"report"},
     {"notify"},

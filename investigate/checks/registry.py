@@ -143,6 +143,12 @@ check = book.check
 def offending_rows(check: Check, evidence: Evidence) -> Partly:
     """Return the rows in scope that a check objects to, and why their absence would prove nothing
     (an empty reason: it would). Raise `NotEvaluable` where the evidence cannot tell."""
+    # Whoever asks again, for the keys, for the rows to show or for the ledger, compiles little.
+    found: Partly = evidence.fact(f"rows of {check.code}", lambda known: _ask(check, known))
+    return found
+
+
+def _ask(check: Check, evidence: Evidence) -> Partly:
     tables = tuple(dict.fromkeys((*check.needs, *check.whole)))
     evidence.require(tables)
     evidence.require_one(check.either)
@@ -158,7 +164,8 @@ def offending_rows(check: Check, evidence: Evidence) -> Partly:
         reasons.append(unknown)
     reasons += evidence.incomplete((*tables, *check.either))
     told = dict.fromkeys(reason for reason in reasons if reason)
-    return Partly(evidence.in_scope(rows), "; ".join(told))
+    named = evidence.engine.view(evidence.in_scope(rows), "offending")
+    return Partly(named, "; ".join(told))
 
 
 def answer(check: Check, evidence: Evidence) -> Finding:

@@ -14,6 +14,7 @@ from investigate.case import Case
 from investigate.evidence import Evidence
 from investigate.findings import Examination, dump
 from investigate.model import isoformat
+from investigate.precomputed import write_precomputed
 from investigate.report.execute import Executed, execute_all
 from investigate.report.folder import published
 from investigate.report.site import PLOTLY, Page, Site, pages_of
@@ -35,7 +36,7 @@ def write_report(
     The report appears whole or not at all; a notebook that fails is part of it, and says so.
     """
     with published(out) as draft:
-        with _workplace(evidence.case, examination) as folder:
+        with _workplace(evidence, examination) as folder:
             executed = execute_all(notebooks, _parameters(evidence), folder, told=told)
         (draft / FINDINGS).write_text(dump(examination.document), encoding="utf-8")
         _write_pages(draft, _pages(executed, examination), examination, _again(evidence))
@@ -49,13 +50,14 @@ def name_of(case: Case) -> str:
 
 
 @contextmanager
-def _workplace(case: Case, examination: Examination) -> Iterator[Path]:
+def _workplace(evidence: Evidence, examination: Examination) -> Iterator[Path]:
     """Give the folder the notebooks run in: there the case and its findings have short names, so
     that no path of this machine gets into a report."""
     with tempfile.TemporaryDirectory(prefix="inv-") as name:
-        folder = Path(name)
+        folder, case = Path(name), evidence.case
         (folder / name_of(case)).symlink_to(case.folder.resolve(), target_is_directory=True)
         (folder / FINDINGS).write_text(dump(examination.document), encoding="utf-8")
+        write_precomputed(evidence, examination, folder / FINDINGS)
         yield folder
 
 
