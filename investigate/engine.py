@@ -100,8 +100,8 @@ class Engine:
     def read_written(self, path: Path) -> ir.Table:
         """Return a table that `write_parquet` wrote, with the very types it had."""
         with _engine_errors():
-            name = self._fresh("written")
-            return self._backend.read_parquet([escape(str(path))], name, hive_partitioning=False)
+            name, files = self._fresh("written"), [escape(str(path))]
+            return self._backend.read_parquet(files, table_name=name, hive_partitioning=False)
 
     def rows(self, table: ir.Table) -> list[dict[str, Any]]:
         """Run an expression and return its rows; for small results only."""

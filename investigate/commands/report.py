@@ -20,6 +20,7 @@ from investigate.report.briefing import Document
 from investigate.report.build import write_report
 from investigate.report.execute import Executed
 from investigate.report.folder import refuse_foreign, refuse_unwritable
+from investigate.report.kernels import warm_kernels
 from investigate.report.notebooks import default_folder, sources
 from investigate.report.text import headline
 
@@ -30,6 +31,11 @@ NOTIFY = "INVESTIGATE_NOTIFY"
 
 def run(options: argparse.Namespace, console: Console) -> int:
     """Write the report, say where it is, and return the exit code of the contract."""
+    with warm_kernels():
+        return _run(options, console)
+
+
+def _run(options: argparse.Namespace, console: Console) -> int:
     out = Path(options.out)
     refuse_foreign(out)
     refuse_unwritable(out)

@@ -17,6 +17,7 @@ from investigate.model import isoformat
 from investigate.precomputed import write_precomputed
 from investigate.report.execute import Executed, execute_all
 from investigate.report.folder import published
+from investigate.report.kernels import warm_kernels
 from investigate.report.site import PLOTLY, Page, Site, pages_of
 from investigate.report.tidy import failure_of, tidied, written
 
@@ -35,7 +36,7 @@ def write_report(
 
     The report appears whole or not at all; a notebook that fails is part of it, and says so.
     """
-    with published(out) as draft:
+    with published(out) as draft, warm_kernels():
         with _workplace(evidence, examination) as folder:
             executed = execute_all(notebooks, _parameters(evidence), folder, told=told)
         (draft / FINDINGS).write_text(dump(examination.document), encoding="utf-8")

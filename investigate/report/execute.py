@@ -12,21 +12,18 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import nbformat
 import papermill
-from jupyter_client.kernelspec import KernelSpecManager
-from jupyter_client.manager import AsyncKernelManager
 from jupyter_core.utils import ensure_event_loop
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 from papermill.exceptions import PapermillExecutionError
-from traitlets import default
 from traitlets.config import Config
 from zmq import ZMQError
 
 from investigate.investigation import RESULT_MIME
+from investigate.report.kernels import OwnKernel
 
 CELL_SECONDS = 120
 START_SECONDS = 90
@@ -41,19 +38,6 @@ class Executed:
     folder: Path
     notebook: NotebookNode
     failure: str | None
-
-
-class OwnKernel(AsyncKernelManager):
-    """A kernel of this very Python: no kernel spec and no start-up script of the user's is read."""
-
-    @default("kernel_spec_manager")
-    def _only_the_native_kernel(self) -> KernelSpecManager:
-        return KernelSpecManager(kernel_dirs=[])
-
-    async def start_kernel(self, **options: Any) -> None:  # type: ignore[override]
-        """Start the kernel with a profile folder of its own."""
-        profile = str(Path(options["cwd"]) / ".ipython")
-        await super().start_kernel(**options, env={**os.environ, "IPYTHONDIR": profile})
 
 
 def execute_all(
