@@ -24,6 +24,11 @@ from investigate.report.kernel_server import Channel, Message
 
 CAN_FORK = hasattr(os, "fork") and hasattr(os, "pidfd_open")  # Linux
 PATIENCE_SECONDS = 60  # to import the libraries takes two, on a machine with nothing else to do
+# Without these, numpy and Arrow start threads when they are imported, which a fork would not have.
+SINGLE_THREAD = {
+    "OPENBLAS_NUM_THREADS": "1",
+    "JE_ARROW_MALLOC_CONF": "background_thread:false",
+}
 LOST = -int(signal.SIGKILL)  # the exit status of a kernel whose server is gone
 
 
@@ -91,11 +96,12 @@ class KernelServer:
         self._ended: dict[int, int] = {}
         with theirs:
             number = str(theirs.fileno())
-            # -P: what lies in the folder the command was typed in is not taken for a library.
+            # -P: nothing in the folder of the command or of the notebooks is taken for a library.
             self._process = subprocess.Popen(  # noqa: S603  # our own module, by our own Python
                 [sys.executable, "-P", "-m", kernel_server.__name__, number],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
+                env={**os.environ, **SINGLE_THREAD},
                 start_new_session=True,  # Ctrl-C is for the command, which then closes the socket
             )
 
