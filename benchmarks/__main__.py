@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from benchmarks import explain, trace, undo
+from benchmarks import explain, report, trace, undo
 from benchmarks.capture import run as capture
 from benchmarks.diagnosis import run as diagnosis
 from benchmarks.mutants import run as mutants
@@ -35,6 +35,9 @@ def main(arguments: list[str] | None = None) -> int:
     undoing = benchmarks.add_parser("undo", help=undo.__doc__)
     undoing.add_argument("--trials", type=int, default=50, help="how many kills (50)")
     undoing.set_defaults(run=lambda chosen: undo.run(chosen.trials))
+    reporting = benchmarks.add_parser("report", help=report.__doc__)
+    reporting.add_argument("--case", default=str(report.DEFAULT_CASE), help="the demo case")
+    reporting.set_defaults(run=lambda chosen: report.run(chosen.case))
     chosen = parser.parse_args(arguments)
     return int(chosen.run(chosen))
 
