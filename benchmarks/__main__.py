@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from benchmarks import concurrent, explain, history, trace, undo
+from benchmarks import concurrent, explain, history, report, trace, undo
 from benchmarks.capture import run as capture
 from benchmarks.diagnosis import run as diagnosis
 from benchmarks.mutants import run as mutants
@@ -38,9 +38,12 @@ def main(arguments: list[str] | None = None) -> int:
     adding = benchmarks.add_parser("history", help=history.__doc__)
     adding.add_argument("--runs", type=int, default=5_000, help="how many (5000)")
     adding.set_defaults(run=lambda chosen: history.run(chosen.runs))
-    reporting = benchmarks.add_parser("concurrent", help=concurrent.__doc__)
-    reporting.add_argument("--reports", type=int, default=40, help="how many at once (40)")
-    reporting.set_defaults(run=lambda chosen: concurrent.run(chosen.reports))
+    together = benchmarks.add_parser("concurrent", help=concurrent.__doc__)
+    together.add_argument("--reports", type=int, default=40, help="how many at once (40)")
+    together.set_defaults(run=lambda chosen: concurrent.run(chosen.reports))
+    reporting = benchmarks.add_parser("report", help=report.__doc__)
+    reporting.add_argument("--case", default=str(report.DEFAULT_CASE), help="the demo case")
+    reporting.set_defaults(run=lambda chosen: report.run(chosen.case))
     chosen = parser.parse_args(arguments)
     return int(chosen.run(chosen))
 

@@ -17,6 +17,7 @@ import ibis.expr.datatypes as dt
 import ibis.expr.operations as ops
 import ibis.expr.types as ir
 import pyarrow as pa
+import pyarrow.parquet as pq
 from ibis.backends.sql.datatypes import DuckDBType
 from ibis.common.exceptions import IbisError
 
@@ -117,6 +118,22 @@ class Engine:
         with _engine_errors():
             rows: pd.DataFrame = table.to_pyarrow().to_pandas()
             return rows
+
+    def write_parquet(self, table: ir.Table, path: Path) -> bool:
+        """Write a table of this engine into a Parquet file, and return whether the file gives it
+        back as it is: Parquet lacks some types, such as DuckDB's longest integer."""
+        with _engine_errors():
+            self._backend.con.sql(ibis.to_sql(table, "duckdb")).write_parquet(str(path))
+        written = ibis.Schema.from_pyarrow(pq.read_schema(path))
+        return all(
+            written[name].copy(nullable=True) == kind for name, kind in table.schema().items()
+        )
+
+    def read_written(self, path: Path) -> ir.Table:
+        """Return a table that `write_parquet` wrote, with the very types it had."""
+        with _engine_errors():
+            name, files = self._fresh("written"), [escape(str(path))]
+            return self._backend.read_parquet(files, table_name=name, hive_partitioning=False)
 
     def rows(self, table: ir.Table) -> list[dict[str, Any]]:
         """Run an expression and return its rows; for small results only."""

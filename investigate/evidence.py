@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import ibis
@@ -49,6 +50,8 @@ class Evidence:
     whole: Evidence | None = None  # what this one was cut from, see investigate/trace/focus.py
     _tables: dict[str, ir.Table] = field(default_factory=dict, repr=False)
     _facts: dict[str, Any] = field(default_factory=dict, repr=False)
+    _derived: list[str] = field(default_factory=list, repr=False)
+    _given: dict[str, Path] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         captured = self.case.scope_entities
@@ -136,8 +139,22 @@ class Evidence:
     def derived(self, name: str, build: Callable[[Evidence], ir.Table]) -> ir.Table:
         """Return a table that several checks share, built and run once."""
         if name not in self._tables:
-            self._tables[name] = self.engine.materialise(build(self))
+            given = self._given.get(name)
+            self._tables[name] = (
+                self.engine.read_written(given) if given else self.engine.materialise(build(self))
+            )
+            self._derived.append(name)
         return self._tables[name]
+
+    def give(self, tables: Mapping[str, Path], facts: Mapping[str, Any]) -> None:
+        """Take derived tables, as Parquet files, and facts that were found before, by this version
+        and for this very question: they are read instead of being computed again."""
+        self._given.update(tables)
+        self._facts.update(facts)
+
+    def computed(self) -> tuple[dict[str, ir.Table], dict[str, Any]]:
+        """Return the derived tables and the facts there are so far, each by its name."""
+        return {name: self._tables[name] for name in self._derived}, dict(self._facts)
 
     def view(self, name: str, build: Callable[[Evidence], ir.Table]) -> ir.Table:
         """Return a table that several checks share, built once and run by each of them."""

@@ -13,7 +13,7 @@ import ibis.expr.types as ir
 from investigate import display
 from investigate.analysis.aggregates import compare
 from investigate.case import open_case
-from investigate.checks import book, offending_rows
+from investigate.checks import book
 from investigate.display import Numbers, Row, Shown
 from investigate.engine import Engine
 from investigate.errors import EngineError, NotEvaluable, UsageError
@@ -25,6 +25,7 @@ from investigate.numbers.aggregates import compared_versions
 from investigate.numbers.overview import story_breaks
 from investigate.own_findings import finding_of, own_findings_in, save
 from investigate.parameters import Parameters, case_folder, refuse_unusable
+from investigate.precomputed import SHOWN_ROWS, first_rows, read_precomputed
 from investigate.queries import Answer, CaseTables, answer
 from investigate.settings import Thresholds
 from investigate.symptom_answers import (
@@ -45,9 +46,6 @@ RESULT_SCHEMA = "investigate.result/1"
 OVERVIEW = "overview"
 SHOWN_ENTITIES, LIKELY_ENTITIES = 20, 5000  # named, and compared, when an entity is unknown
 
-# Whole bodies do not belong in a page: they are long, and they are what customers sent.
-BODIES = ("payload", "attributes", "body", "fields", "document")
-
 _CAN_WAIT = ("suspect", "expected", "passed")
 
 Question = Callable[[Evidence], Sequence[Row]]
@@ -65,7 +63,10 @@ def open_investigation(
     refuse_unknown_injected()
     asked = Parameters(case, start, end, entity, findings)
     evidence = evidence_for(replace(asked, case=str(case_folder(case))))
-    known = read_examination(asked.findings, evidence) if asked.findings else examine(evidence)
+    if not asked.findings:
+        return Investigation(evidence, examine(evidence))
+    known = read_examination(asked.findings, evidence)
+    read_precomputed(evidence, Path(asked.findings))
     return Investigation(evidence, known, own_findings_in(known.document))
 
 
@@ -166,24 +167,21 @@ class Investigation:
         ]
         return display.stack(*pieces, *self._own_of(""), label="Findings")
 
-    def rows(self, code: str, limit: int = 50) -> Shown:
+    def rows(self, code: str, limit: int = SHOWN_ROWS) -> Shown:
         """The offending rows of one check: at most `limit`, and how many there are in all."""
         finding = self._finding(code)
         if finding.outcome is Outcome.PASSED:
             return display.paragraph(f"{code}: {finding.summary}", kind="passed")
         if finding.outcome is not Outcome.FOUND:
             return display.paragraph(f"{code}: {finding.summary}", kind=finding.outcome.value)
-        table = offending_rows(book[code], self.evidence).rows
-        columns = ["key", *(name for name in table.columns if name not in ("key", *BODIES))]
-        total = int(self.evidence.engine.scalar(table.count()))
-        rows = self.evidence.engine.rows(table.select(columns).order_by(columns).limit(limit))
+        rows, total = first_rows(self.evidence, code, limit)
         caption = f"{display.cut(len(rows), total)}. {finding.summary}"
         if total > len(rows):
             caption += " All keys are in findings.json."
         named = [{f"key: {finding.key}": row.pop("key"), **row} for row in rows]
         return display.stack(display.row_table(named, caption=caption), label=code)
 
-    def evidence_of(self, step: str = "", limit: int = 50) -> Shown:
+    def evidence_of(self, step: str = "", limit: int = SHOWN_ROWS) -> Shown:
         """The offending rows of all that a step's checks found, each folded under its sentence."""
         found = [f for f in display.by_weight(self._of(step)) if f.outcome is Outcome.FOUND]
         if not found:

@@ -27,6 +27,7 @@ LAYERS = [
     {"trace"},
     {"findings", "numbers", "process_plan", "queries", "redrive_plan", "symptom_answers"},
     {"own_findings"},
+    {"precomputed"},
     {"investigation", "sandbox"},
     {"report"},
     {"notify"},

@@ -148,7 +148,13 @@ def offending_rows(check: Check, evidence: Evidence) -> Partly:
 
 
 def _objections(check: Check, evidence: Evidence) -> Partly:
-    """The offending rows in the scope and out of it."""
+    """The offending rows in the scope and out of it, asked for once: for the keys, for the rows to
+    show and for the ledger."""
+    found: Partly = evidence.fact(f"rows of {check.code}", lambda known: _ask(check, known))
+    return found
+
+
+def _ask(check: Check, evidence: Evidence) -> Partly:
     tables = tuple(dict.fromkeys((*check.needs, *check.whole)))
     evidence.require(tables)
     evidence.require_one(check.either)

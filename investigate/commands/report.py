@@ -25,6 +25,7 @@ from investigate.report.ending import RunState
 from investigate.report.execute import Executed
 from investigate.report.folder import refuse_foreign, refuse_unwritable
 from investigate.report.history import refuse_unreadable
+from investigate.report.kernels import warm_kernels
 from investigate.report.notebooks import default_folder, sources
 from investigate.report.runs import incident_named
 from investigate.report.text import headline
@@ -38,6 +39,11 @@ NOTIFY = "INVESTIGATE_NOTIFY"
 def run(options: argparse.Namespace, console: Console) -> int:
     """Write the report, say where it is, and return the exit code of the contract."""
     began = monotonic()
+    with warm_kernels():
+        return _run(options, console, began)
+
+
+def _run(options: argparse.Namespace, console: Console, began: float) -> int:
     out = Path(options.out)
     refuse_foreign(out)
     refuse_unreadable(out)

@@ -13,8 +13,8 @@ from investigate.commands.console import Console
 from investigate.errors import UsageError
 from investigate.evidence import Evidence
 from investigate.findings import exit_code
-from investigate.investigation import BODIES
 from investigate.model import Finding, Outcome, isoformat
+from investigate.precomputed import BODIES
 from investigate.report.text import table
 
 

@@ -15,9 +15,11 @@ from investigate.case import Case
 from investigate.evidence import Evidence
 from investigate.findings import Examination, dump
 from investigate.model import isoformat
+from investigate.precomputed import write_precomputed
 from investigate.report.execute import Executed, execute_all
 from investigate.report.folder import FIRST_PAGE, Draft, drafted, refuse_foreign
 from investigate.report.history import FINDINGS, Entry, History
+from investigate.report.kernels import warm_kernels
 from investigate.report.publish import add_run
 from investigate.report.runs import run_of
 from investigate.report.site import PLOTLY, Page, Site, pages_of
@@ -50,8 +52,8 @@ def write_report(
     run = run_of(evidence, incident, notebooks)
     refuse_foreign(out, run.place)
     History(out, run)
-    with drafted(out) as draft:
-        with _workplace(evidence.case, examination) as folder:
+    with drafted(out) as draft, warm_kernels():
+        with _workplace(evidence, examination) as folder:
             parameters = _parameters(evidence)
             executed = execute_all(
                 notebooks, parameters, folder, limits=limits, seconds=seconds, told=told
@@ -81,13 +83,14 @@ def name_of(case: Case) -> str:
 
 
 @contextmanager
-def _workplace(case: Case, examination: Examination) -> Iterator[Path]:
+def _workplace(evidence: Evidence, examination: Examination) -> Iterator[Path]:
     """Give the folder the notebooks run in: there the case and its findings have short names, so
     that no path of this machine gets into a report."""
     with tempfile.TemporaryDirectory(prefix="inv-") as name:
-        folder = Path(name)
+        folder, case = Path(name), evidence.case
         (folder / name_of(case)).symlink_to(case.folder.resolve(), target_is_directory=True)
         (folder / FINDINGS).write_text(dump(examination.document), encoding="utf-8")
+        write_precomputed(evidence, examination, folder / FINDINGS)
         yield folder
 
 

@@ -18,18 +18,16 @@ from typing import Any
 
 import nbformat
 import papermill
-from jupyter_client.kernelspec import KernelSpecManager
-from jupyter_client.manager import AsyncKernelManager
 from jupyter_core.utils import ensure_event_loop
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 from papermill.exceptions import PapermillExecutionError
-from traitlets import default
 from traitlets.config import Config
 from zmq import ZMQError
 
 from investigate.investigation import RESULT_MIME
 from investigate.report.ending import DONE, Ending, RunState
+from investigate.report.kernels import OwnKernel
 from investigate.report.watch import LIMITS, Limits, Switch, Watch
 
 IOPUB_SECONDS = 60  # for what a cell has shown, after it has ended
@@ -55,19 +53,6 @@ class Executed:
     def failure(self) -> str | None:
         """Why it did not come to its end, or None."""
         return self.ending.reason or None
-
-
-class OwnKernel(AsyncKernelManager):
-    """A kernel of this very Python: no kernel spec and no start-up script of the user's is read."""
-
-    @default("kernel_spec_manager")
-    def _only_the_native_kernel(self) -> KernelSpecManager:
-        return KernelSpecManager(kernel_dirs=[])
-
-    async def start_kernel(self, **options: Any) -> None:  # type: ignore[override]
-        """Start the kernel with a profile folder of its own."""
-        profile = str(Path(options["cwd"]) / ".ipython")
-        await super().start_kernel(**options, env={**os.environ, "IPYTHONDIR": profile})
 
 
 def execute_all(

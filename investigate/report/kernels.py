@@ -1,0 +1,186 @@
+"""Kernels for notebooks: of this very Python, and forked from a warm process where possible."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from jupyter_client.kernelspec import KernelSpecManager
+from jupyter_client.manager import AsyncKernelManager
+from jupyter_client.provisioning.local_provisioner import LocalProvisioner
+from traitlets import default
+
+from investigate.report import kernel_server
+from investigate.report.kernel_server import Channel, Message
+
+CAN_FORK = hasattr(os, "fork") and hasattr(os, "pidfd_open")  # Linux
+PATIENCE_SECONDS = 60  # to import the libraries takes two, on a machine with nothing else to do
+# Without these, numpy and Arrow start threads when they are imported, which a fork would not have.
+SINGLE_THREAD = {
+    "OPENBLAS_NUM_THREADS": "1",
+    "JE_ARROW_MALLOC_CONF": "background_thread:false",
+}
+LOST = -int(signal.SIGKILL)  # the exit status of a kernel whose server is gone
+
+
+class OwnKernel(AsyncKernelManager):
+    """A kernel of this very Python: no kernel spec and no start-up script of the user's is read."""
+
+    @default("kernel_spec_manager")
+    def _only_the_native_kernel(self) -> KernelSpecManager:
+        return KernelSpecManager(kernel_dirs=[])
+
+    async def start_kernel(self, **options: Any) -> None:  # type: ignore[override]
+        """Start the kernel with a profile folder of its own; by a fork if a server is there."""
+        profile = str(Path(options["cwd"]) / ".ipython")
+        if _open_servers:
+            self.provisioner = ForkProvisioner(
+                kernel_id="", kernel_spec=self.kernel_spec, parent=self
+            )
+        await super().start_kernel(**options, env={**os.environ, "IPYTHONDIR": profile})
+
+
+@contextmanager
+def warm_kernels() -> Iterator[None]:
+    """While this is open, kernels are forked from a process that has imported their libraries.
+
+    It begins to import at once, beside what the caller does, and ends with this. Where the system
+    cannot fork safely, kernels are started one by one; inside another `warm_kernels` that one is
+    used.
+    """
+    if not CAN_FORK or _open_servers:
+        yield
+        return
+    server = KernelServer()
+    _open_servers.append(server)
+    try:
+        yield
+    finally:
+        _open_servers.remove(server)
+        server.close()
+
+
+class ForkProvisioner(LocalProvisioner):
+    """Starts a kernel by asking the server for a fork; where that fails, as a new process."""
+
+    async def launch_kernel(self, cmd: list[str], **options: Any) -> Any:
+        """Start the kernel, and return how to connect to it."""
+        try:
+            process = _open_servers[-1].launch(cmd, str(options["cwd"]), options["env"])
+        except OSError:
+            return await super().launch_kernel(cmd, **options)
+        self.process = process  # type: ignore[assignment]  # it has what a Popen has
+        self.pid = self.pgid = process.pid
+        self.cwd = options["cwd"]
+        return self.connection_info
+
+
+class KernelServer:
+    """The process that forks kernels, as seen from here; it may be used from any thread."""
+
+    def __init__(self) -> None:
+        ours, theirs = socket.socketpair()
+        ours.settimeout(PATIENCE_SECONDS)
+        self._channel = Channel(ours)
+        self._guard = threading.Lock()
+        self._ready = self._gone = False
+        self._ended: dict[int, int] = {}
+        with theirs:
+            number = str(theirs.fileno())
+            # -P: nothing in the folder of the command or of the notebooks is taken for a library.
+            self._process = subprocess.Popen(  # noqa: S603  # our own module, by our own Python
+                [sys.executable, "-P", "-m", kernel_server.__name__, number],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                env={**os.environ, **SINGLE_THREAD},
+                start_new_session=True,  # Ctrl-C is for the command, which then closes the socket
+            )
+
+    @property
+    def pid(self) -> int:
+        """The number of the process."""
+        return self._process.pid
+
+    def launch(self, argv: Sequence[str], cwd: str, env: Mapping[str, str]) -> ForkedKernel:
+        """Return a new kernel; raise `OSError` if the server is gone or does not answer."""
+        with self._guard:
+            try:
+                if not self._ready:
+                    self._await("ready")
+                    self._ready = True
+                self._channel.send({"argv": list(argv), "cwd": cwd, "env": dict(env)})
+                return ForkedKernel(self, self._await("pid"))
+            except OSError:
+                self._gone = True
+                raise
+
+    def status_of(self, pid: int) -> int | None:
+        """Return the exit status of a kernel, negative for a signal, or None while it runs."""
+        with self._guard:
+            while not self._gone and select.select([self._channel], [], [], 0)[0]:
+                try:
+                    self._note(self._channel.receive())
+                except OSError:
+                    self._gone = True
+            return self._ended.get(pid, LOST if self._gone else None)
+
+    def close(self) -> None:
+        """End the process, and with it every kernel that still runs."""
+        with self._guard:
+            self._gone = True
+            self._channel.close()
+        self._process.wait()
+
+    def _await(self, name: str) -> Any:
+        while True:
+            messages = self._channel.receive()
+            self._note(messages)
+            for message in messages:
+                if name in message:
+                    return message[name]
+
+    def _note(self, messages: Sequence[Message]) -> None:
+        self._ended.update({told["ended"]: told["status"] for told in messages if "ended" in told})
+
+
+class ForkedKernel:
+    """What `subprocess.Popen` is for a child, for a kernel that is a child of the server."""
+
+    stdin = stdout = stderr = None
+
+    def __init__(self, server: KernelServer, pid: int) -> None:
+        self._server = server
+        self.pid = pid
+
+    def poll(self) -> int | None:
+        """Return the exit status, negative for a signal, or None while the kernel runs."""
+        return self._server.status_of(self.pid)
+
+    def wait(self) -> int | None:
+        """Return the exit status; Jupyter asks only after `poll` has told of the end."""
+        return self.poll()
+
+    def send_signal(self, signum: int) -> None:
+        """Send a signal, if the kernel still runs."""
+        if self.poll() is None:
+            os.kill(self.pid, signum)
+
+    def kill(self) -> None:
+        """Kill the kernel, if it still runs."""
+        self.send_signal(signal.SIGKILL)
+
+    def terminate(self) -> None:
+        """Ask the kernel to end, if it still runs."""
+        self.send_signal(signal.SIGTERM)
+
+
+_open_servers: list[KernelServer] = []  # at most one

@@ -1,0 +1,180 @@
+"""Kernels that are forked: as separate, as mortal and as clean as those that are started."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from investigate.report import kernels
+from investigate.report.execute import execute, execute_all
+from investigate.report.kernels import CAN_FORK, warm_kernels
+from tests.report.samples import notebook
+
+pytestmark = pytest.mark.skipif(not CAN_FORK, reason="kernels are started one by one here")
+
+WHAT_IT_SEES = (
+    "import os, sys, threading",
+    "sorted(os.environ.items())",
+    "os.getcwd(), [path for path in sys.path if path], __name__",  # without the folder itself
+    "[os.path.relpath(get_ipython().profile_dir.location), get_ipython().history_length]",
+)
+
+
+@pytest.fixture(scope="module")
+def server():
+    """The process that forks the kernels of this module's tests."""
+    with warm_kernels():
+        (opened,) = kernels._open_servers
+        yield opened
+
+
+def run(folder: Path, *code: str, cell_seconds: int = 60):
+    place = folder / "place"
+    place.mkdir(parents=True)
+    source = folder / "01_raw_data.ipynb"
+    nbformat.write(notebook(*code), source)
+    return execute(source, {"case": "sample"}, place, cell_seconds=cell_seconds)
+
+
+def texts(executed) -> list[str]:
+    assert executed.failure is None
+    outputs = [out for cell in executed.notebook.cells for out in cell.get("outputs", ())]
+    return [out["data"]["text/plain"] for out in outputs if "text/plain" in out.get("data", {})]
+
+
+def has_ended(pid: int, seconds: float = 20) -> bool:
+    """Whether a process is gone, or goes within so many seconds; what waits to be reaped is not."""
+    for _ in range(int(seconds * 20)):
+        if not Path(f"/proc/{pid}").exists():
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def test_a_kernel_is_a_child_of_the_server_and_the_libraries_are_there(server, tmp_path):
+    parent, loaded = texts(run(tmp_path, "import os, sys; os.getppid()", "'duckdb' in sys.modules"))
+    assert int(parent) == server.pid
+    assert loaded == "True"
+
+
+def test_the_server_has_one_thread_when_it_forks(server, tmp_path):
+    run(tmp_path)
+    assert len(list(Path(f"/proc/{server.pid}/task").iterdir())) == 1
+
+
+def test_a_forked_kernel_sees_what_a_started_one_sees(server, tmp_path, monkeypatch):
+    monkeypatch.setenv("ONLY_SINCE", "the server was started")
+    forked = texts(run(tmp_path, *WHAT_IT_SEES))
+    (tmp_path / "place").rename(tmp_path / "forked")
+    monkeypatch.setattr(kernels, "_open_servers", [])
+    started = texts(run(tmp_path, *WHAT_IT_SEES))
+    changing = "('JPY_PARENT_PID', "
+    assert "ONLY_SINCE" in forked[0]
+    assert forked[1:] == started[1:]
+    assert [line for line in forked[0].split("\n") if changing not in line] == [
+        line for line in started[0].split("\n") if changing not in line
+    ]
+
+
+def test_nothing_stays_from_one_kernel_to_the_next(server, tmp_path):
+    first = texts(
+        run(tmp_path / "one", "import investigate; investigate.left = 1", "left = 2; left")
+    )
+    assert first == ["2"]
+    looks = ("import investigate; hasattr(investigate, 'left')", "'left' in globals()")
+    told = texts(run(tmp_path / "two", *looks))
+    assert told == ["False", "False"]
+
+
+def test_a_forked_kernel_that_dies_is_noticed_and_the_next_one_lives(server, tmp_path):
+    died = run(tmp_path / "one", "'kept'", "import os; os.kill(os.getpid(), 9)")
+    assert died.failure == "the kernel died, for instance for lack of memory"
+    assert texts(run(tmp_path / "two", "'alive'")) == ["'alive'"]
+
+
+def test_a_forked_kernel_that_takes_too_long_is_interrupted(server, tmp_path):
+    executed = run(tmp_path, "import time; time.sleep(60)", cell_seconds=2)
+    assert executed.failure == "cell 3 took longer than 2 s and was stopped"
+
+
+def test_a_kernel_is_gone_after_its_notebook_and_not_left_to_be_reaped(server, tmp_path):
+    (pid,) = texts(run(tmp_path, "import os; os.getpid()"))
+    assert has_ended(int(pid))
+
+
+def test_several_notebooks_at_once_each_get_a_kernel_of_their_own(server, tmp_path):
+    place = tmp_path / "place"
+    place.mkdir()
+    sources = [tmp_path / f"{number:02}_x.ipynb" for number in range(6)]
+    for source in sources:
+        nbformat.write(notebook(f"'{source.stem}'", "import os; os.getpid()"), source)
+    told = [texts(done) for done in execute_all(sources, {"case": "sample"}, place)]
+    assert [name for name, _ in told] == [f"'{source.stem}'" for source in sources]
+    assert len({pid for _, pid in told}) == len(sources)
+
+
+@pytest.fixture
+def alone(monkeypatch):
+    """No server is open yet, whatever other tests left open."""
+    monkeypatch.setattr(kernels, "_open_servers", [])
+
+
+def test_kernels_are_started_one_by_one_once_the_server_is_lost(alone, tmp_path):
+    with warm_kernels():
+        os.kill(kernels._open_servers[0].pid, signal.SIGKILL)
+        (parent,) = texts(run(tmp_path, "import os; os.getppid()"))
+    assert int(parent) == os.getpid()
+
+
+def test_a_kernel_whose_server_is_killed_is_told_as_dead(alone, tmp_path):
+    with warm_kernels():
+        pid = kernels._open_servers[0].pid
+        executed = run(tmp_path, f"import os, time; os.kill({pid}, 9)", "time.sleep(60)")
+    assert executed.failure == "the kernel died, for instance for lack of memory"
+
+
+def test_where_the_system_cannot_fork_no_server_is_started(alone, monkeypatch):
+    monkeypatch.setattr(kernels, "CAN_FORK", False)
+    with warm_kernels():
+        assert kernels._open_servers == []
+
+
+def test_one_inside_another_uses_the_same_server(alone):
+    with warm_kernels():
+        before = list(kernels._open_servers)
+        with warm_kernels():
+            assert kernels._open_servers == before
+        assert kernels._open_servers == before
+    assert kernels._open_servers == []
+
+
+STAYS = """
+import os, sys, time
+from pathlib import Path
+from investigate.report import kernels
+with kernels.warm_kernels():
+    server = kernels._open_servers[0]
+    command = [sys.executable, "-m", "ipykernel_launcher", "-f", sys.argv[1]]
+    kernel = server.launch(command, os.getcwd(), dict(os.environ))
+    print(server.pid, kernel.pid, flush=True)
+    time.sleep(120)
+"""
+
+
+@pytest.mark.parametrize("signum", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_no_process_is_left_when_the_command_is_ended_by(signum, tmp_path):
+    command = [sys.executable, "-c", STAYS, str(tmp_path / "connection.json")]
+    quiet = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen(command, text=True, **quiet) as ours:
+        assert ours.stdout
+        pids = [int(pid) for pid in ours.stdout.readline().split()]
+        assert len(pids) == 2
+        ours.send_signal(signum)
+    assert all(has_ended(pid) for pid in pids)
