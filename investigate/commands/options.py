@@ -145,6 +145,11 @@ def _symptoms(parser: argparse.ArgumentParser) -> None:
 def _report(parser: argparse.ArgumentParser) -> None:
     _question(parser)
     parser.add_argument("--out", metavar="DIR", default="reports", help="default: %(default)s")
+    parser.add_argument(
+        "--single-file",
+        action="store_true",
+        help="write the whole report also as one file to send, DIR/report.html (about 6 MB)",
+    )
     _verdict(parser)
     parser.add_argument(
         "--notify",

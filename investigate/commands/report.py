@@ -17,7 +17,7 @@ from investigate.notify.message import Where
 from investigate.notify.targets import Target, targets_of
 from investigate.notify.tell import Delivery, tell
 from investigate.report.briefing import Document
-from investigate.report.build import write_report
+from investigate.report.build import SINGLE, write_report
 from investigate.report.execute import Executed
 from investigate.report.folder import refuse_foreign, refuse_unwritable
 from investigate.report.notebooks import default_folder, sources
@@ -43,13 +43,26 @@ def run(options: argparse.Namespace, console: Console) -> int:
     def told(executed: Executed) -> None:
         console.say(f"  {executed.name}: {executed.failure or 'done'}")
 
-    failed = write_report(evidence, examination, out, notebooks=notebooks, told=told)
+    failed = write_report(
+        evidence,
+        examination,
+        out,
+        notebooks=notebooks,
+        single_file=options.single_file,
+        told=told,
+    )
     console.out(f"{headline(examination.document)}\n\n  {out / 'index.html'}")
+    if options.single_file:
+        console.out(f"  {out / SINGLE} ({_megabytes(out / SINGLE)}, to send)")
     if not _tell(examination.document, targets, options, console):
         return NOT_TOLD
     if failed:
         return NOTEBOOK_FAILED
     return exit_code(examination.findings, options.fail_on, allow_gaps=options.allow_gaps)
+
+
+def _megabytes(file: Path) -> str:
+    return f"{file.stat().st_size / 1e6:.1f} MB"
 
 
 def _targets(options: argparse.Namespace, out: Path) -> list[Target]:

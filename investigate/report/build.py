@@ -7,19 +7,20 @@ import shlex
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from importlib.resources import files
 from pathlib import Path
 
 from investigate.case import Case
+from investigate.display import visible
 from investigate.evidence import Evidence
 from investigate.findings import Examination, dump
 from investigate.model import isoformat
 from investigate.report.execute import Executed, execute_all
 from investigate.report.folder import published
-from investigate.report.site import PLOTLY, Page, Site, pages_of
+from investigate.report.site import FOLDER, Page, Site, pages_of, scripts
 from investigate.report.tidy import failure_of, tidied, written
 
 FINDINGS = "findings.json"
+SINGLE = "report.html"
 
 
 def write_report(
@@ -28,17 +29,24 @@ def write_report(
     out: Path,
     *,
     notebooks: Sequence[Path],
+    single_file: bool = False,
     told: Callable[[Executed], None] = lambda executed: None,
 ) -> list[Executed]:
     """Write the report of an examination into `out` and return the notebooks that failed.
 
-    The report appears whole or not at all; a notebook that fails is part of it, and says so.
+    The report appears whole or not at all; a notebook that fails is part of it, and says so. With
+    `single_file` the same report also stands in one file, `report.html`, that can be sent.
     """
     with published(out) as draft:
         with _workplace(evidence.case, examination) as folder:
             executed = execute_all(notebooks, _parameters(evidence), folder, told=told)
         (draft / FINDINGS).write_text(dump(examination.document), encoding="utf-8")
-        _write_pages(draft, _pages(executed, examination), examination, _again(evidence))
+        pages = _pages(executed, examination)
+        site = Site(examination.document, pages, folder=folder_in_commands(evidence.case.folder))
+        again = _again(evidence)
+        _write_pages(draft, site, pages, again)
+        if single_file:
+            (draft / SINGLE).write_text(site.single(again), encoding="utf-8")
         _write_assets(draft)
     return [notebook for notebook in executed if notebook.failure]
 
@@ -46,6 +54,14 @@ def write_report(
 def name_of(case: Case) -> str:
     """Return a case's name as a file name that says where it came from and nothing else."""
     return re.sub(r"[^A-Za-z0-9_-]+", "-", case.name).strip("-") or "case"
+
+
+def folder_in_commands(folder: Path) -> str:
+    """Return a case's folder for the commands of a report: as it was asked for if that tells
+    nothing of this machine, quoted for a shell; else the word that stands for it."""
+    text = folder.as_posix()
+    tells_nothing = not folder.is_absolute() and ".." not in folder.parts and text != "."
+    return shlex.quote(text) if tells_nothing and visible(text) == text else FOLDER
 
 
 @contextmanager
@@ -73,7 +89,8 @@ def _again(evidence: Evidence) -> str:
     """Return the command that asks the same again."""
     asked = ["--start", isoformat(evidence.window.start), "--end", isoformat(evidence.window.end)]
     asked += [part for entity in evidence.entities for part in ("--entity", entity)]
-    return shlex.join(["investigate", "report", "CASE", *asked])
+    folder = folder_in_commands(evidence.case.folder)
+    return f"investigate report {folder} {shlex.join(asked)}"
 
 
 def _pages(executed: Sequence[Executed], examination: Examination) -> list[Page]:
@@ -81,9 +98,9 @@ def _pages(executed: Sequence[Executed], examination: Examination) -> list[Page]
     return pages_of(examination.document, notebooks)
 
 
-def _write_pages(draft: Path, pages: Sequence[Page], examination: Examination, again: str) -> None:
-    site = Site(examination.document, pages)
+def _write_pages(draft: Path, site: Site, pages: Sequence[Page], again: str) -> None:
     (draft / "index.html").write_text(site.index(again), encoding="utf-8")
+    (draft / "findings.html").write_text(site.findings(), encoding="utf-8")
     for position, page in enumerate(pages):
         (draft / f"{page.name}.html").write_text(site.page(position), encoding="utf-8")
         (draft / f"{page.name}.ipynb").write_text(written(page.notebook), encoding="utf-8")
@@ -91,7 +108,5 @@ def _write_pages(draft: Path, pages: Sequence[Page], examination: Examination, a
 
 def _write_assets(draft: Path) -> None:
     (draft / "assets").mkdir()
-    script = files("investigate.report") / "assets" / "report.js"
-    (draft / "assets" / "report.js").write_bytes(script.read_bytes())
-    plotly = files("plotly") / "package_data" / "plotly.min.js"
-    (draft / PLOTLY).write_bytes(plotly.read_bytes())
+    for name, script in scripts().items():
+        (draft / name).write_bytes(script.read_bytes())

@@ -13,8 +13,8 @@ from pathlib import Path
 from investigate.errors import UsageError
 
 _OURS = re.compile(
-    r"index\.html|findings\.json|\d\d_[a-z_]+\.(html|ipynb)"
-    r"|assets/(plotly-[\w.]+\.min\.js|report\.js)|\.ipynb_checkpoints/.*"
+    r"(index|findings|report)\.html|findings\.json|\d\d_[a-z_]+\.(html|ipynb)"
+    r"|assets/(plotly-[\w.]+\.min\.js|(report|figures)\.js)|\.ipynb_checkpoints/.*"
 )
 HINT = "name another folder with --out, or move these files away"
 

@@ -1,12 +1,15 @@
-"""The pages of a report: one per notebook, and the index. The templates escape every value."""
+"""The pages of a report: the index, all findings, and one per notebook. The templates escape every
+value."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -19,8 +22,10 @@ from investigate.report.briefing import Document
 from investigate.report.index import facts_of
 from investigate.report.notebooks import NOTEBOOKS
 from investigate.report.page import cells_of, has_figures, script_data, title_of
+from investigate.report.single import digests, parts_of
 
 GENERATOR = "investigate report"
+FOLDER = "CASE"  # stands in commands for the folder of a case whose place is not known
 PLOTLY = f"assets/plotly-{version('plotly')}.min.js"
 
 
@@ -39,15 +44,21 @@ class Page:
 class Site:
     """Renders the pages of one report."""
 
-    def __init__(self, document: Document, pages: Sequence[Page]) -> None:
+    def __init__(self, document: Document, pages: Sequence[Page], *, folder: str = FOLDER) -> None:
+        """`folder` is what the commands of the pages call the folder of the case."""
         self._document = document
         self._pages = pages
-        self._templates = _environment()
+        self._folder = folder
+        self._templates = _environment(folder)
 
-    def index(self, command: str) -> str:
-        """Return the first page."""
+    def index(self, again: str) -> str:
+        """Return the first page; `again` is the command that makes the same report."""
         failed = [page for page in self._pages if page.failure]
-        return self._render("index", **facts_of(self._document), command=command, failed=failed)
+        return self._render("index", **facts_of(self._document), again=again, failed=failed)
+
+    def findings(self) -> str:
+        """Return the page of all findings, each with its ids, reason and advice."""
+        return self._render("findings", **facts_of(self._document))
 
     def page(self, position: int) -> str:
         """Return the page of one notebook."""
@@ -62,13 +73,32 @@ class Site:
             cells=cells,
             figures=has_figures(cells),
             plotly=PLOTLY,
-            figure_templates=script_data({shade: _look(shade) for shade in ("light", "dark")}),
+            figure_templates=_looks(),
             previous=around[position],
             following=around[position + 2],
         )
 
+    def single(self, again: str) -> str:
+        """Return the whole report as one page that needs no file beside it."""
+        pages = {"index": ("Summary", self.index(again)), "findings": ("Findings", self.findings())}
+        for position, page in enumerate(self._pages):
+            pages[page.name] = (page.title, self.page(position))
+        texts = [script.read_text(encoding="utf-8") for script in scripts().values()]
+        return self._render(
+            "single",
+            verdict=self._document["verdict"],
+            parts=parts_of(pages),
+            scripts=[Markup(text) for text in texts],  # noqa: S704  our own files, and plotly's
+            digests=Markup(digests(texts)),  # noqa: S704  base64
+            figure_templates=_looks(),
+        )
+
     def _render(self, name: str, /, **values: Any) -> str:
-        shared = {"case": self._document["case"], "pages": self._pages}
+        shared = {
+            "case": display.cell_text(self._document["case"]),
+            "pages": self._pages,
+            "folder": self._folder,
+        }
         return self._templates.get_template(f"{name}.html.j2").render(**shared, **values)
 
 
@@ -86,10 +116,30 @@ def pages_of(
     return pages
 
 
-def prose(text: str) -> Markup:
-    """Return a sentence of ours as HTML: what stands in backticks is code."""
-    code = re.sub(r"`([^`]+)`", r"<code>\1</code>", display.esc(text))
-    return Markup(code)  # noqa: S704  escaped above
+def prose(text: str, folder: str = FOLDER) -> Markup:
+    """Return a sentence of ours as HTML: what stands in backticks is code, and a command of ours
+    can be copied as it stands, with the folder of the case in it."""
+
+    def code(match: re.Match[str]) -> str:
+        if not match[1].startswith("investigate "):
+            return f"<code>{match[1]}</code>"
+        command = re.sub(rf"\b{FOLDER}\b", lambda _: display.esc(folder), match[1])
+        return f"<code data-copy>{command}</code>"
+
+    return Markup(re.sub(r"`([^`]+)`", code, display.esc(text)))  # noqa: S704  escaped
+
+
+def scripts() -> Mapping[str, Traversable]:
+    """Return the scripts of a report by their place in it, in the order in which they run."""
+    own = files("investigate.report") / "assets"
+    return {
+        PLOTLY: files("plotly") / "package_data" / "plotly.min.js",
+        **{f"assets/{name}": own / name for name in ("figures.js", "report.js")},
+    }
+
+
+def _looks() -> Markup:
+    return script_data({shade: _look(shade) for shade in ("light", "dark")})
 
 
 def _look(shade: str) -> Mapping[str, Any]:
@@ -102,7 +152,12 @@ def _seen(value: object) -> object:
     return display.visible(value) if type(value) is str else value
 
 
-def _environment() -> Environment:
+def _colours(word: str) -> str:
+    """Return the rule of a verdict's colour and of the ink that is readable on it."""
+    return f".inv-{word} {{ --own: {display.COLOURS[word]}; --ink: {display.ink(word)}; }}"
+
+
+def _environment(folder: str) -> Environment:
     own = files("investigate.report")
     environment = Environment(
         loader=FileSystemLoader(str(own / "templates")),
@@ -113,13 +168,12 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
         finalize=_seen,
     )
-    style = display.stylesheet() + (own / "assets" / "report.css").read_text(encoding="utf-8")
+    ours = (own / "assets" / "report.css").read_text(encoding="utf-8")
+    style = "\n".join([display.stylesheet(), *map(_colours, display.COLOURS), ours])
     environment.globals.update(
         style=Markup(style),  # noqa: S704  our own files
         generator=GENERATOR,
-        colours=display.COLOURS,
         marks=display.MARKS,
-        ink=display.ink,
-        prose=prose,
+        prose=partial(prose, folder=folder),
     )
     return environment
