@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from investigate import display
@@ -44,6 +46,7 @@ def facts_of(document: Document) -> Mapping[str, Any]:
         "do_not": do_not[:MOVES_SHOWN],
         "do_not_total": len(do_not),
         "alarming": alarming,
+        "by_severity": by_severity(alarming),
         "expected": briefing.expected(document),
         "untold": briefing.untold(document),
         "passed": briefing.of_outcome(document, Outcome.PASSED),
@@ -66,6 +69,12 @@ def facts_of(document: Document) -> Mapping[str, Any]:
 def anchor(code: str) -> str:
     """Return where on a page a check stands."""
     return code.replace("/", "-")
+
+
+def by_severity(entries: Sequence[Entry]) -> list[tuple[str, list[Entry]]]:
+    """Return findings, the worst first, as groups of one severity each."""
+    grouped = groupby(entries, key=itemgetter("severity"))
+    return [(severity, list(group)) for severity, group in grouped]
 
 
 def whole(key: str) -> bool:

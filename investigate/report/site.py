@@ -26,6 +26,7 @@ from investigate.report.single import digests, parts_of
 
 GENERATOR = "investigate report"
 FOLDER = "CASE"  # stands in commands for the folder of a case whose place is not known
+_CASE = re.compile(rf"(?<=\w ){FOLDER}\b")  # after a word: in a command
 PLOTLY = f"assets/plotly-{version('plotly')}.min.js"
 
 
@@ -117,14 +118,12 @@ def pages_of(
 
 
 def prose(text: str, folder: str = FOLDER) -> Markup:
-    """Return a sentence of ours as HTML: what stands in backticks is code, and a command of ours
-    can be copied as it stands, with the folder of the case in it."""
+    """Return a sentence of ours as HTML: what stands in backticks is code, and a command about the
+    case can be copied as it stands, with the folder of the case in it."""
 
     def code(match: re.Match[str]) -> str:
-        if not match[1].startswith("investigate "):
-            return f"<code>{match[1]}</code>"
-        command = re.sub(rf"\b{FOLDER}\b", lambda _: display.esc(folder), match[1])
-        return f"<code data-copy>{command}</code>"
+        command, cases = _CASE.subn(lambda _: display.esc(folder), match[1])
+        return f"<code{' data-copy' if cases else ''}>{command}</code>"
 
     return Markup(re.sub(r"`([^`]+)`", code, display.esc(text)))  # noqa: S704  escaped
 
@@ -157,6 +156,12 @@ def _colours(word: str) -> str:
     return f".inv-{word} {{ --own: {display.COLOURS[word]}; --ink: {display.ink(word)}; }}"
 
 
+def _brief(style: str) -> str:
+    """Return a style sheet without its comments and indentation: every page carries it."""
+    told = re.sub(r"/\*.*?\*/", "", style, flags=re.DOTALL)
+    return "\n".join(line.strip() for line in told.splitlines() if line.strip())
+
+
 def _environment(folder: str) -> Environment:
     own = files("investigate.report")
     environment = Environment(
@@ -169,7 +174,7 @@ def _environment(folder: str) -> Environment:
         finalize=_seen,
     )
     ours = (own / "assets" / "report.css").read_text(encoding="utf-8")
-    style = "\n".join([display.stylesheet(), *map(_colours, display.COLOURS), ours])
+    style = _brief("\n".join([display.stylesheet(), *map(_colours, display.COLOURS), ours]))
     environment.globals.update(
         style=Markup(style),  # noqa: S704  our own files
         generator=GENERATOR,

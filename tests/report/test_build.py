@@ -13,9 +13,9 @@ import pytest
 from investigate.evidence import Scope
 from investigate.findings import Examination, dump, examine
 from investigate.model import Window
-from investigate.report import build
-from investigate.report.build import name_of, write_report
+from investigate.report.build import folder_in_commands, name_of, write_report
 from investigate.report.notebooks import NOTEBOOKS, sources
+from investigate.report.site import PLOTLY
 from tests.builders import END, START, Event, event_row, evidence_of, raw_row
 from tests.report.markup import ADDRESS, Markup
 from tests.report.samples import HOSTILE, document, entry, seven_notebooks
@@ -40,19 +40,23 @@ def report(tmp_path_factory):
     told = document(entry("raw/missing", keys=["id-1"]), entry("raw/gap", "passed"))
     notebooks = seven_notebooks(folder / "notebooks", nb_00=[FIGURE], nb_04=["1 / 0"])
     out = folder / "out"
-    failed = write_report(evidence, Examination((), told), out, notebooks=sources(notebooks))
+    failed = write_report(
+        evidence, Examination((), told), out, notebooks=sources(notebooks), single_file=True
+    )
     return out, told, failed
 
 
 def pages(out: Path) -> list[Path]:
-    return sorted(out.glob("*.html"))
+    """The pages, without the file that holds them all: it has its own tests."""
+    return sorted(path for path in out.glob("*.html") if path.stem != "report")
 
 
 def test_a_report_is_an_index_the_findings_and_a_page_and_a_notebook_of_each_step(report):
     out, _, _ = report
     files = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
     each = {f"{name}.{kind}" for name in NOTEBOOKS for kind in ("html", "ipynb")}
-    assert files == {"index.html", "findings.json", "assets/report.js", build.PLOTLY} | each
+    scripts = {PLOTLY, "assets/figures.js", "assets/report.js"}
+    assert files == {"index.html", "findings.html", "report.html", "findings.json"} | scripts | each
 
 
 def test_the_findings_are_written_as_they_were_computed(report):
@@ -85,7 +89,7 @@ def test_no_page_and_no_notebook_names_another_host(report):
 def test_no_file_names_a_folder_of_this_machine(report):
     out, _, _ = report
     for path in out.rglob("*"):
-        if path.suffix in (".html", ".ipynb", ".json"):
+        if path.suffix in (".html", ".ipynb", ".json") and path.stem != "report":
             text = path.read_text(encoding="utf-8")
             assert str(out.parent) not in text
             assert not re.search(r"/(tmp|home|root|usr)/", text), path.name
@@ -120,7 +124,7 @@ def test_a_saved_notebook_holds_nothing_of_papermill(report):
 def test_plotly_is_there_once_and_a_page_without_figures_does_not_load_it(report):
     out, _, _ = report
     assert len(list(out.rglob("plotly*"))) == 1
-    loading = [p.stem for p in pages(out) if build.PLOTLY in p.read_text(encoding="utf-8")]
+    loading = [p.stem for p in pages(out) if PLOTLY in p.read_text(encoding="utf-8")]
     assert loading == ["00_overview"]
 
 
@@ -150,3 +154,18 @@ def test_hostile_evidence_stays_text_from_the_case_to_the_page(tmp_path):
 def test_the_name_of_a_case_is_no_path(tmp_path, given, name):
     case = replace(evidence_of(tmp_path, events=[]).case, name=given)
     assert name_of(case) == name
+
+
+@pytest.mark.parametrize(
+    ("folder", "name"),
+    [
+        ("data/cases/everything", "data/cases/everything"),
+        ("my cases/42", "'my cases/42'"),
+        ("/home/ann/case", "CASE"),
+        ("../case", "CASE"),
+        (".", "CASE"),
+        ("a\u202eb", "CASE"),
+    ],
+)
+def test_commands_name_the_folder_of_a_case_unless_that_tells_of_this_machine(folder, name):
+    assert folder_in_commands(Path(folder)) == name

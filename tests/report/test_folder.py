@@ -9,8 +9,9 @@ from investigate.report.folder import published, refuse_foreign
 def a_report(folder):
     (folder / "assets").mkdir(parents=True)
     for name in (
-        "index.html", "findings.json", "00_overview.html", "00_overview.ipynb",
-        "assets/plotly-7.1.0.min.js", "assets/report.js",
+        "index.html", "findings.html", "report.html", "findings.json",
+        "00_overview.html", "00_overview.ipynb",
+        "assets/plotly-7.1.0.min.js", "assets/report.js", "assets/figures.js",
     ):  # fmt: skip
         (folder / name).write_text("old", encoding="utf-8")
     return folder

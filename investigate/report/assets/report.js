@@ -52,8 +52,7 @@
   function offerCopies() {
     for (const code of document.querySelectorAll("code[data-copy]")) {
       const text = code.textContent;
-      const last = code.closest(".short") ?? code;
-      last.after(button("copy", `Copy ${text}`, () => text));
+      code.after(button("copy", `Copy ${text}`, () => text));
     }
     for (const list of document.querySelectorAll("[data-copy-list]")) {
       const texts = [...list.querySelectorAll("code")].map((code) => code.textContent);
