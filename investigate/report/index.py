@@ -19,6 +19,7 @@ MOVES_SHOWN = 6
 SUBJECTS_SHOWN = 3  # ids beside a move; the finding has the others
 ROWS_SHOWN = 20
 VERSIONS_SHOWN = 4
+REASON_SHOWN = 120  # characters of why a check has no answer; the page of findings has it whole
 COMPLETE = "complete"
 
 
@@ -57,6 +58,7 @@ def facts_of(document: Document) -> Mapping[str, Any]:
         "subjects_cap": SUBJECTS_SHOWN,
         "rows_cap": ROWS_SHOWN,
         "versions_cap": VERSIONS_SHOWN,
+        "begun": begun,
         "clipped": display.cell_text,
         "whole": whole,
         "page_of": page_of,
@@ -69,6 +71,11 @@ def facts_of(document: Document) -> Mapping[str, Any]:
 def anchor(code: str) -> str:
     """Return where on a page a check stands."""
     return code.replace("/", "-")
+
+
+def begun(reason: str) -> str:
+    """Return how a reason begins, for a line of a list."""
+    return reason if len(reason) <= REASON_SHOWN else f"{reason[:REASON_SHOWN].rstrip()} …"
 
 
 def by_severity(entries: Sequence[Entry]) -> list[tuple[str, list[Entry]]]:
