@@ -60,7 +60,8 @@ def _read(path: Path) -> str:
 def _parts(plan: RedrivePlan, *, kept: bool) -> list[str]:
     if not plan.letters and not kept:
         return [
-            f"REDRIVE of {printable(plan.case)}: nothing to decide, because nothing keeps what fails for good",
+            f"REDRIVE of {printable(plan.case)}: nothing to decide, "
+            "because nothing keeps what fails for good",
             labelled("do", "see configuration/no-dead-letter-queue: investigate check CASE "
                      "--step configuration"),
         ]  # fmt: skip
