@@ -16,7 +16,7 @@ from investigate.ledger import CELLS, STATIONS, ledger
 from investigate.ledger.csv import csv_lines
 from investigate.ledger.summary import breaks, broken, cells
 from investigate.model import counted
-from investigate.report.text import table
+from investigate.report.text import printable, table
 
 SHOWN = 50
 
@@ -38,7 +38,8 @@ def _parts(evidence: Evidence, rows: ir.Table) -> list[str]:
     found = evidence.engine.rows(breaks(evidence))
     torn = sum(row["events"] for row in found)
     what = f"{counted(torn, 'story', 'stories')} of events {'breaks' if torn == 1 else 'break'}"
-    head = f"LEDGER of {evidence.case.name}: {counted(total, 'event')}; {what}"
+    name = printable(evidence.case.name)
+    head = f"LEDGER of {name}: {counted(total, 'event')}; {what}"
     return [head, _stations(evidence), *_breaks(found), *_events(evidence, torn)]
 
 

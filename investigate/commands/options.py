@@ -151,6 +151,11 @@ def _report(parser: argparse.ArgumentParser) -> None:
         default="",
         help="whose history in DIR the report goes on with (default: the case's name)",
     )
+    parser.add_argument(
+        "--single-file",
+        action="store_true",
+        help="write the whole report also as one file to send, DIR/report.html (about 6 MB)",
+    )
     _limits(parser)
     _verdict(parser)
     parser.add_argument(

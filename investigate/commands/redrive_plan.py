@@ -21,7 +21,7 @@ from investigate.redrive_plan import (
     summary_of,
     with_decisions,
 )
-from investigate.report.text import labelled, table
+from investigate.report.text import labelled, printable, table
 
 SHOWN = 20
 
@@ -60,12 +60,13 @@ def _read(path: Path) -> str:
 def _parts(plan: RedrivePlan, *, kept: bool) -> list[str]:
     if not plan.letters and not kept:
         return [
-            f"REDRIVE of {plan.case}: nothing to decide, because nothing keeps what fails for good",
+            f"REDRIVE of {printable(plan.case)}: nothing to decide, "
+            "because nothing keeps what fails for good",
             labelled("do", "see configuration/no-dead-letter-queue: investigate check CASE "
                      "--step configuration"),
         ]  # fmt: skip
     if not plan.letters:
-        return [f"REDRIVE of {plan.case}: no dead letter, so nothing to decide"]
+        return [f"REDRIVE of {printable(plan.case)}: no dead letter, so nothing to decide"]
     return [_head(plan), _groups(plan.letters), _letters(plan.letters), _next(plan)]
 
 
@@ -73,7 +74,7 @@ def _head(plan: RedrivePlan) -> str:
     counts = ", ".join(f"{many:,} {decision}" for decision, many in plan.counts.items() if many)
     first = plan.letters[0]
     lines = [
-        f"REDRIVE of {plan.case}: a plan; nothing is sent",
+        f"REDRIVE of {printable(plan.case)}: a plan; nothing is sent",
         "",
         labelled("letters", f"{counted(len(plan.letters), 'dead letter')}: {counts}"),
         labelled("captured", plan.captured_at),

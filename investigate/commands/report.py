@@ -20,7 +20,7 @@ from investigate.notify.message import Where
 from investigate.notify.targets import Target, targets_of
 from investigate.notify.tell import Delivery, tell
 from investigate.report.briefing import Document
-from investigate.report.build import write_report
+from investigate.report.build import SINGLE, write_report
 from investigate.report.ending import RunState
 from investigate.report.execute import Executed
 from investigate.report.folder import refuse_foreign, refuse_unwritable
@@ -66,17 +66,24 @@ def _run(options: argparse.Namespace, console: Console, began: float) -> int:
             out,
             notebooks=notebooks,
             incident=incident,
+            single_file=options.single_file,
             limits=Limits(notebook=options.notebook_seconds),
             seconds=options.deadline - (monotonic() - began),
             told=told,
         )
     _say_what_is_missing(failed, options.deadline, console)
     console.out(f"{headline(examination.document)}\n\n  {out / 'index.html'}")
+    if options.single_file:
+        console.out(f"  {out / SINGLE} ({_megabytes(out / SINGLE)}, to send)")
     if not _tell(examination.document, targets, options, console):
         return NOT_TOLD
     if failed:
         return NOTEBOOK_FAILED
     return exit_code(examination.findings, options.fail_on, allow_gaps=options.allow_gaps)
+
+
+def _megabytes(file: Path) -> str:
+    return f"{file.stat().st_size / 1e6:.1f} MB"
 
 
 def _say_what_is_missing(failed: Sequence[Executed], deadline: int, console: Console) -> None:

@@ -18,6 +18,7 @@ from investigate.figures.style import (
     column,
     count_axis,
     drawing,
+    escaped,
     fill,
     ids,
     parted,
@@ -92,7 +93,8 @@ def _totals(rows: Sequence[Row], name: str, counted: str) -> dict[str, int]:
 
 
 def _told(totals: Mapping[str, int], looks: Look) -> str:
-    return " ".join(f"{looks[name][0]}: {many:,}." for name, many in totals.items())
+    words = {name: looks[name][0] if name in looks else f"ended {escaped(name)}" for name in totals}
+    return " ".join(f"{words[name]}: {many:,}." for name, many in totals.items())
 
 
 def _bars(

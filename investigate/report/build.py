@@ -22,13 +22,13 @@ from investigate.report.history import FINDINGS, Entry, History
 from investigate.report.kernels import warm_kernels
 from investigate.report.publish import add_run
 from investigate.report.runs import run_of
-from investigate.report.site import PLOTLY, Page, Site, pages_of
+from investigate.report.site import Page, Site, pages_of, scripts
 from investigate.report.states import write_states
 from investigate.report.tidy import failure_of, tidied, written
 from investigate.report.watch import LIMITS, Limits
 
 UP = "../../../"  # from the folder of a run to that of the report
-OWN_SCRIPTS = ("report.js", "runs.js", "display.js")
+SINGLE = "report.html"
 
 
 def write_report(
@@ -38,6 +38,7 @@ def write_report(
     *,
     notebooks: Sequence[Path],
     incident: str = "",
+    single_file: bool = False,
     limits: Limits = LIMITS,
     seconds: float = inf,
     told: Callable[[Executed], None] = lambda executed: None,
@@ -46,8 +47,9 @@ def write_report(
     `incident` (empty: the case's name), and return the notebooks that failed.
 
     The report appears whole or not at all; a notebook that fails is part of it, and says so, and
-    so are those that `seconds` leave no time for. Raise `UsageError` if `out` holds files of
-    others, or a history that cannot be gone on with.
+    so are those that `seconds` leave no time for. With `single_file` the same report also stands in
+    one file, `report.html`, that can be sent. Raise `UsageError` if `out` holds files of others, or
+    a history that cannot be gone on with.
     """
     run = run_of(evidence, incident, notebooks)
     refuse_foreign(out, run.place)
@@ -60,7 +62,7 @@ def write_report(
             )
         site = Site(examination.document, _pages(executed, examination))
         failures = {done.name: done.failure for done in executed if done.failure}
-        _write_notebooks(draft, site)
+        _write_pages(draft, site)
         _write_twice(draft, FINDINGS, dump(examination.document))
         for place in (draft.files, draft.run):
             write_states(executed, place)
@@ -72,6 +74,10 @@ def write_report(
             for folder, root in ((draft.files, ""), (draft.run, UP)):
                 page = site.index(again, root=root, own_list=own_list, since=entry.since)
                 (folder / FIRST_PAGE).write_text(page, encoding="utf-8")
+            if single_file:
+                (draft.files / SINGLE).write_text(
+                    site.single(again, since=entry.since), encoding="utf-8"
+                )
 
         add_run(draft, run, examination.document, failures, write_index)
     return [notebook for notebook in executed if notebook.failure]
@@ -117,11 +123,14 @@ def _pages(executed: Sequence[Executed], examination: Examination) -> list[Page]
     return pages_of(examination.document, notebooks)
 
 
-def _write_notebooks(draft: Draft, site: Site) -> None:
-    """Write every notebook and its page, for the newest run and for the run's own folder."""
-    for position, page in enumerate(site.pages):
+def _write_pages(draft: Draft, site: Site) -> None:
+    """Write every notebook, its page and that of all findings, for the newest run and for the run's
+    own folder."""
+    for page in site.pages:
         _write_twice(draft, f"{page.name}.ipynb", written(page.notebook))
-        for folder, root in ((draft.files, ""), (draft.run, UP)):
+    for folder, root in ((draft.files, ""), (draft.run, UP)):
+        (folder / "findings.html").write_text(site.findings(root=root), encoding="utf-8")
+        for position, page in enumerate(site.pages):
             html = site.page(position, root=root)
             (folder / f"{page.name}.html").write_text(html, encoding="utf-8")
 
@@ -133,15 +142,8 @@ def _write_twice(draft: Draft, name: str, text: str) -> None:
 
 def write_assets(draft: Draft) -> None:
     """Write what all runs share, unless it is there already."""
-    own = files("investigate.report") / "assets"
-    plotly = files("plotly") / "package_data" / "plotly.min.js"
-    shared = {
-        "assets/report.js": own / "report.js",
-        "assets/runs.js": own / "runs.js",
-        "assets/display.js": files("investigate") / "display.js",
-        PLOTLY: plotly,
-    }
-    for name, source in shared.items():
+    of_the_lists = {"assets/runs.js": files("investigate.report") / "assets" / "runs.js"}
+    for name, source in {**scripts(), **of_the_lists}.items():
         if not _is_there(draft.out / name, Path(str(source))):
             target = draft.files / name
             target.parent.mkdir(exist_ok=True)
@@ -149,8 +151,8 @@ def write_assets(draft: Draft) -> None:
 
 
 def _is_there(path: Path, source: Path) -> bool:
-    """Whether a file was written from this source: plotly's name tells its version, and a file only
-    ever appears whole."""
+    """Whether a file was written from this source."""
     if not path.is_file() or path.stat().st_size != source.stat().st_size:
         return False
-    return path.name not in OWN_SCRIPTS or path.read_bytes() == source.read_bytes()
+    # A file only ever appears whole, and plotly's name tells its version.
+    return path.name.startswith("plotly-") or path.read_bytes() == source.read_bytes()

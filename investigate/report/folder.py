@@ -32,10 +32,10 @@ STAGE, RUN, FILES, OLD, JOURNAL = "stage", "run", "files", "old", "journal.json"
 FIRST_PAGE = "index.html"
 LOCK_SECONDS = 120.0  # publishing takes a fraction of a second; so many wait in one queue
 _PAUSE = 0.02
-_NEWEST = r"index\.html|findings\.json|notebooks\.json|run\.json|\d\d_[a-z_]+\.(html|ipynb)"
+_NEWEST = r"(index|findings|report)\.html|(findings|notebooks|run)\.json|\d\d_[a-z_]+\.(html|ipynb)"
 _OURS = re.compile(
     rf"{_NEWEST}|runs\.html|\.lock|\.drafts/|\.publishing/|runs/|\.ipynb_checkpoints/"
-    r"|assets/(plotly-[\w.]+\.min\.js|report\.js|runs\.js|display\.js)?"
+    r"|assets/(plotly-[\w.]+\.min\.js|(report|figures|runs|display)\.js)?"
 )
 _OURS_IN_A_RUN = re.compile(rf"{_NEWEST}|\.ipynb_checkpoints/")
 HINT = "name another folder with --out, or move these files away"

@@ -1,25 +1,30 @@
-"""The first page of a report: how bad, where, what to do; then everything else that was found."""
+"""What the first page of a report and the page of all findings say, in the names they use."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
+from investigate import display
 from investigate.model import Outcome, Severity
 from investigate.report import briefing
 from investigate.report.briefing import Document, Entry
 from investigate.report.notebooks import page_of
 
-KEYS_SHOWN = 50
+# What bounds the size of these two pages, however large the case; findings.json has the rest.
+KEYS_SHOWN = 20
 MOVES_SHOWN = 6
 SUBJECTS_SHOWN = 3  # ids beside a move; the finding has the others
-ROWS_SHOWN = 100
-VERSIONS_SHOWN = 12
+ROWS_SHOWN = 20
+VERSIONS_SHOWN = 4
+REASON_SHOWN = 120  # characters of why a check has no answer; the page of findings has it whole
 COMPLETE = "complete"
 
 
 def facts_of(document: Document) -> Mapping[str, Any]:
-    """Return what the index says of a findings document, in the names its template uses."""
+    """Return what these two pages say of a findings document, in the names their templates use."""
     alarming = briefing.alarming(document)
     urgent = _most_urgent(alarming)
     days = document["aggregates"]
@@ -42,6 +47,7 @@ def facts_of(document: Document) -> Mapping[str, Any]:
         "do_not": do_not[:MOVES_SHOWN],
         "do_not_total": len(do_not),
         "alarming": alarming,
+        "by_severity": by_severity(alarming),
         "expected": briefing.expected(document),
         "untold": briefing.untold(document),
         "passed": briefing.of_outcome(document, Outcome.PASSED),
@@ -52,6 +58,9 @@ def facts_of(document: Document) -> Mapping[str, Any]:
         "subjects_cap": SUBJECTS_SHOWN,
         "rows_cap": ROWS_SHOWN,
         "versions_cap": VERSIONS_SHOWN,
+        "begun": begun,
+        "clipped": display.cell_text,
+        "whole": whole,
         "page_of": page_of,
         "anchor": anchor,
         "counts": counts,
@@ -62,6 +71,22 @@ def facts_of(document: Document) -> Mapping[str, Any]:
 def anchor(code: str) -> str:
     """Return where on a page a check stands."""
     return code.replace("/", "-")
+
+
+def begun(reason: str) -> str:
+    """Return how a reason begins, for a line of a list."""
+    return reason if len(reason) <= REASON_SHOWN else f"{reason[:REASON_SHOWN].rstrip()} …"
+
+
+def by_severity(entries: Sequence[Entry]) -> list[tuple[str, list[Entry]]]:
+    """Return findings, the worst first, as groups of one severity each."""
+    grouped = groupby(entries, key=itemgetter("severity"))
+    return [(severity, list(group)) for severity, group in grouped]
+
+
+def whole(key: str) -> bool:
+    """Return whether a key is shown as it is, so that a copy of what is shown is the key."""
+    return display.cell_text(key) == key
 
 
 def counts(summary: Entry) -> str:

@@ -1,4 +1,5 @@
-"""The pages of a report: one per notebook, and the index. The templates escape every value."""
+"""The pages of a report: the index, all findings, and one per notebook. The templates escape every
+value."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -20,8 +22,10 @@ from investigate.report.index import facts_of
 from investigate.report.notebooks import NOTEBOOKS
 from investigate.report.page import cells_of, has_figures, script_data, title_of
 from investigate.report.since import Since
+from investigate.report.single import digests, parts_of
 
 GENERATOR = "investigate report"
+_OF_A_CASE = re.compile(r"\w CASE\b")  # a command that names the folder of the case
 PLOTLY = f"assets/plotly-{version('plotly')}.min.js"
 
 
@@ -47,15 +51,22 @@ class Site:
         self._templates = environment()
 
     def index(
-        self, command: str, *, root: str = "", own_list: str = "", since: Since | None = None
+        self, again: str, *, root: str = "", own_list: str = "", since: Since | None = None
     ) -> str:
-        """Return the first page. `root` leads from its folder to that of the report, `own_list`
-        from there to the list of the incident's runs; `since` is what changed since the last."""
+        """Return the first page; `again` is the command that makes the same report.
+
+        `root` leads from its folder to that of the report, `own_list` from there to the list of
+        the incident's runs; `since` is what changed since the last.
+        """
         failed = [page for page in self.pages if page.failure]
         codes = {entry["code"] for entry in self._document["checks"]}
         history = {"root": root, "own_list": own_list, "since": since, "codes": codes}
         facts = facts_of(self._document)
-        return self._render("index", **facts, **history, command=command, failed=failed)
+        return self._render("index", **facts, **history, again=again, failed=failed)
+
+    def findings(self, *, root: str = "") -> str:
+        """Return the page of all findings, each with its ids, reason and advice."""
+        return self._render("findings", **facts_of(self._document), root=root)
 
     def page(self, position: int, *, root: str = "") -> str:
         """Return the page of one notebook; `root` leads from its folder to that of the report."""
@@ -69,15 +80,34 @@ class Site:
             failure=page.failure,
             cells=cells,
             figures=has_figures(cells),
-            root=root,
             plotly=PLOTLY,
-            figure_templates=script_data({shade: _look(shade) for shade in ("light", "dark")}),
+            root=root,
+            figure_templates=_looks(),
             previous=around[position],
             following=around[position + 2],
         )
 
+    def single(self, again: str, *, since: Since | None = None) -> str:
+        """Return the whole report as one page that needs no file beside it."""
+        first = self.index(again, since=since)
+        pages = {"index": ("Summary", first), "findings": ("Findings", self.findings())}
+        for position, page in enumerate(self.pages):
+            pages[page.name] = (page.title, self.page(position))
+        texts = [script.read_text(encoding="utf-8") for script in scripts().values()]
+        return self._render(
+            "single",
+            verdict=self._document["verdict"],
+            parts=parts_of(pages),
+            scripts=[Markup(text) for text in texts],  # noqa: S704  our own files, and plotly's
+            digests=Markup(digests(texts)),  # noqa: S704  base64
+            figure_templates=_looks(),
+        )
+
     def _render(self, name: str, /, **values: Any) -> str:
-        shared = {"case": self._document["case"], "pages": self.pages}
+        shared = {
+            "case": display.cell_text(self._document["case"]),
+            "pages": self.pages,
+        }
         return self._templates.get_template(f"{name}.html.j2").render(**shared, **values)
 
 
@@ -96,9 +126,27 @@ def pages_of(
 
 
 def prose(text: str) -> Markup:
-    """Return a sentence of ours as HTML: what stands in backticks is code."""
-    code = re.sub(r"`([^`]+)`", r"<code>\1</code>", display.esc(text))
-    return Markup(code)  # noqa: S704  escaped above
+    """Return a sentence of ours as HTML: what stands in backticks is code, and a command about the
+    case can be copied."""
+
+    def code(match: re.Match[str]) -> str:
+        return f"<code{' data-copy' if _OF_A_CASE.search(match[1]) else ''}>{match[1]}</code>"
+
+    return Markup(re.sub(r"`([^`]+)`", code, display.esc(text)))  # noqa: S704  escaped
+
+
+def scripts() -> Mapping[str, Traversable]:
+    """Return the scripts of a report by their place in it, in the order in which they run."""
+    own = files("investigate.report") / "assets"
+    return {
+        PLOTLY: files("plotly") / "package_data" / "plotly.min.js",
+        **{f"assets/{name}": own / name for name in ("figures.js", "report.js")},
+        "assets/display.js": files("investigate") / "display.js",
+    }
+
+
+def _looks() -> Markup:
+    return script_data({shade: _look(shade) for shade in ("light", "dark")})
 
 
 def _look(shade: str) -> Mapping[str, Any]:
@@ -109,6 +157,17 @@ def _look(shade: str) -> Mapping[str, Any]:
 def _seen(value: object) -> object:
     """Return what a template writes with nothing in it that hides or reorders text."""
     return display.visible(value) if type(value) is str else value
+
+
+def _colours(word: str) -> str:
+    """Return the rule of a verdict's colour and of the ink that is readable on it."""
+    return f".inv-{word} {{ --own: {display.COLOURS[word]}; --ink: {display.ink(word)}; }}"
+
+
+def _brief(style: str) -> str:
+    """Return a style sheet without its comments and indentation: every page carries it."""
+    told = re.sub(r"/\*.*?\*/", "", style, flags=re.DOTALL)
+    return "\n".join(line.strip() for line in told.splitlines() if line.strip())
 
 
 def environment() -> Environment:
@@ -123,13 +182,13 @@ def environment() -> Environment:
         keep_trailing_newline=True,
         finalize=_seen,
     )
-    style = display.stylesheet() + (own / "assets" / "report.css").read_text(encoding="utf-8")
+    ours = (own / "assets" / "report.css").read_text(encoding="utf-8")
+    style = _brief("\n".join([display.stylesheet(), *map(_colours, display.COLOURS), ours]))
     rendering.globals.update(
         style=Markup(style),  # noqa: S704  our own files
         generator=GENERATOR,
-        colours=display.COLOURS,
         marks=display.MARKS,
-        ink=display.ink,
         prose=prose,
+        root="",
     )
     return rendering

@@ -1,4 +1,4 @@
-"""A Chromium without a network, and the report of a demo case for it to open."""
+"""One Chromium without a network for all tests, and the reports for it to open."""
 
 from __future__ import annotations
 
@@ -6,81 +6,119 @@ import os
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.report.markup import Markup
+from tests.hostile import hostile_case
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
-FLAGS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-    "--disable-extensions", "--hide-scrollbars", "--enable-logging=stderr", "--v=0",
-    # Whatever would leave this machine goes to a port where nothing answers.
-    "--proxy-server=127.0.0.1:9", "--virtual-time-budget=10000",
-)  # fmt: skip
-DARK = "--blink-settings=preferredColorScheme=0"
+SCREEN = {"width": 1280, "height": 800}
+PHONE = {"width": 390, "height": 844}
+EACH_FIGURE = """
+async () => {
+  for (const figure of document.querySelectorAll("figure.plot")) {
+    for (let fold = figure.closest("details"); fold; fold = fold.parentElement.closest("details")) {
+      fold.open = true;
+    }
+    figure.scrollIntoView();
+    const place = figure.querySelector(".drawing");
+    for (let tries = 0; tries < 100 && !place.querySelector("svg.main-svg"); tries += 1) {
+      await new Promise((done) => setTimeout(done, 20));
+    }
+  }
+}
+"""
+
+
+@dataclass
+class Visit:
+    """A page that is open, what its console said, what it asked for, and what it popped up."""
+
+    page: Page
+    console: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+    dialogs: list[str] = field(default_factory=list)
+
+    def ask(self, script: str) -> Any:
+        """What a script makes of the page; the page's own policy does not bind it."""
+        return self.page.evaluate(script)
+
+    def draw_all(self) -> None:
+        """Go to every figure, as a reader would; figures are drawn when they come near."""
+        self.ask(EACH_FIGURE)
+
+    def count(self, selector: str) -> int:
+        return self.page.locator(selector).count()
 
 
 @dataclass(frozen=True)
-class Seen:
-    """A page as the browser has it when all scripts have run, and what its console said."""
+class Visitor:
+    """Opens files in a browser of its own settings for each visit, always with the network off."""
 
-    markup: Markup
-    console: list[str]
+    browser: Browser
+
+    @contextmanager
+    def visit(self, file: Path, fragment: str = "", **settings: Any) -> Iterator[Visit]:
+        settings = {"viewport": SCREEN, "color_scheme": "light", **settings}
+        context = self.browser.new_context(offline=True, **settings)
+        try:
+            visit = Visit(context.new_page())
+            visit.page.on("console", lambda message: visit.console.append(message.text))
+            visit.page.on("pageerror", lambda error: visit.console.append(str(error)))
+            visit.page.on("request", lambda request: visit.requests.append(request.url))
+            visit.page.on("dialog", lambda dialog: _dismiss(dialog, visit.dialogs))
+            visit.page.goto(file.as_uri() + (f"#{fragment}" if fragment else ""))
+            yield visit
+        finally:
+            context.close()
 
 
-@dataclass(frozen=True)
-class Browser:
-    program: str
-    profiles: Path
-
-    def open(self, page: Path, fragment: str = "", *more: str) -> Seen:
-        profile = self.profiles / str(len(list(self.profiles.iterdir())))
-        address = page.as_uri() + (f"#{fragment}" if fragment else "")
-        done = subprocess.run(
-            [self.program, *FLAGS, *more, f"--user-data-dir={profile}", "--dump-dom", address],
-            capture_output=True, text=True, timeout=120, check=True,
-        )  # fmt: skip
-        said = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
-        return Seen(Markup(done.stdout), said)
+def _dismiss(dialog: Any, dialogs: list[str]) -> None:
+    dialogs.append(dialog.message)
+    dialog.dismiss()
 
 
 @pytest.fixture(scope="session")
-def browser(tmp_path_factory):
+def visitor() -> Iterator[Visitor]:
     found = next((path for path in map(shutil.which, NAMES) if path), None)
     if found is None:
         reason = f"none of {', '.join(NAMES)} is installed"
         if os.environ.get("INVESTIGATE_REQUIRE_BROWSER") == "1":
             pytest.fail(f"INVESTIGATE_REQUIRE_BROWSER=1, but {reason}")
         pytest.skip(reason)
-    return Browser(found, tmp_path_factory.mktemp("profiles"))
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        yield Visitor(browser)
+        browser.close()
 
 
-@pytest.fixture(scope="session")
-def seen(browser, report):
-    """Each page of the report as the browser has it, opened once."""
-    opened: dict[str, Seen] = {}
-
-    def see(name: str) -> Seen:
-        if name not in opened:
-            opened[name] = browser.open(report / f"{name}.html")
-        return opened[name]
-
-    return see
-
-
-@pytest.fixture(scope="session")
-def report(browser, tmp_path_factory):
-    """The report of the demo case in which everything went wrong, as a user makes it."""
-    out = tmp_path_factory.mktemp("report") / "out"
-    case = ROOT / "data" / "cases" / "everything"
+def make_report(case: Path, out: Path, codes: Sequence[int]) -> Path:
+    """The report of a case as a user makes it, with the file to send."""
     done = subprocess.run(
-        [sys.executable, "-m", "investigate", "report", str(case), "--out", str(out)],
+        [sys.executable, "-m", "investigate", "report", str(case), "--out", str(out),
+         "--single-file"],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
-    assert done.returncode == 1, done.stderr
+    assert done.returncode in codes, done.stderr + done.stdout
     return out
+
+
+@pytest.fixture(scope="session")
+def report(visitor: Visitor, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of the demo case in which everything went wrong."""
+    case = ROOT / "data" / "cases" / "everything"
+    return make_report(case, tmp_path_factory.mktemp("report") / "out", [1])
+
+
+@pytest.fixture(scope="session")
+def hostile_report(visitor: Visitor, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of a case that holds hostile texts wherever evidence can hold a text."""
+    case = hostile_case(tmp_path_factory.mktemp("case"))
+    return make_report(case, tmp_path_factory.mktemp("hostile") / "out", [1])

@@ -14,6 +14,7 @@ from investigate.model import Step
 from investigate.report.notebooks import NOTEBOOKS
 
 HOSTILE = "x</script><script>alert(1)</script><img src=x onerror=alert(2)>\"'`{{7*7}}\x1b[31m\u202e"
+HARMLESS = "harmless\u202e"  # is shown by number as well, so it is not offered for copying
 END = f"from IPython.display import display\ndisplay({{{RESULT_MIME!r}: {{}}}}, raw=True)"
 
 

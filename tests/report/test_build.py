@@ -17,6 +17,7 @@ from investigate.report import build
 from investigate.report.build import name_of, write_report
 from investigate.report.folder import drafted
 from investigate.report.notebooks import NOTEBOOKS, sources
+from investigate.report.site import PLOTLY
 from tests.builders import END, START, Event, event_row, evidence_of, raw_row
 from tests.report.markup import ADDRESS, Markup
 from tests.report.samples import HOSTILE, document, entry, seven_notebooks
@@ -41,13 +42,15 @@ def report(tmp_path_factory):
     told = document(entry("raw/missing", keys=["id-1"]), entry("raw/gap", "passed"))
     notebooks = seven_notebooks(folder / "notebooks", nb_00=[FIGURE], nb_04=["1 / 0"])
     out = folder / "out"
-    failed = write_report(evidence, Examination((), told), out, notebooks=sources(notebooks))
+    failed = write_report(
+        evidence, Examination((), told), out, notebooks=sources(notebooks), single_file=True
+    )
     return out, told, failed
 
 
 def pages(out: Path) -> list[Path]:
-    """The pages of the newest run."""
-    return sorted(path for path in out.glob("*.html") if path.name != "runs.html")
+    """The pages of the newest run, without the file that holds them all: it has its own tests."""
+    return sorted(path for path in out.glob("*.html") if path.stem not in ("runs", "report"))
 
 
 def run_folder(out: Path) -> Path:
@@ -60,9 +63,10 @@ def test_a_report_is_an_index_the_findings_and_a_page_and_a_notebook_of_each_ste
     out, _, _ = report
     files = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
     each = {f"{name}.{kind}" for name in NOTEBOOKS for kind in ("html", "ipynb")}
-    each |= {"index.html", "findings.json", "notebooks.json", "run.json"}
+    each |= {"index.html", "findings.html", "findings.json", "notebooks.json", "run.json"}
     lists = {"runs.html", "runs/index.json", "runs/test/index.html", "runs/test/index.json"}
-    shared = {"assets/report.js", "assets/runs.js", "assets/display.js", build.PLOTLY, ".lock"}
+    scripts = {f"assets/{name}.js" for name in ("report", "figures", "runs", "display")}
+    shared = {*scripts, PLOTLY, ".lock", "report.html"}
     run = run_folder(out).relative_to(out).as_posix()
     assert files == each | {f"{run}/{name}" for name in each} | lists | shared
 
@@ -81,7 +85,7 @@ def test_a_second_report_writes_no_shared_file_again(report, tmp_path):
     out, _, _ = report
     with drafted(tmp_path / "out") as draft:
         build.write_assets(draft)
-        assert (draft.files / build.PLOTLY).is_file()
+        assert (draft.files / PLOTLY).is_file()
     with drafted(out) as draft:
         build.write_assets(draft)
         assert list(draft.files.iterdir()) == []
@@ -122,7 +126,7 @@ def test_no_page_and_no_notebook_names_another_host(report):
 def test_no_file_names_a_folder_of_this_machine(report):
     out, _, _ = report
     for path in out.rglob("*"):
-        if path.suffix in (".html", ".ipynb", ".json"):
+        if path.suffix in (".html", ".ipynb", ".json") and path.stem != "report":
             text = path.read_text(encoding="utf-8")
             assert str(out.parent) not in text
             assert not re.search(r"/(tmp|home|root|usr)/", text), path.name
@@ -157,7 +161,7 @@ def test_a_saved_notebook_holds_nothing_of_papermill(report):
 def test_plotly_is_there_once_and_a_page_without_figures_does_not_load_it(report):
     out, _, _ = report
     assert len(list(out.rglob("plotly*"))) == 1
-    loading = [p.stem for p in pages(out) if build.PLOTLY in p.read_text(encoding="utf-8")]
+    loading = [p.stem for p in pages(out) if PLOTLY in p.read_text(encoding="utf-8")]
     assert loading == ["00_overview"]
 
 

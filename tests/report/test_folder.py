@@ -13,14 +13,20 @@ from investigate.report import folder
 from investigate.report.folder import alone, drafted, refuse_foreign
 
 RUN = "runs/incident/0123"
-NEWEST = ("index.html", "findings.json", "00_overview.html", "00_overview.ipynb")
+NEWEST = (
+    "index.html", "findings.html", "report.html", "findings.json",
+    "00_overview.html", "00_overview.ipynb",
+)  # fmt: skip
 PAUSE = "import sys; print('there', flush=True); sys.stdin.read()"
+
+
+ASSETS = tuple(f"assets/{name}.js" for name in ("display", "figures", "plotly-7.1.0.min", "report"))
 
 
 def a_report(out):
     """A report as older versions wrote it: no runs, only the newest one."""
     (out / "assets").mkdir(parents=True)
-    for name in (*NEWEST, "assets/plotly-7.1.0.min.js", "assets/report.js", "assets/display.js"):
+    for name in (*NEWEST, *ASSETS):
         (out / name).write_text("old", encoding="utf-8")
     return out
 

@@ -13,7 +13,7 @@ from investigate.report.notebooks import NOTEBOOKS
 from investigate.report.since import Since, compare
 from investigate.report.site import Site, pages_of
 from tests.report.markup import ADDRESS, Markup
-from tests.report.samples import HOSTILE, document, entry, notebook
+from tests.report.samples import HARMLESS, HOSTILE, document, entry, notebook
 
 
 def index(told, **failures):
@@ -21,13 +21,22 @@ def index(told, **failures):
     return Site(told, pages_of(told, notebooks)).index("investigate report CASE")
 
 
+def all_findings(told):
+    notebooks = [(name, notebook(), None) for name in NOTEBOOKS]
+    return Site(told, pages_of(told, notebooks)).findings()
+
+
 def lines_of(page):
-    """The visible text, one line per piece."""
+    """The visible text of a page, one line per piece."""
     return [" ".join(text.split()) for tag, text in Markup(page).texts if tag != "style"]
 
 
 def body_of(told, **failures):
     return " ".join(line for line in lines_of(index(told, **failures)) if line)
+
+
+def findings_of(told, **options):
+    return " ".join(line for line in lines_of(all_findings(told, **options)) if line)
 
 
 BROKEN = document(
@@ -89,29 +98,65 @@ def test_few_subjects_are_all_named():
 
 
 def test_the_command_for_the_rows_of_a_finding_is_given_and_its_case_explained():
-    told = body_of(BROKEN)
+    assert body_of(BROKEN).count("CASE is the folder of the case") == 1
+    told = findings_of(BROKEN)
     assert "investigate check CASE --rows sqs/lost" in told
     assert told.count("CASE is the folder of the case") == 1
+
+
+def test_a_command_about_the_case_can_be_copied():
+    told = document(entry("sqs/lost", advice="Ask `investigate redrive-plan CASE` of `CASE`."))
+    page = all_findings(told)
+    assert "<code data-copy>investigate check CASE --rows sqs/lost</code>" in page
+    assert "<code data-copy>investigate redrive-plan CASE</code>" in page
+    assert "<code>CASE</code>" in page, "what is no command is not offered"
 
 
 def test_a_long_list_of_moves_is_cut_and_says_so():
     entries = [entry(f"raw/fault-{number}") for number in range(MOVES_SHOWN + 3)]
     told = body_of(document(*entries))
-    assert told.count("and 3 more, each with its finding below") == 2
+    assert told.count("and 3 more, each with its finding") == 2
 
 
 def test_a_finding_shows_some_keys_and_says_where_the_rest_is():
     keys = [f"key-{number:04}" for number in range(KEYS_SHOWN + 70)]
-    told = body_of(document(entry("raw/corrupt", keys=keys)))
+    told = findings_of(document(entry("raw/corrupt", keys=keys)))
     assert f"key-{KEYS_SHOWN - 1:04}" in told
     assert f"key-{KEYS_SHOWN:04}" not in told
-    assert "120 × event_id" in told
-    assert "50 of 120 shown; findings.json has all of them" in told
+    assert f"{KEYS_SHOWN + 70} × event_id" in told
+    assert f"{KEYS_SHOWN} of {KEYS_SHOWN + 70} shown; findings.json has all of them" in told
 
 
 def test_a_list_of_keys_that_findings_json_cuts_is_said_to_be_cut():
     one = entry("raw/corrupt", keys=["a"] * 60, count=12_345)
-    assert "50 of 12,345 shown; findings.json has the first 60" in body_of(document(one))
+    told = findings_of(document(one))
+    assert f"{KEYS_SHOWN} of 12,345 shown; findings.json has the first 60" in told
+
+
+def test_a_key_too_long_to_be_shown_whole_is_cut_says_so_and_is_not_offered_for_copying():
+    long = "k" * 5_000
+    for page in (index, all_findings):
+        text = page(document(entry("raw/corrupt", keys=[long])))
+        assert "… (5,000 characters)" in text
+        assert len(text) < 60_000
+        assert not re.search("data-copy>k", text)
+    assert "data-copy>short</code>" in all_findings(document(entry("raw/corrupt", keys=["short"])))
+
+
+def test_the_first_page_has_one_line_for_each_finding_and_its_advice_only_where_it_is_urgent():
+    told = body_of(BROKEN)
+    lines = told[told.index("One line each") :]
+    assert "sqs/lost 2 of sqs/lost. event_id id-1 +1" in lines
+    assert "raw/late 1 of raw/late. event_id k1" in lines
+    assert "Mend raw/late." not in told
+    assert "Mend raw/late. Then rest. Do not Hide raw/late." in findings_of(BROKEN)
+
+
+def test_every_finding_and_every_check_has_a_place_that_the_first_page_can_link_to():
+    links = [a for a in Markup(index(BROKEN)).values("a", "href") if "findings.html#" in a]
+    places = Markup(all_findings(BROKEN)).ids
+    assert {link.split("#")[1] for link in links} <= set(places)
+    assert {one["code"].replace("/", "-") for one in BROKEN["checks"]} <= set(places)
 
 
 def test_what_could_not_be_told_is_no_pass_and_says_why():
@@ -136,8 +181,9 @@ def test_a_clean_case_says_so_without_a_list_of_things_to_do():
 
 
 def test_a_finding_from_partial_evidence_says_there_may_be_more():
-    told = body_of(document(entry("sqs/poison", reason="messages: partial")))
-    assert "There may be more: messages: partial" in told
+    told = document(entry("sqs/poison", reason="messages: partial"))
+    assert "There may be more." in body_of(told)
+    assert "There may be more: messages: partial" in findings_of(told)
 
 
 def test_failed_notebooks_are_named_on_top_and_beside_their_link():
@@ -172,9 +218,10 @@ def test_many_incomplete_days_are_cut_and_the_cut_is_said():
         for number in range(ROWS_SHOWN + 5)
     ]
     told = body_of(document(aggregates=days))
-    assert f"105 of 105 days are not complete. The first {ROWS_SHOWN} of them:" in told
-    assert "e99" in told
-    assert "e100" not in told
+    total = ROWS_SHOWN + 5
+    assert f"{total} of {total} days are not complete. The first {ROWS_SHOWN} of them:" in told
+    assert f"e{ROWS_SHOWN - 1} " in told
+    assert f"e{ROWS_SHOWN} " not in told
 
 
 def test_retries_are_shown_with_their_pattern():
@@ -212,11 +259,18 @@ def hostile_document(text):
     )
 
 
-def test_hostile_evidence_stays_text_in_every_field():
-    hostile = Markup(index(hostile_document(HOSTILE), nb_01=HOSTILE))
-    harmless = Markup(index(hostile_document("harmless"), nb_01="harmless"))
+@pytest.mark.parametrize("page", [index, all_findings])
+def test_hostile_evidence_stays_text_in_every_field(page):
+    hostile = Markup(page(hostile_document(HOSTILE)))
+    harmless = Markup(page(hostile_document(HARMLESS)))
     assert hostile.handlers == []
     assert hostile.shape == harmless.shape
+
+
+def test_a_hostile_failure_stays_text():
+    hostile = Markup(index(BROKEN, nb_01=HOSTILE))
+    assert hostile.handlers == []
+    assert hostile.shape == Markup(index(BROKEN, nb_01="harmless")).shape
 
 
 def test_what_hides_or_reorders_text_is_shown_by_its_number():
@@ -225,24 +279,28 @@ def test_what_hides_or_reorders_text_is_shown_by_its_number():
     assert "\\u202e" in page
 
 
-def test_the_index_names_no_host_runs_no_script_and_loads_nothing():
-    page = index(BROKEN)
-    assert re.search(ADDRESS, page) is None
-    markup = Markup(page)
-    assert "script" not in {tag for tag, _ in markup.elements}
+@pytest.mark.parametrize("page", [index, all_findings])
+def test_a_page_of_findings_names_no_host_and_loads_nothing_but_the_script_of_the_report(page):
+    text = page(BROKEN)
+    assert re.search(ADDRESS, text) is None
+    markup = Markup(text)
+    assert markup.values("script", "src") == ["assets/report.js"]
+    assert markup.handlers == []
     assert "link" not in {tag for tag, _ in markup.elements}
-    assert "script-src 'none'" in markup.values("meta", "content")[0]
+    assert "script-src 'self' file:" in markup.values("meta", "content")[0]
 
 
-def test_every_link_inside_the_page_has_a_target():
-    markup = Markup(index(BROKEN))
+@pytest.mark.parametrize("page", [index, all_findings])
+def test_every_link_inside_the_page_has_a_target(page):
+    markup = Markup(page(BROKEN))
     targets = {link[1:] for link in markup.values("a", "href") if link.startswith("#")}
     assert targets <= set(markup.ids)
     assert len(markup.ids) == len(set(markup.ids))
 
 
-def test_the_page_can_be_walked_by_its_headings_and_landmarks():
-    markup = Markup(index(BROKEN))
+@pytest.mark.parametrize("page", [index, all_findings])
+def test_the_page_can_be_walked_by_its_headings_and_landmarks(page):
+    markup = Markup(page(BROKEN))
     tags = [tag for tag, _ in markup.elements]
     assert tags.count("h1") == tags.count("main") == 1
     levels = [int(tag[1]) for tag in tags if re.fullmatch("h[1-6]", tag)]

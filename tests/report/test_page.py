@@ -43,8 +43,8 @@ def figure(text):
 def test_a_figure_is_data_beside_its_place_and_plotly_is_loaded_from_the_report():
     page = Markup(outputs_page(figure("Where do events drop out?")))
     sources = page.values("script", "src")
-    assert [name.split("-")[0] for name in sources] == ["assets/plotly", *OURS]
-    (place,) = [a for tag, a in page.elements if a.get("role") == "img"]
+    assert [name.split("-")[0] for name in sources] == ["assets/plotly", "assets/figures.js", *OURS]
+    (place,) = [a for tag, a in page.elements if tag == "figure"]
     assert place["aria-label"].startswith("Where do events drop out?")
     given = [json.loads(text) for tag, text in page.texts if tag == "script"]
     assert given[0]["data"][0]["x"] == ["Where do events drop out?", "b"]

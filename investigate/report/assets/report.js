@@ -1,51 +1,68 @@
-// Draws the figures of a page from the JSON beside them, in the reader's colours. Asks no other host.
+// What a page of a report does besides standing there: copy buttons, code on request, folds.
 "use strict";
 (() => {
-  const config = { responsive: true, displaylogo: false, showSendToCloud: false, displayModeBar: "hover" };
-  const read = (element) => JSON.parse(element.textContent);
+  const SAID_FOR = 2000; // milliseconds that a button says what it did
 
-  // Names beside a narrow plot are cut in their middle; the hover text has them whole.
-  const letters = (text) => text.match(/&#?\w+;|./gsu) ?? [];
-  const short = (text) => {
-    const all = letters(text);
-    return all.length > 17 ? [...all.slice(0, 9), "…", ...all.slice(-7)].join("") : text;
-  };
-  function squeeze(layout) {
-    for (const [name, axis] of Object.entries(layout)) {
-      if (!name.startsWith("yaxis") || !axis.ticktext) continue;
-      axis.ticktext = axis.ticktext.map(short);
-      axis.title = { text: "" };
+  // Reads to a screen reader what a button did.
+  const told = document.createElement("p");
+  told.className = "unseen";
+  told.setAttribute("role", "status");
+  document.body.append(told);
+
+  async function write(text) {
+    try {
+      await navigator.clipboard.writeText(text);
+    } catch {
+      // A browser that keeps the clipboard from files still copies what is selected.
+      const field = document.createElement("textarea");
+      field.value = text;
+      field.className = "unseen";
+      document.body.append(field);
+      field.select();
+      const done = document.execCommand("copy");
+      field.remove();
+      if (!done) throw new Error("the browser refused to copy");
     }
-    layout.margin = { ...layout.margin, l: 10, r: 10 };
   }
 
-  function drawFigures() {
-    const narrow = window.matchMedia("(max-width: 44rem)");
-    const dark = window.matchMedia("(prefers-color-scheme: dark)");
-    const templates = read(document.getElementById("figure-templates"));
-    const figures = [...document.querySelectorAll("figure.plot")].map((figure) => ({
-      place: figure.querySelector(".drawing"),
-      given: read(figure.querySelector("script")),
-    }));
-    const draw = (shade) => {
-      for (const { place, given } of figures) {
-        // A copy: plotly writes into what it is given.
-        const { data, layout } = structuredClone(given);
-        delete layout.width;
-        if (narrow.matches) squeeze(layout);
-        Plotly.react(place, data, { ...layout, autosize: true, template: templates[shade] }, config);
+  function button(label, name, text) {
+    const made = document.createElement("button");
+    made.type = "button";
+    made.className = "copy";
+    made.textContent = label;
+    made.setAttribute("aria-label", name);
+    made.addEventListener("click", async () => {
+      let outcome = "copied";
+      try {
+        await write(text());
+      } catch {
+        outcome = "not copied";
       }
-    };
-    const screen = () => draw(dark.matches ? "dark" : "light");
-    screen();
-    dark.addEventListener("change", screen);
-    narrow.addEventListener("change", screen);
-    window.addEventListener("beforeprint", () => draw("light"));
-    window.addEventListener("afterprint", screen);
+      made.focus();
+      made.textContent = outcome;
+      told.textContent = outcome;
+      setTimeout(() => {
+        made.textContent = label;
+        told.textContent = "";
+      }, SAID_FOR);
+    });
+    return made;
+  }
+
+  function offerCopies() {
+    for (const code of document.querySelectorAll("code[data-copy]")) {
+      const text = code.textContent;
+      code.after(button("copy", `Copy ${text}`, () => text));
+    }
+    for (const list of document.querySelectorAll("[data-copy-list]")) {
+      const texts = [...list.querySelectorAll("code")].map((code) => code.textContent);
+      list.before(button(`copy these ${texts.length}`, `Copy these ${texts.length}, one a line`, () => texts.join("\n")));
+    }
   }
 
   function offerCode() {
     const toggle = document.getElementById("toggle-code");
+    if (!toggle) return;
     toggle.hidden = false;
     toggle.addEventListener("click", () => {
       const open = toggle.getAttribute("aria-pressed") !== "true";
@@ -65,8 +82,21 @@
     target.scrollIntoView();
   }
 
-  if (document.getElementById("figure-templates")) drawFigures();
+  // On paper nothing can be unfolded: ids and the rows of findings are printed, code is not.
+  function unfoldForPaper() {
+    let opened = [];
+    window.addEventListener("beforeprint", () => {
+      opened = [...document.querySelectorAll("details.keys, details[id*='rows-']")].filter((fold) => !fold.open);
+      for (const fold of opened) fold.open = true;
+    });
+    window.addEventListener("afterprint", () => {
+      for (const fold of opened) fold.open = false;
+    });
+  }
+
+  offerCopies();
   offerCode();
+  unfoldForPaper();
   window.addEventListener("hashchange", unfoldTarget);
   unfoldTarget();
 })();
