@@ -95,6 +95,7 @@ def captured(place, tmp_path):
     """Put a small case of this day into its place."""
 
     def put(day: str) -> Path:
+        (tmp_path / "made").mkdir()
         event = Event("a", entity_id="00123")
         made = evidence_of(tmp_path / "made", raw=[raw_row(event)], events=[event_row(event)])
         return Path(shutil.copytree(made.case.folder, place / "cases" / day))
@@ -156,12 +157,14 @@ def files(folder: Path) -> dict[str, bytes]:
 
 
 def test_the_script_captures_once_and_gives_the_same_report_again(place, tmp_path):
-    serving = subprocess.Popen(
-        [sys.executable, "-m", "investigate", "sandbox", "serve", "--fault", "raw-corrupt"],
-        stdout=(place / "pipeline.toml").open("w"), stderr=subprocess.PIPE, text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )  # fmt: skip
-    with serving:
+    with (
+        (place / "pipeline.toml").open("w", encoding="utf-8") as configuration,
+        subprocess.Popen(
+            [sys.executable, "-m", "investigate", "sandbox", "serve", "--fault", "raw-corrupt"],
+            stdout=configuration, stderr=subprocess.PIPE, text=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        ) as serving,
+    ):  # fmt: skip
         line = next(line for line in serving.stderr if "http://" in line)
         url = line.split("answers at ")[1].split(";")[0]
         only = "--only raw,events,dedupe"  # the sandbox has it all; these are enough here
