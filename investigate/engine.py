@@ -138,16 +138,8 @@ class Engine:
     def rows(self, table: ir.Table) -> list[dict[str, Any]]:
         """Run an expression and return its rows; for small results only."""
         with _engine_errors():
-            # Not to_pyarrow(), which plans every query twice to know the types of its columns.
-            found = self._backend.con.execute(self._sql(table)).fetchall()
-            schema = table.schema()
-            return [
-                {
-                    name: _plain(value, kind)
-                    for value, (name, kind) in zip(row, schema.items(), strict=True)
-                }
-                for row in found
-            ]
+            names = table.columns
+            return [dict(zip(names, row, strict=True)) for row in self._answers(table)]
 
     def batches(self, table: ir.Table) -> Iterator[pa.RecordBatch]:
         """Run an expression and yield its rows in batches, so that any size fits."""
@@ -159,8 +151,15 @@ class Engine:
 
     def scalar(self, value: ir.Scalar) -> Any:
         """Run an expression of one value and return it as a plain Python value."""
-        ((answer,),) = (row.values() for row in self.rows(value.as_table()))
-        return answer
+        with _engine_errors():
+            ((answer,),) = self._answers(value.as_table())
+            return answer
+
+    def _answers(self, table: ir.Table) -> list[tuple[Any, ...]]:
+        # Not to_pyarrow(), which plans every query twice to know the types of its columns.
+        found = self._backend.con.execute(self._sql(table)).fetchall()
+        kinds = table.schema().types
+        return [tuple(map(_plain, row, kinds)) for row in found]
 
     def _sql(self, table: ir.Table) -> str:
         """Return an expression as the engine's SQL, once all it reads is in the engine."""
