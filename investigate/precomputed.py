@@ -20,6 +20,7 @@ from investigate.evidence import Evidence
 from investigate.findings import Examination
 from investigate.ledger.book import ledger
 from investigate.model import Outcome
+from investigate.numbers.configuration import objections
 
 SCHEMA = "investigate.precomputed/1"
 INDEX = "index.json"
@@ -90,8 +91,9 @@ def _compute_for_notebooks(evidence: Evidence, examination: Examination) -> None
     for code in found:
         with suppress(InvestigationError):  # the notebook that asks says why it cannot be told
             first_rows(evidence, code, SHOWN_ROWS)
-    with suppress(InvestigationError):
-        ledger(evidence)
+    for table in (ledger, objections):
+        with suppress(InvestigationError):
+            table(evidence)
 
 
 def _identity(evidence: Evidence, findings: Path) -> dict[str, Any]:

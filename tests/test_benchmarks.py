@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import report
 from benchmarks.__main__ import main
 from benchmarks.capture import figures, toolbox
 from benchmarks.capture.contenders import SUBJECTS, Role
@@ -14,6 +15,7 @@ from benchmarks.capture.evidence import WINDOW, events
 from benchmarks.capture.outcome import Outcome
 from benchmarks.capture.targets import Target
 from investigate import pipeline
+from investigate.report.notebooks import NOTEBOOKS
 
 
 def test_the_engine_and_the_loops_explain_every_version_alike(capsys):
@@ -125,3 +127,40 @@ def test_memory_that_grows_with_the_objects_is_missed():
 def test_the_tools_are_found_only_in_the_versions_asked_for(tmp_path: Path):
     (tmp_path / "ready").write_text("those of last year", encoding="utf-8")
     assert toolbox.installed(tmp_path) is None
+
+
+def test_a_report_of_no_case_is_refused_before_anything_is_timed(capsys, tmp_path):
+    assert main(["report", "--case", str(tmp_path)]) == 2
+    printed = capsys.readouterr()
+    assert "case.json" in printed.err
+    assert printed.out == ""
+
+
+def _side(pages: frozenset[str], wall: float) -> report.Side:
+    return report.Side(wall, wall * 2, pages)
+
+
+def test_a_report_is_compared_by_its_seconds_and_by_its_work(capsys, monkeypatch):
+    every = frozenset(NOTEBOOKS)
+    sides = iter([_side(every, 10.0), _side(every, 40.0)])
+    monkeypatch.setattr(report, "_timed", lambda work: next(sides))
+    assert main(["report"]) == 0
+    printed = capsys.readouterr().out
+    assert "investigate to the loop        0.25  ,    0.25" in printed
+    assert printed.count("every page") == 2
+
+
+def test_a_side_without_every_page_is_no_comparison(capsys, monkeypatch):
+    every = frozenset(NOTEBOOKS)
+    sides = iter([_side(every, 10.0), _side(every - {"04_sqs"}, 40.0)])
+    monkeypatch.setattr(report, "_timed", lambda work: next(sides))
+    assert main(["report"]) == 1
+    assert "the loop: NO page of 04_sqs" in capsys.readouterr().out
+
+
+def test_a_notebook_without_its_last_cell_made_no_page(tmp_path):
+    for name in ("00_overview", "04_sqs"):
+        (tmp_path / f"{name}.html").write_text("<p>a page</p>", encoding="utf-8")
+    (tmp_path / "00_overview.ipynb").write_text(f'{{"{report.ENDED}": 1}}', encoding="utf-8")
+    (tmp_path / "04_sqs.ipynb").write_text("{}", encoding="utf-8")
+    assert report._pages(tmp_path) == {"00_overview"}

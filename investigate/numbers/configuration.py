@@ -7,12 +7,14 @@ from datetime import datetime
 from typing import Any
 
 import ibis
+import ibis.expr.types as ir
 
 from investigate.analysis import alarms
 from investigate.analysis.changes import changes
 from investigate.analysis.failures import failures
 from investigate.checks import Check, book, offending_rows
 from investigate.checks.configuration.advice import SHOWN
+from investigate.engine import literal_rows
 from investigate.errors import NotEvaluable
 from investigate.evidence import Evidence
 from investigate.model import Step
@@ -56,6 +58,10 @@ def settings_advised(evidence: Evidence) -> list[dict[str, Any]]:
     """Return what the audit objects to, the gravest first: severity, resource, setting, found,
     advised, lost (what can be lost), source (the page that advises it), code."""
     evidence.require_one(tuple(_SETTINGS))
+    found = objections(evidence).order_by("code", "key", *SHOWN)
+    by_code: dict[str, list[dict[str, Any]]] = {}
+    for row in evidence.engine.rows(found):
+        by_code.setdefault(row["code"], []).append(row)
     rows = [
         {
             "severity": check.severity.label, "resource": row["key"],
@@ -63,23 +69,34 @@ def settings_advised(evidence: Evidence) -> list[dict[str, Any]]:
             "code": check.code,
         }
         for check in sorted(_audit(), key=lambda check: -check.severity)
-        for row in _objections(check, evidence)
+        for row in by_code.get(check.code, ())
     ]  # fmt: skip
     return rows
+
+
+def objections(evidence: Evidence) -> ir.Table:
+    """Return what every check of the audit objects to: code, key and the columns `SHOWN`."""
+    return evidence.derived("settings_advised", _build_objections)
+
+
+def _build_objections(evidence: Evidence) -> ir.Table:
+    nothing = literal_rows([], dict.fromkeys(("code", "key", *SHOWN), "string"))
+    found = [rows for check in _audit() if (rows := _objections(check, evidence)) is not None]
+    return ibis.union(nothing, *found) if found else nothing
 
 
 def _audit() -> Iterator[Check]:
     return (check for check in book.of(Step.CONFIGURATION))
 
 
-def _objections(check: Check, evidence: Evidence) -> list[dict[str, Any]]:
+def _objections(check: Check, evidence: Evidence) -> ir.Table | None:
     try:
         rows = offending_rows(check, evidence).rows
     except NotEvaluable:
-        return []  # the finding says so
+        return None  # the finding says so
     if "setting" not in rows.columns:
-        return []
-    return evidence.engine.rows(rows.select("key", *SHOWN).order_by("key"))
+        return None
+    return rows.select("key", *SHOWN).select(ibis.literal(check.code).name("code"), "key", *SHOWN)
 
 
 def settings_found(evidence: Evidence) -> list[dict[str, Any]]:
