@@ -322,7 +322,7 @@ def since(last, now, **changes):
     notebooks = [(name, notebook(), None) for name in NOTEBOOKS]
     told = replace(LAST, changes=compare(last, now), **changes)
     site = Site(now, pages_of(now, notebooks))
-    return site.index("again", root="../", own_list="runs/one/index.html", since=told)
+    return site.index("again", root="../../../", own_list="runs/one/index.html", since=told)
 
 
 def test_a_first_run_says_nothing_of_a_last_one():
@@ -341,7 +341,7 @@ def test_what_changed_since_the_last_run_stands_before_the_findings():
     )  # fmt: skip
     page = since(last, now)
     told = " ".join(line for line in lines_of(page) if line)
-    told = told[told.index("Since the last run") : told.index("Findings In the commands")]
+    told = told[told.index("Since the last run") : told.index("Findings One line each")]
     for words in (
         "its run 3 , of a case captured 2026-03-11T12:00:00Z",
         "1 new sqs/backlog dangerous : 1 × event_id q ; the last run did not ask",
@@ -353,7 +353,10 @@ def test_what_changed_since_the_last_run_stands_before_the_findings():
     ):
         assert words in told, words
     links = Markup(page).values("a", "href")
-    assert {"../runs.html", "../runs/one/index.html", "../runs/one/0123/index.html"} <= set(links)
+    assert {
+        f"../../../{name}"
+        for name in ("runs.html", "runs/one/index.html", "runs/one/0123/index.html")
+    } <= set(links)
     assert {link[1:] for link in links if link.startswith("#")} <= set(Markup(page).ids)
 
 
