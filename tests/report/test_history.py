@@ -357,3 +357,15 @@ def test_what_is_written_can_be_read(tmp_path):
     assert asdict(again) == asdict(known)
     with pytest.raises(UsageError, match="it is the list of None"):
         read_list(tmp_path, "one")
+
+
+def test_two_histories_of_the_same_runs_are_the_same_byte_for_byte(tmp_path):
+    for out in (tmp_path / "one", tmp_path / "the-other"):
+        for name, told in (("a", CLEAN), ("b", FOUND), ("c", CLEAN)):
+            add(out, name, told)
+    files = [
+        {path.relative_to(out): path.read_bytes() for path in out.rglob("*") if path.is_file()}
+        for out in (tmp_path / "one", tmp_path / "the-other")
+    ]
+    assert files[0] == files[1]
+    assert len(files[0]) > 10
