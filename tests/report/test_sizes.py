@@ -36,16 +36,16 @@ def test_the_demo_case_in_which_everything_went_wrong_has_small_pages():
 @pytest.mark.parametrize("outcome", ["found", "not-evaluated"])
 def test_a_case_in_which_every_check_speaks_of_ten_thousand_ids_has_small_pages(outcome):
     keys = [f"{number:064x}" for number in range(10_000)]
-    reason = "raw: denied (AccessDenied: the role may not do this on that resource) " * 4
+    reason = "raw: denied (AccessDenied: the role may not do this on that resource) " * 2
     entries = [
         entry(
             check.code,
             outcome,
             keys=keys if outcome == "found" else [],
             count=100_000,
-            summary=f"100,000 events are not what {check.code} asks for, in some words more.",
-            advice="Look at the rows of this finding, then mend the cause. " * 8,
-            avoid="Do not send them again before the cause is known. " * 4,
+            summary=f"100,000 events are not what {check.code} asks for.",
+            advice="Look at the rows of this finding, then mend the cause. " * 5,
+            avoid="Do not send them again before the cause is known. " * 3,
             reason=reason,
             step=check.step.value,
         )
