@@ -19,7 +19,8 @@ MOVES_SHOWN = 6
 SUBJECTS_SHOWN = 3  # ids beside a move; the finding has the others
 ROWS_SHOWN = 20
 VERSIONS_SHOWN = 4
-LINES_SHOWN = 60  # findings of one severity, or checks without an answer
+LINES_SHOWN = 40  # findings of one severity
+UNTOLD_SHOWN = 25
 REASON_SHOWN = 80  # characters of why a check has no answer; the page of findings has it whole
 COMPLETE = "complete"
 
@@ -59,6 +60,7 @@ def facts_of(document: Document) -> Mapping[str, Any]:
         "subjects_cap": SUBJECTS_SHOWN,
         "rows_cap": ROWS_SHOWN,
         "lines_cap": LINES_SHOWN,
+        "untold_cap": UNTOLD_SHOWN,
         "versions_cap": VERSIONS_SHOWN,
         "begun": begun,
         "clipped": display.cell_text,
