@@ -197,7 +197,8 @@ def label(value: object, longest: int = LONGEST_LABEL) -> str:
 
 def escaped(text: object) -> str:
     """Return a text in which plotly finds no tags: it would read `<b>` and `<a href>`."""
-    return html.escape(visible(text), quote=False)
+    # Between two dollar signs plotly would look for a formula.
+    return html.escape(visible(text), quote=False).replace("$", "&#36;")
 
 
 def wrapped(text: str, width: int = 95) -> str:

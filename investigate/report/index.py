@@ -14,12 +14,14 @@ from investigate.report.briefing import Document, Entry
 from investigate.report.notebooks import page_of
 
 # What bounds the size of these two pages, however large the case; findings.json has the rest.
-KEYS_SHOWN = 20
+KEYS_SHOWN = 10
 MOVES_SHOWN = 6
 SUBJECTS_SHOWN = 3  # ids beside a move; the finding has the others
 ROWS_SHOWN = 20
 VERSIONS_SHOWN = 4
-REASON_SHOWN = 120  # characters of why a check has no answer; the page of findings has it whole
+LINES_SHOWN = 40  # findings of one severity
+UNTOLD_SHOWN = 25
+REASON_SHOWN = 80  # characters of why a check has no answer; the page of findings has it whole
 COMPLETE = "complete"
 
 
@@ -57,6 +59,8 @@ def facts_of(document: Document) -> Mapping[str, Any]:
         "keys_cap": KEYS_SHOWN,
         "subjects_cap": SUBJECTS_SHOWN,
         "rows_cap": ROWS_SHOWN,
+        "lines_cap": LINES_SHOWN,
+        "untold_cap": UNTOLD_SHOWN,
         "versions_cap": VERSIONS_SHOWN,
         "begun": begun,
         "clipped": display.cell_text,

@@ -149,7 +149,9 @@ def test_a_button_copies_the_whole_id_and_says_so(visitor, report, clipboard):
     with visitor.visit(report / "index.html", permissions=permissions) as visit:
         visit.ask("navigator.clipboard.writeText('before')")
         if clipboard != "there":
-            visit.ask("navigator.clipboard.writeText = () => Promise.reject(new Error('no'))")
+            visit.ask(
+                "void (navigator.clipboard.writeText = () => Promise.reject(new Error('no')))"
+            )
         button = visit.page.locator("button.copy").first
         button.focus()
         visit.page.keyboard.press("Enter")

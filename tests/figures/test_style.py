@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+
 import pytest
 
 from investigate.display import OTHERS
@@ -12,6 +14,7 @@ from investigate.figures.style import (
     blank,
     by_size,
     duration,
+    escaped,
     fill,
     label,
     names_axis,
@@ -96,3 +99,8 @@ def test_the_dark_look_differs_from_the_light_one_in_colours_only():
 
 def test_an_empty_figure_gives_its_reason_to_those_who_do_not_see_it():
     assert blank("Lags", "raw: denied").sentence == "Lags. raw: denied."
+
+
+def test_a_text_between_dollar_signs_is_no_formula_for_plotly():
+    assert "$" not in escaped("$$x$$ and $5")
+    assert html.unescape(escaped("$$x$$ and $5")) == "$$x$$ and $5"

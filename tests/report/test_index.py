@@ -8,7 +8,7 @@ import pytest
 
 from investigate.display import MARKS
 from investigate.model import STEPS
-from investigate.report.index import KEYS_SHOWN, MOVES_SHOWN, ROWS_SHOWN
+from investigate.report.index import KEYS_SHOWN, LINES_SHOWN, MOVES_SHOWN, ROWS_SHOWN, UNTOLD_SHOWN
 from investigate.report.notebooks import NOTEBOOKS
 from investigate.report.since import Since, compare
 from investigate.report.site import Site, pages_of
@@ -150,6 +150,18 @@ def test_the_first_page_has_one_line_for_each_finding_and_its_advice_only_where_
     assert "raw/late 1 of raw/late. event_id k1" in lines
     assert "Mend raw/late." not in told
     assert "Mend raw/late. Then rest. Do not Hide raw/late." in findings_of(BROKEN)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "cap"), [("found", LINES_SHOWN), ("not-evaluated", UNTOLD_SHOWN)]
+)
+def test_a_long_list_of_lines_is_cut_and_leads_to_the_page_that_has_all(outcome, cap):
+    told = document(*(entry(f"raw/fault-{n:02}", outcome) for n in range(cap + 2)))
+    lines = body_of(told)
+    assert f"raw/fault-{cap - 1} " in lines
+    assert f"raw/fault-{cap} " not in lines
+    assert f"{cap} of {cap + 2} shown; the page of all findings" in lines
+    assert f"raw/fault-{cap + 1} " in findings_of(told)
 
 
 def test_every_finding_and_every_check_has_a_place_that_the_first_page_can_link_to():
