@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from investigate.analysis.managed_retries import billed_sum
 from investigate.analysis.retries import document_rows
+from investigate.engine import Engine, literal_rows
 from tests.builders import (
     Event,
     at,
