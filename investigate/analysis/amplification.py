@@ -11,7 +11,7 @@ import ibis
 import ibis.expr.types as ir
 
 from investigate.analysis import retries
-from investigate.analysis.managed_retries import QUEUE, RULE, gigabyte_seconds, tries
+from investigate.analysis.managed_retries import QUEUE, RULE, billed_sum, gigabyte_seconds, tries
 from investigate.engine import seconds_since_1970
 from investigate.evidence import Evidence
 
@@ -48,7 +48,7 @@ def _amplification(evidence: Evidence) -> ir.Table:
     whole = rows.group_by(*WHO).agg(
         firsts=rows.firsts.sum(),
         repeats=rows.repeats.sum(),
-        wasted_gb_s=rows.gb_s.sum(where=rows.repeats > 0),
+        wasted_gb_s=billed_sum(rows.gb_s, rows.repeats > 0),
         seen=(~rows.counted).any(),
     )
     whole = whole.filter(whole.repeats > 0)

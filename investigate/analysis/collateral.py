@@ -12,7 +12,7 @@ import ibis
 import ibis.expr.types as ir
 
 from investigate.analysis import logs
-from investigate.analysis.managed_retries import QUEUE, tries
+from investigate.analysis.managed_retries import QUEUE, billed_sum, tries
 from investigate.engine import differ
 from investigate.evidence import Evidence
 
@@ -63,7 +63,7 @@ def failed_batches(evidence: Evidence) -> ir.Table:
         records=rows.count(),
         again=(~rows["last"]).sum(),
         healthy=rows.succeeds.sum(),
-        wasted_gb_s=rows.gb_s.sum(where=rows.succeeds),
+        wasted_gb_s=billed_sum(rows.gb_s, rows.succeeds),
     )
     cause = ibis.cases(
         (found.healthy == found.records, THE_INVOCATION),

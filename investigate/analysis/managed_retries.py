@@ -73,6 +73,16 @@ def gigabyte_seconds(calls: ir.Table) -> ir.FloatingValue:
     return calls.billed_ms * calls.memory_mb / (1000.0 * 1024.0)
 
 
+def billed_sum(gb_s: ir.FloatingValue, where: ir.BooleanValue) -> ir.FloatingValue:
+    """Return the sum of gigabyte-seconds, to the billionth.
+
+    Fractions give another last digit in another order, and an engine adds in any; whole numbers
+    do not, so a sum that is shown rounded is the same in every run.
+    """
+    billionths = (gb_s * 1_000_000_000).round().cast("int64")
+    return billionths.sum(where=where).cast("float64") / 1_000_000_000
+
+
 def managed(evidence: Evidence) -> ir.Table:
     """Return one row per group and channel in which AWS repeated attempts: group, channel, pattern,
     sequences, attempts, median_gap_s (null where no gap was seen) and confidence. They are those of
