@@ -163,8 +163,12 @@ class Engine:
 
     def _sql(self, table: ir.Table) -> str:
         """Return an expression as the engine's SQL, once all it reads is in the engine."""
-        for rows in table.op().find(ops.InMemoryTable):
-            if rows.name not in self._literals:
+        for rows in table.op().find((ops.InMemoryTable, ops.DatabaseTable)):
+            if isinstance(rows, ops.DatabaseTable):
+                if rows.source is not self._backend:
+                    # Tables of two engines may share a name: the answer would be of another case.
+                    raise ValueError(f"{rows.name} is a table of another engine")
+            elif rows.name not in self._literals:
                 self._backend.con.register(rows.name, rows.data.to_pyarrow(rows.schema))
                 self._literals.add(rows.name)
         return str(self._backend.compile(table))

@@ -192,3 +192,14 @@ def test_the_helpers_can_be_asked_of_spark():
         blank=blank(rows.text), differ=differ(rows.a, rows.b), filled=filled("{text}#{a}", rows),
     )  # fmt: skip
     assert spark_sql(asked).startswith("SELECT")
+
+
+def test_a_table_of_another_engine_is_refused_and_not_looked_up_by_its_name():
+    first, second = Engine(), Engine()
+    here, there = (
+        engine.materialise(literal_rows([{"a": value}], {"a": "int64"}))
+        for engine, value in ((first, 1), (second, 2))
+    )
+    assert first.rows(here) == [{"a": 1}]
+    with pytest.raises(ValueError, match="of another engine"):
+        first.rows(there)

@@ -422,7 +422,7 @@ def test_a_version_outside_the_scope_that_no_line_tells_of_is_no_gap(tmp_path):
     assert "no processor_aggregate_written line" in (
         finding_of("aggregates/overwritten", evidence).reason or ""
     )
-    evidence.scope = ELSEWHERE
+    evidence = Evidence(evidence.case, evidence.engine, scope=ELSEWHERE)
     assert finding_of("aggregates/overwritten", evidence).outcome is Outcome.PASSED
 
 
@@ -430,5 +430,5 @@ def test_a_version_outside_the_scope_with_unknown_inputs_is_no_gap(tmp_path):
     forged = aggregate_row([A], inputs_hash="f" * 64)
     evidence = a_case(tmp_path, [A], [forged])
     assert "inputs are unknown" in (finding_of("aggregates/split", evidence).reason or "")
-    evidence.scope = ELSEWHERE
+    evidence = Evidence(evidence.case, evidence.engine, scope=ELSEWHERE)
     assert finding_of("aggregates/split", evidence).outcome is Outcome.PASSED

@@ -704,7 +704,7 @@ def test_what_was_denied_to_a_function_or_to_the_capture_is_found(tmp_path: Path
         tmp_path, invocations=[invocation_row("r1", at(31))], log_lines=[swallowed],
         coverage=objects, raw=[],
     )  # fmt: skip
-    told = evidence.engine.rows(offending_rows(book["access/denied"], more).rows)
+    told = more.engine.rows(offending_rows(book["access/denied"], more).rows)
     assert {(row["key"], row["whose"], row["resource"], row["seen"]) for row in told} == {
         ("s3:GetObject", "capture", "raw", 3),
         ("an action that the error does not name", "capture", "functions", 1),
