@@ -37,16 +37,22 @@ def first_rows(evidence: Evidence, code: str, limit: int) -> tuple[list[dict[str
     Raises `NotEvaluable` where the evidence cannot tell.
     """
 
+    first = _first(evidence, code, limit)
+    rows = evidence.engine.rows(first.order_by([name for name in first.columns if name != _TOTAL]))
+    total = max((int(row.pop(_TOTAL)) for row in rows), default=0)
+    return rows, total
+
+
+def _first(evidence: Evidence, code: str, limit: int) -> ir.Table:
+    """The first offending rows of a check with their number in all, in no order."""
+
     def build(known: Evidence) -> ir.Table:
         table = offending_rows(book[code], known).rows
         columns = ["key", *(name for name in table.columns if name not in ("key", *BODIES))]
         shown = table.select(columns)
         return shown.mutate(**{_TOTAL: shown.count().over()}).order_by(columns).limit(limit)
 
-    first = evidence.derived(f"first {limit} rows of {code}", build)
-    rows = evidence.engine.rows(first.order_by([name for name in first.columns if name != _TOTAL]))
-    total = max((int(row.pop(_TOTAL)) for row in rows), default=0)
-    return rows, total
+    return evidence.derived(f"first {limit} rows of {code}", build)
 
 
 def write_precomputed(evidence: Evidence, examination: Examination, findings: Path) -> None:
@@ -90,7 +96,7 @@ def _compute_for_notebooks(evidence: Evidence, examination: Examination) -> None
     found = [one.code for one in examination.findings if one.outcome is Outcome.FOUND]
     for code in found:
         with suppress(InvestigationError):  # the notebook that asks says why it cannot be told
-            first_rows(evidence, code, SHOWN_ROWS)
+            _first(evidence, code, SHOWN_ROWS)
     for table in (ledger, objections):
         with suppress(InvestigationError):
             table(evidence)

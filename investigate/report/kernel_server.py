@@ -21,6 +21,9 @@ LAUNCHER = "ipykernel_launcher"  # in a kernel's command its own arguments follo
 LIBRARIES = (
     "ipykernel.kernelapp", "ipykernel.ipkernel", "pandas", "investigate.figures",
     "investigate.investigation", "investigate.numbers",
+    # These import what they need only when they are first used.
+    "ibis.backends.duckdb", "ibis.backends.sql.compilers", "plotly.offline",
+    *(f"plotly.graph_objs._{kind}" for kind in ("bar", "heatmap", "layout", "scatter")),
 )  # fmt: skip
 CHUNK = 65_536
 
@@ -155,6 +158,7 @@ def _import_what_notebooks_need() -> None:
     # Collecting garbage touches, and thereby copies, every object that the forks share.
     gc.collect()
     gc.freeze()
+    gc.set_threshold(100_000, 50, 50)  # as the command line does, and for the same reason
 
 
 if __name__ == "__main__":

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from investigate.errors import UsageError
 from investigate.model import Step
 
 OVERVIEW, TRACE = "00_overview", "10_trace"
+# These begin first, so that none runs alone at the end while other cores have nothing to do.
+_LONGEST = (TRACE, "07_retries", "02_events_table", "06_aggregates")
 NOTEBOOKS: Mapping[str, Step | None] = {
     OVERVIEW: None,
     "01_raw_data": Step.RAW,
@@ -39,6 +41,12 @@ def sources(folder: Path) -> list[Path]:
             hint="run from a checkout installed with: pip install --editable .",
         )
     return paths
+
+
+def longest_first(sources: Sequence[Path]) -> list[Path]:
+    """Return notebooks in the order in which to begin them."""
+    place = {name: position for position, name in enumerate(_LONGEST)}
+    return sorted(sources, key=lambda source: place.get(source.stem, len(place)))
 
 
 def page_of(step: str) -> str | None:
