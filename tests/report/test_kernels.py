@@ -15,6 +15,7 @@ import pytest
 from investigate.report import kernels
 from investigate.report.execute import execute, execute_all
 from investigate.report.kernels import CAN_FORK, warm_kernels
+from investigate.report.watch import Limits
 from tests.report.samples import notebook
 
 pytestmark = pytest.mark.skipif(not CAN_FORK, reason="kernels are started one by one here")
@@ -40,7 +41,7 @@ def run(folder: Path, *code: str, cell_seconds: int = 60):
     place.mkdir(parents=True)
     source = folder / "01_raw_data.ipynb"
     nbformat.write(notebook(*code), source)
-    return execute(source, {"case": "sample"}, place, cell_seconds=cell_seconds)
+    return execute(source, {"case": "sample"}, place, limits=Limits(cell=cell_seconds))
 
 
 def texts(executed) -> list[str]:
