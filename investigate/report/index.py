@@ -18,6 +18,7 @@ KEYS_SHOWN = 10
 MOVES_SHOWN = 6
 SUBJECTS_SHOWN = 3  # ids beside a move; the finding has the others
 ROWS_SHOWN = 20
+CHANGES_SHOWN = 12  # of one kind since the last run
 VERSIONS_SHOWN = 4
 LINES_SHOWN = 40  # findings of one severity
 UNTOLD_SHOWN = 25
@@ -59,6 +60,7 @@ def facts_of(document: Document) -> Mapping[str, Any]:
         "keys_cap": KEYS_SHOWN,
         "subjects_cap": SUBJECTS_SHOWN,
         "rows_cap": ROWS_SHOWN,
+        "changes_cap": CHANGES_SHOWN,
         "lines_cap": LINES_SHOWN,
         "untold_cap": UNTOLD_SHOWN,
         "versions_cap": VERSIONS_SHOWN,
