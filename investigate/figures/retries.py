@@ -148,7 +148,7 @@ def retry_load(load: Numbers) -> Drawing:
             {"x": factor, "y": 1, "yref": "paper", "yanchor": "bottom", "showarrow": False,
              "text": "a storm from here", "font": {"size": 12}}
         ],
-        xaxis=axis("attempts per event or request (1: no retries)", rangemode="tozero"),
+        xaxis=axis("attempts each (1: no retries)", rangemode="tozero"),
         yaxis=names_axis(names),
     )  # fmt: skip
 
