@@ -9,6 +9,7 @@ from typing import Any
 from investigate.model import Outcome
 from investigate.report import briefing
 from investigate.report.briefing import Document, Entry
+from investigate.unseen import numbered
 
 WIDTH = 98
 KEYS_SHOWN = 5
@@ -19,7 +20,7 @@ def printable(text: object) -> str:
     """Return a text on one line in which nothing can move the cursor or turn the writing round."""
     return "".join(
         letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii")
-        for letter in str(text)
+        for letter in numbered(str(text))
     )
 
 
