@@ -135,7 +135,7 @@
   // one that is not shown whole (display.py marks it) or has lines of its own is left out.
   function idsOf(cells) {
     const filled = cells.filter((cell) => cell.textContent !== NOTHING);
-    const whole = filled.filter((cell) => !("altered" in cell.dataset || /[\n\t]/.test(cell.textContent)));
+    const whole = filled.filter((cell) => !(cell.classList.contains("inv-altered") || /[\n\t]/.test(cell.textContent)));
     const left = filled.length - whole.length;
     return {
       text: whole.map((cell) => cell.textContent).join("\n"),

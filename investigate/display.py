@@ -200,8 +200,11 @@ def _cell(value: object) -> Shown:
 
 
 def _altered(value: object, cell: Shown) -> str:
-    """Mark a cell that does not show its whole text as it is: display.js copies no id from it."""
-    return " data-altered" if isinstance(value, str) and value and cell.text != value else ""
+    """Mark a cell that does not show its whole text as it is: display.js copies no id from it.
+
+    With a class, because JupyterLab takes other attributes away while a notebook is not trusted.
+    """
+    return ' class="inv-altered"' if isinstance(value, str) and value and cell.text != value else ""
 
 
 Row = dict[str, Any]

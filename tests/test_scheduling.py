@@ -337,7 +337,7 @@ def test_jupyter_scheduler_runs_a_notebook_with_quoted_texts_and_not_with_a_numb
     parameters = {name: value.replace(f"{THERE}/cases/{DAY}", str(case)) for name, value in rows}
     assert set(parameters) == {"case", "entity", "start"}
     assert result(scheduled(parameters, tmp_path))
-    with pytest.raises(nbclient.exceptions.CellExecutionError, match="must be a text, not 123"):
+    with pytest.raises(nbclient.exceptions.CellExecutionError, match="must be a text, not int"):
         scheduled({**parameters, "entity": "123"}, tmp_path)
     with pytest.raises(SyntaxError):
         compile("entity = 00123", "cell", "exec")

@@ -25,7 +25,7 @@ from investigate.report.since import Since
 from investigate.report.single import digests, parts_of
 
 GENERATOR = "investigate report"
-# The one form of command that can be copied: nothing that evidence may have put in can stand behind it.
+# The one form of command that can be copied: evidence cannot have put anything of its own into it.
 _OF_A_CASE = re.compile(r"investigate [a-z-]+ CASE")
 PLOTLY = f"assets/plotly-{version('plotly')}.min.js"
 

@@ -18,10 +18,11 @@ ROWS_HINT = "The rows behind a finding: investigate check CASE --rows CODE\n"
 
 def printable(text: object) -> str:
     """Return a text on one line in which nothing can move the cursor or turn the writing round."""
-    return "".join(
+    told = "".join(
         letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii")
-        for letter in numbered(str(text))
+        for letter in str(text)
     )
+    return numbered(told)  # Python takes letters without a shape for printable
 
 
 def render(document: Document) -> str:
