@@ -6,6 +6,7 @@
   window.investigateDisplay = true;
 
   const FEW = 10; // rows that are found without a filter
+  const SAID_FOR = 4000; // milliseconds that it stands there what a button did
   const WEIGHT = ["escalate", "dangerous", "suspect", "error", "not-evaluated", "expected", "passed"];
   const ORDER = ["none", "ascending", "descending"];
   const IDS = /^key: |(^|_)id$|^s3_key$|^event$/;
@@ -28,28 +29,40 @@
   const harmless = (text) => (/^[=+\-@]/.test(text) && Number.isNaN(number(text)) ? `'${text}` : text);
   const asTsv = (lines) => lines.map((line) => line.map(harmless).join("\t")).join("\n");
 
-  async function copy(text, button) {
-    const label = button.textContent;
+  async function copied(text) {
     try {
       await navigator.clipboard.writeText(text);
+      return true;
     } catch {
       // Not allowed here, or no clipboard: the older way.
       const field = make("textarea", { value: text });
       document.body.append(field);
       field.select();
-      document.execCommand("copy");
+      const done = document.execCommand("copy");
       field.remove();
-      button.focus();
+      return done;
     }
-    button.textContent = "Copied";
-    setTimeout(() => (button.textContent = label), 1500);
   }
 
-  const copyButton = (label, read) => {
-    const button = make("button", { type: "button", textContent: label });
-    button.addEventListener("click", () => copy(read(), button));
-    return button;
+  const status = () => {
+    const said = make("span", { className: "inv-count" });
+    said.setAttribute("role", "status"); // a screen reader says what changes here
+    return said;
   };
+
+  // A button, and what it says of its work. `read` gives the text, and what to add to "Copied".
+  function copyButton(label, read) {
+    const button = make("button", { type: "button", textContent: label });
+    const said = status();
+    button.addEventListener("click", async () => {
+      const { text, rest = "" } = read();
+      const outcome = text && (await copied(text)) ? "Copied" : "Not copied";
+      button.focus();
+      said.textContent = outcome + rest;
+      setTimeout(() => (said.textContent = ""), SAID_FOR);
+    });
+    return [button, said];
+  }
 
   // ---- sorting
 
@@ -100,8 +113,7 @@
   // ---- filtering
 
   function filterField(table) {
-    const count = make("span", { className: "inv-count" });
-    count.setAttribute("role", "status");
+    const count = status();
     const field = make("input", { type: "search", placeholder: "Filter these rows" });
     field.setAttribute("aria-label", "Filter these rows");
     field.addEventListener("input", () => {
@@ -119,15 +131,27 @@
 
   // ---- a table, a figure, and whatever appears later
 
+  // The ids as they are, one a line, so that a program can take them: nothing is shielded here, and
+  // one that is not shown whole (display.py marks it) or has lines of its own is left out.
+  function idsOf(cells) {
+    const filled = cells.filter((cell) => cell.textContent !== NOTHING);
+    const whole = filled.filter((cell) => !(cell.classList.contains("inv-altered") || /[\n\t]/.test(cell.textContent)));
+    const left = filled.length - whole.length;
+    return {
+      text: whole.map((cell) => cell.textContent).join("\n"),
+      rest: left ? `; ${left} not shown as they are, left out` : "",
+    };
+  }
+
   function offerTools(table) {
-    const shown = () => rowsOf(table).filter((row) => !row.hidden).map(texts);
+    const shown = () => rowsOf(table).filter((row) => !row.hidden);
     const names = heads(table).map(textOf);
     const ids = names.findIndex((name) => IDS.test(name));
     const tools = make("div", { className: "inv-tools" });
     tools.dataset.lmSuppressShortcuts = "true"; // JupyterLab's keys are not for a field of ours
     if (rowsOf(table).length > FEW) tools.append(...filterField(table));
-    tools.append(copyButton("Copy table", () => asTsv([names, ...shown()])));
-    if (ids >= 0) tools.append(copyButton("Copy ids", () => asTsv(shown().map((row) => [row[ids]]))));
+    tools.append(...copyButton("Copy table", () => ({ text: asTsv([names, ...shown().map(texts)]) })));
+    if (ids >= 0) tools.append(...copyButton("Copy ids", () => idsOf(shown().map((row) => row.cells[ids]))));
     table.parentElement.before(tools);
   }
 
@@ -143,7 +167,7 @@
     plot.dataset.invReady = "true";
     const said = make("span", { className: "inv-said" });
     const line = make("p", { className: "inv-point", hidden: true }, said, " ",
-      copyButton("Copy", () => said.textContent));
+      ...copyButton("Copy", () => ({ text: said.textContent })));
     plot.after(line);
     plot.on("plotly_click", () => {
       const lines = [...plot.querySelectorAll(".hoverlayer .hovertext text")].flatMap((text) => {

@@ -11,6 +11,7 @@ from importlib.resources import files
 from typing import Any
 
 from investigate.model import Finding, Outcome, Step, isoformat, verdict
+from investigate.unseen import numbered
 
 SCRIPT_MIME = "application/javascript"
 SCRIPT_TEXT = "(run this notebook, and its tables can be sorted, filtered and copied)"
@@ -39,19 +40,12 @@ MARKS: Mapping[str, str] = {
     "error": "✗",
 }
 
-# Control, zero-width and direction characters, and lone surrogates: they hide or reorder what is
-# really there, so they are shown by number.
-_UNSEEN = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
-)
-
-
 _QUOTED = re.compile("`([^`]+)`")
 
 
 def visible(value: object) -> str:
     """Return a value as text in which every character can be seen."""
-    return _UNSEEN.sub(lambda match: f"\\u{ord(match[0]):04x}", str(value))
+    return numbered(str(value))
 
 
 def esc(value: object) -> str:
@@ -135,23 +129,29 @@ def table(
     kind: str = "rows",
 ) -> Shown:
     """Return a table with every value escaped; a cell that is a `Shown` keeps its own HTML."""
-    listed = [[_cell(value) for value in row] for row in rows]
+    listed = [[(value, _cell(value)) for value in row] for row in rows]
     head = "".join(f'<th scope="col">{esc(column)}</th>' for column in columns)
     # What a cell is called, where a narrow screen shows the cells of a row below each other.
     names = ["" if kind == "rows" else f' data-label="{esc(column)}"' for column in columns]
     body = "\n".join(
         "<tr>"
-        + "".join(f"<td{name}>{cell.html}</td>" for name, cell in zip(names, row, strict=True))
+        + "".join(
+            f"<td{name}{_altered(value, cell)}>{cell.html}</td>"
+            for name, (value, cell) in zip(names, row, strict=True)
+        )
         + "</tr>"
         for row in listed
     )
     title = f"<caption>{esc(caption)}</caption>" if caption else ""
+    # What scrolls is reached with the keyboard, so a screen reader has to say what it is.
+    name = caption or f"Table of {', '.join(map(str, columns))}"
     markup = (
-        f'<div class="inv-scroll inv-{kind}" tabindex="0"><table class="inv-table">{title}\n'
+        f'<div class="inv-scroll inv-{kind}" tabindex="0" role="group" aria-label="{esc(name)}">'
+        f'<table class="inv-table">{title}\n'
         f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table></div>"
     )
     lines = [" | ".join(visible(column) for column in columns)]
-    lines += [" | ".join(cell.text.replace("\n", " ") for cell in row) for row in listed]
+    lines += [" | ".join(cell.text.replace("\n", " ") for _, cell in row) for row in listed]
     return Shown(markup, "\n".join([visible(caption), *lines] if caption else lines))
 
 
@@ -197,6 +197,14 @@ def _cell(value: object) -> Shown:
         return value
     text = cell_text(value)
     return Shown(html.escape(text, quote=True), text)
+
+
+def _altered(value: object, cell: Shown) -> str:
+    """Mark a cell that does not show its whole text as it is: display.js copies no id from it.
+
+    With a class, because JupyterLab takes other attributes away while a notebook is not trusted.
+    """
+    return ' class="inv-altered"' if isinstance(value, str) and value and cell.text != value else ""
 
 
 Row = dict[str, Any]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
@@ -11,12 +10,11 @@ from pathlib import Path
 from investigate.errors import CaseError, UsageError
 from investigate.model import Window, isoformat, parse_time
 from investigate.secret_texts import secret_in
+from investigate.unseen import is_unseen
 
 DEFAULT_CASE = "../data/cases/everything"  # as seen from the notebooks' folder
 CHECKOUT = Path(__file__).resolve().parent.parent
 NOTEBOOKS, DEMO_CASES = CHECKOUT / "notebooks", CHECKOUT / "data" / "cases"
-# Control characters, and halves of characters, which no file could hold.
-_UNUSABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 LONGEST = 4096  # no path, time or entity id of this pipeline comes near it
 
 
@@ -129,7 +127,7 @@ def refuse_unusable(name: str, value: object) -> None:
     with characters that cannot be written."""
     if not isinstance(value, str):
         raise UsageError(
-            f"{name} must be a text, not {value!r}",
+            f"{name} must be a text, not {type(value).__name__}",  # it may hold a secret
             hint=f'write {name} = "…" with the quotes; with papermill use -r {name} …, because '
             "-p and -y make numbers of texts like 00123",
         )
@@ -141,9 +139,9 @@ def refuse_unusable(name: str, value: object) -> None:
         )
     if len(value) > LONGEST:
         raise UsageError(f"{name} has {len(value):,} characters; at most {LONGEST:,} make sense")
-    if unseen := _UNUSABLE.search(value):
+    if unseen := next((one for one in value if one in "\t\n" or is_unseen(one)), ""):
         raise UsageError(
-            f"{name} holds the character U+{ord(unseen[0]):04X}, which no text can hold",
+            f"{name} holds the character U+{ord(unseen):04X}, which cannot be seen",
             hint=f"it may have come with a copy; type {name} again, without it",
         )
 

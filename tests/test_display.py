@@ -76,6 +76,49 @@ def test_what_hides_or_reorders_text_is_shown_by_number():
     assert display.visible("a\u202eb\x00c\u200bd") == "a\\u202eb\\u0000c\\u200bd"
 
 
+# Written out by hand, from the tables of Unicode: not what the code derives.
+HIDING = (
+    "\x00\x0b\r\x1b\x7f\x9b\u00ad\u034f\u061c\u115f\u1160\u17b4\u180e\u200b\u200f\u2028\u2029\u202a\u202e"
+    "\u2060\u2066\u2069\u206a\u206f\u2800\u3164\ufeff\uffa0\ufff9\ufffb\U000e0001\U000e0041\U000e007f\udc80"
+)
+
+
+@pytest.mark.parametrize("letter", HIDING, ids=lambda letter: f"U+{ord(letter):04X}")
+def test_no_character_that_hides_or_reorders_is_shown_as_itself(letter):
+    shown = display.visible(f"a{letter}b")
+    assert shown.isascii()
+    assert json.loads(f'"{shown}"') == f"a{letter}b"
+
+
+def test_what_can_be_seen_stays_as_it_is():
+    text = "tab\tline\nÄ 中 ع é 👍\ufe0f \u00a0 ✓ – …"
+    assert display.visible(text) == text
+
+
+@pytest.mark.parametrize(
+    ("columns", "caption", "name"),
+    [(["a", "b"], "Queues <now>", "Queues &lt;now&gt;"), (["a", "b"], "", "Table of a, b")],
+)
+def test_a_table_that_scrolls_says_its_name_to_a_screen_reader(columns, caption, name):
+    shown = display.table(columns, [["1", "2"]], caption=caption).html
+    assert f'tabindex="0" role="group" aria-label="{name}"' in shown
+
+
+@pytest.mark.parametrize(
+    ("value", "marked"),
+    [
+        ("plain", False),
+        ("a  b", False),
+        ("x" * 300, True),
+        ("x\u202ey", True),
+        ("", False),
+        (1, False),
+    ],
+)
+def test_a_cell_that_does_not_show_its_whole_text_is_marked(value, marked):
+    assert ("inv-altered" in display.table(["a"], [[value]]).html) is marked
+
+
 @pytest.mark.parametrize(
     ("value", "text"),
     [

@@ -17,13 +17,11 @@ from investigate.model import Outcome
 from investigate.parameters import Parameters
 from investigate.report.notebooks import NOTEBOOKS
 from investigate.report.site import Site, pages_of
+from investigate.unseen import unseen_in
 from tests.hostile import CORPUS, MARK, hostile_case, hostile_rows
 from tests.report.markup import Markup
 from tests.report.samples import notebook
 
-# Escape sequences, and characters that turn the writing round or are not seen; a carriage return
-# would overwrite the line it stands in.
-UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 SIZES = {"index": 60_000, "findings": 250_000}
 
 
@@ -62,7 +60,7 @@ def test_no_check_breaks_on_hostile_evidence(examination):
 def test_nothing_that_moves_the_cursor_or_turns_the_writing_reaches_a_terminal(
     case, capsys, command
 ):
-    assert UNSEEN.findall(said(capsys, command[0], case, *command[1:])) == []
+    assert unseen_in(said(capsys, command[0], case, *command[1:])) == []
 
 
 class Terminal(io.StringIO):
@@ -75,7 +73,7 @@ def test_a_result_for_machines_is_harmless_on_a_terminal_and_stays_what_it_is(mo
     screen = Terminal()
     monkeypatch.setattr("sys.stdout", screen)
     Console().out(told)
-    assert UNSEEN.findall(screen.getvalue()) == []
+    assert unseen_in(screen.getvalue()) == []
     assert json.loads(screen.getvalue()) == json.loads(told)
     file = io.StringIO()
     monkeypatch.setattr("sys.stdout", file)
@@ -106,6 +104,8 @@ def test_the_pages_of_the_findings_hold_the_texts_as_texts_and_stay_small(examin
             tag for tag, _ in markup.elements
         }
         assert [link for link in markup.values("a", "href") if MARK in link] == []
-        assert UNSEEN.findall(page) == [], name
+        assert unseen_in(page) == [], name
+        assert "<code data-copy>curl" not in page, name
+        assert "<code data-copy>investigate report CASE;" not in page, name
         assert "<script>window.__pwned=1" in "".join(text for _, text in markup.texts)
         assert len(page.encode("utf-8")) <= SIZES[name], name

@@ -71,7 +71,7 @@ def saved(path: Path) -> str:
     ("given", "said"),
     [
         ({"entitiy": "customer-1"}, ["unknown parameter 'entitiy'", "did you mean 'entity'?"]),
-        ({"entity": 123}, ["entity must be a text, not 123", "-r entity"]),
+        ({"entity": 123}, ["entity must be a text, not int", "-r entity"]),
     ],
     ids=["misspelt", "made a number by -p"],
 )

@@ -17,7 +17,7 @@ PACKAGE = ROOT / "investigate"
 LAYERS = [
     {"errors"},
     {"model", "pipeline"},
-    {"alarm_rules", "plans", "secret_texts", "settings", "symptoms", "tables"},
+    {"alarm_rules", "plans", "secret_texts", "settings", "symptoms", "tables", "unseen"},
     {"case", "engine", "aws", "display", "parameters"},
     {"case_writer", "injected"},
     {"evidence", "capture"},

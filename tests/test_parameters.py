@@ -63,7 +63,7 @@ def test_a_window_that_the_case_cannot_answer_for_is_refused(values, said):
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        pytest.param({"entity": 123}, "entity must be a text, not 123", id="number"),
+        pytest.param({"entity": 123}, "entity must be a text, not int", id="number"),
         pytest.param({"case": None}, "case must be a text", id="none"),
         pytest.param({"findings": True}, "findings must be a text", id="flag"),
         pytest.param({"start": ["2026"]}, "start must be a text", id="list"),
@@ -71,6 +71,10 @@ def test_a_window_that_the_case_cannot_answer_for_is_refused(values, said):
         pytest.param({"entity": "e" * 5000}, "5,000 characters", id="absurdly-long"),
         pytest.param({"case": "a\0b"}, "U+0000", id="nul"),
         pytest.param({"event": "a\nb"}, "U+000A", id="a-line-in-an-id"),
+        pytest.param({"entity": "\u202e"}, "U+202E", id="a-turn-of-direction"),
+        pytest.param({"entity": "\u061c"}, "U+061C", id="an-arabic-letter-mark"),
+        pytest.param({"entity": "e\u3164"}, "U+3164", id="a-filler"),
+        pytest.param({"entity": "e\U000e0041"}, "U+E0041", id="a-tag-letter"),
         pytest.param({"event": 7}, "event must be a text", id="an-id-that-is-a-number"),
         pytest.param({"entitiy": "e1"}, "did you mean 'entity'", id="misspelt"),
         pytest.param({"threshold": "3"}, "unknown parameter", id="unknown"),

@@ -136,8 +136,8 @@ def test_the_cron_line_reports_on_yesterday_with_next_to_no_environment(place, c
     log = (place / "nightly.log").read_text(encoding="utf-8")
     assert done.returncode in (1, 3), log  # the case is small: it finds things, and cannot tell all
     assert (done.stdout, done.stderr) == ("", "")
-    assert f"reports/{day}/index.html" in log
-    assert states(place / "reports" / day) == {"done"}
+    assert "reports/index.html" in log
+    assert states(place / "reports") == {"done"}
 
 
 def test_a_run_that_failed_is_not_taken_for_done_by_the_next(place, captured):
@@ -148,7 +148,30 @@ def test_a_run_that_failed_is_not_taken_for_done_by_the_next(place, captured):
     assert not (place / "reports").exists()
     (case / "kept").rename(case / "case.json")
     assert bare(cron_command(), place.parent).returncode in (1, 3)
-    assert (place / "reports" / day / "index.html").is_file()
+    assert (place / "reports" / "index.html").is_file()
+
+
+def test_the_nights_are_one_history_that_says_what_changed(place, captured):
+    before = shutil.copytree(captured(DAY), place / "cases" / "2026-03-09")
+    told = json.loads((before / "case.json").read_text(encoding="utf-8"))
+    (before / "case.json").write_text(json.dumps({**told, "name": "x"}), encoding="utf-8")
+    for day in ("2026-03-09", DAY, DAY):  # the last of them is a repetition
+        done = bare(f"investigate/nightly.sh {day}", place.parent)
+        assert done.returncode in (1, 3), done.stderr
+    assert len(list((place / "reports" / "runs" / "nightly").glob("*/index.html"))) == 2
+    first_page = (place / "reports" / "index.html").read_text(encoding="utf-8")
+    assert "Since the last run" in first_page
+    assert len(list((place / "reports").rglob("plotly*"))) == 1
+
+
+def test_a_day_that_is_not_over_is_refused_because_it_would_never_be_captured_again(place):
+    today = subprocess.run(
+        ["date", "-u", "+%Y-%m-%d"], capture_output=True, text=True, check=True
+    ).stdout.strip()
+    done = bare(f"investigate/nightly.sh {today}", place.parent)
+    assert done.returncode == 2
+    assert done.stderr == f"nightly.sh: {today} is not over in UTC; nothing was captured\n"
+    assert list((place / "cases").iterdir()) == []
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -174,12 +197,12 @@ def test_the_script_captures_once_and_gives_the_same_report_again(place, tmp_pat
         serving.send_signal(signal.SIGINT)
         serving.stderr.read()
     assert first.returncode == 1, first.stderr
-    made = files(place / "reports" / DAY)
+    made = files(place / "reports")
     case = json.loads((place / "cases" / DAY / "case.json").read_text(encoding="utf-8"))
     assert case["window"] == {"start": "2026-03-10T00:00:00Z", "end": "2026-03-11T00:00:00Z"}
     again = bare(f"investigate/nightly.sh {DAY}", place.parent)
     assert again.returncode == 1, again.stderr
-    assert files(place / "reports" / DAY) == made
+    assert files(place / "reports") == made
 
 
 def test_the_script_looks_for_an_unfinished_capture_where_one_would_be():
@@ -222,6 +245,13 @@ class Dag:
         """Nothing to end."""
 
 
+class Interval:
+    """A stand-in for Airflow's timetable, whose `ds` is the day on which the interval begins."""
+
+    def __init__(self, cron: str, timezone: str) -> None:
+        self.cron, self.timezone = cron, timezone
+
+
 class Task:
     """A stand-in for Airflow's operators: keeps its options, and fills in the day."""
 
@@ -240,6 +270,7 @@ def airflow(place: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
     """Run the page's Airflow file; the stand-ins have the modules' real names."""
     for name, content in {
         "airflow": {"DAG": Dag},
+        "airflow.timetables.interval": {"CronDataIntervalTimetable": Interval},
         "airflow.providers.papermill.operators.papermill": {"PapermillOperator": Task},
         "airflow.providers.standard.operators.bash": {"BashOperator": Task},
     }.items():
@@ -268,8 +299,16 @@ def test_airflows_bash_task_succeeds_with_findings_and_fails_with_a_wrong_questi
     assert run() == 2
     (case / "kept").rename(case / "case.json")
     assert run() in (0, 3)
-    assert (place / "reports" / DAY / "index.html").is_file()
+    assert (place / "reports" / "index.html").is_file()
     assert task.following is tasks["queues"]
+
+
+def test_airflow_asks_for_the_day_before_the_run_and_never_for_one_that_goes_on(place, monkeypatch):
+    dag = airflow(place, monkeypatch)["dag"]
+    schedule = dag.options["schedule"]
+    # A cron text alone would make `ds` the day of the run.
+    assert isinstance(schedule, Interval)
+    assert (schedule.cron, schedule.timezone) == ("15 1 * * *", "UTC")
 
 
 def as_papermill_operator(task: Task, **changes: object) -> None:
@@ -298,11 +337,12 @@ def test_airflows_papermill_task_runs_the_real_notebook_and_texts_stay_texts(
     place, captured, monkeypatch
 ):
     captured(DAY)
-    (place / "reports").mkdir()
+    (place / "queues").mkdir()
     (place / "notebooks").symlink_to(ROOT / "notebooks", target_is_directory=True)
     task = airflow(place, monkeypatch)["queues"]
     as_papermill_operator(task)
     out = Path(task.given("output_nb"))
+    assert place / "reports" not in out.parents, "the next report would refuse its folder"
     assert result(out)
     assert 'entity = "00123"' in out.read_text(encoding="utf-8").replace('\\"', '"')
     with pytest.raises(papermill.PapermillExecutionError, match="UsageError"):
@@ -337,7 +377,7 @@ def test_jupyter_scheduler_runs_a_notebook_with_quoted_texts_and_not_with_a_numb
     parameters = {name: value.replace(f"{THERE}/cases/{DAY}", str(case)) for name, value in rows}
     assert set(parameters) == {"case", "entity", "start"}
     assert result(scheduled(parameters, tmp_path))
-    with pytest.raises(nbclient.exceptions.CellExecutionError, match="must be a text, not 123"):
+    with pytest.raises(nbclient.exceptions.CellExecutionError, match="must be a text, not int"):
         scheduled({**parameters, "entity": "123"}, tmp_path)
     with pytest.raises(SyntaxError):
         compile("entity = 00123", "cell", "exec")

@@ -20,6 +20,27 @@ MEANINGS: Mapping[str, str] = {
     Outcome.NOT_EVALUATED.value: "Nothing was found, but not everything could be told.",
 }
 
+# What to do and what not, where no finding says it.
+_CALM_MOVES: Mapping[str, tuple[str, str]] = {
+    Severity.EXPECTED.label: (
+        "Nothing now. Ask again when more was captured, or about a wider window.",
+        "Do not replay, redrive or delete anything because of what is listed here: it is normal.",
+    ),
+    Outcome.PASSED.value: (
+        "Nothing now. If somebody still misses data, ask about a wider window.",
+        "Do not take this for an answer about other times or entities than those named above.",
+    ),
+    Outcome.NOT_EVALUATED.value: (
+        "Capture what is missing, then make this report again. What could not be told, and why, is "
+        "listed below.",
+        "Do not take this for an all-clear, and do not replay, redrive or delete anything yet.",
+    ),
+}
+_NO_MOVES = (
+    "Read the findings below, the worst first.",
+    "Do not replay, redrive or delete anything before you know the cause.",
+)
+
 SEVERITIES = tuple(severity.label for severity in sorted(Severity, reverse=True))
 _GRAVITY = {label: len(SEVERITIES) - position for position, label in enumerate(SEVERITIES)}
 _ORDER = {step.value: position for position, step in enumerate(Step)}
@@ -59,6 +80,12 @@ def expected(document: Document) -> list[Entry]:
 def untold(document: Document) -> list[Entry]:
     """Return the checks that have no answer: not evaluated, and those that failed."""
     return of_outcome(document, Outcome.ERROR) + of_outcome(document, Outcome.NOT_EVALUATED)
+
+
+def calm_moves(document: Document) -> tuple[str, str]:
+    """Return what to do, and what not to do, for where no finding says it."""
+    gaps = document["verdict"] == Severity.EXPECTED.label and untold(document)
+    return _CALM_MOVES.get(Outcome.NOT_EVALUATED.value if gaps else document["verdict"], _NO_MOVES)
 
 
 def walk(document: Document) -> list[Entry]:

@@ -34,6 +34,7 @@ def facts_of(document: Document) -> Mapping[str, Any]:
     troubled = [day for day in days if day["verdict"] != COMPLETE]
     do = [entry for entry in urgent if entry["advice"]]
     do_not = [entry for entry in urgent if entry["avoid"]]
+    calm_do, calm_do_not = briefing.calm_moves(document)
     return {
         **{name: document[name] for name in ("window", "captured_at", "settled_until", "verdict")},
         "coverage": document["coverage"],
@@ -45,6 +46,8 @@ def facts_of(document: Document) -> Mapping[str, Any]:
         "completeness": briefing.completeness(document),
         "walk": briefing.walk(document),
         "chapters": briefing.chapters(document),
+        "calm_do": calm_do,
+        "calm_do_not": calm_do_not,
         "do": do[:MOVES_SHOWN],
         "do_total": len(do),
         "do_not": do_not[:MOVES_SHOWN],

@@ -16,6 +16,7 @@ from investigate.case import MANIFEST
 from investigate.errors import UsageError
 from investigate.evidence import Evidence
 from investigate.model import isoformat
+from investigate.parameters import refuse_unusable
 
 RUNS = "runs"
 LONGEST_NAME = 120
@@ -69,7 +70,9 @@ def run_of(evidence: Evidence, incident: str, notebooks: Sequence[Path]) -> Run:
 
 
 def incident_named(name: str) -> str:
-    """Return the name of an incident; raise `UsageError` if it cannot be shown on one line."""
+    """Return the name of an incident; raise `UsageError` if it cannot be shown on one line, or
+    looks like a secret: it becomes part of every page, of a folder's name and of `run.json`."""
+    refuse_unusable("--incident", name)
     if len(name) > LONGEST_NAME or not name.isprintable() or name != name.strip():
         shown = name.encode("unicode_escape").decode("ascii")
         raise UsageError(

@@ -25,7 +25,8 @@ from investigate.report.since import Since
 from investigate.report.single import digests, parts_of
 
 GENERATOR = "investigate report"
-_OF_A_CASE = re.compile(r"\w CASE\b")  # a command that names the folder of the case
+# The one form of command that can be copied: evidence cannot have put anything of its own into it.
+_OF_A_CASE = re.compile(r"investigate [a-z-]+ CASE")
 PLOTLY = f"assets/plotly-{version('plotly')}.min.js"
 
 
@@ -127,10 +128,10 @@ def pages_of(
 
 def prose(text: str) -> Markup:
     """Return a sentence of ours as HTML: what stands in backticks is code, and a command about the
-    case can be copied."""
+    case can be copied. Never for a reason, which may quote the evidence."""
 
     def code(match: re.Match[str]) -> str:
-        return f"<code{' data-copy' if _OF_A_CASE.search(match[1]) else ''}>{match[1]}</code>"
+        return f"<code{' data-copy' if _OF_A_CASE.fullmatch(match[1]) else ''}>{match[1]}</code>"
 
     return Markup(re.sub(r"`([^`]+)`", code, display.esc(text)))  # noqa: S704  escaped
 

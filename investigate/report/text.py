@@ -9,6 +9,7 @@ from typing import Any
 from investigate.model import Outcome
 from investigate.report import briefing
 from investigate.report.briefing import Document, Entry
+from investigate.unseen import numbered
 
 WIDTH = 98
 KEYS_SHOWN = 5
@@ -17,10 +18,11 @@ ROWS_HINT = "The rows behind a finding: investigate check CASE --rows CODE\n"
 
 def printable(text: object) -> str:
     """Return a text on one line in which nothing can move the cursor or turn the writing round."""
-    return "".join(
+    told = "".join(
         letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii")
         for letter in str(text)
     )
+    return numbered(told)  # Python takes letters without a shape for printable
 
 
 def render(document: Document) -> str:

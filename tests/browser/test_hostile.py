@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
 
 from investigate.report.notebooks import NOTEBOOKS
+from investigate.unseen import unseen_in
 from tests.hostile import HOST, MARK
 
 pytestmark = pytest.mark.browser
@@ -20,7 +19,6 @@ LEADING = """
 """
 FOREIGN = "a[target], base, embed, form, frame, iframe, img:not(.plotly img), link, object, svg a"
 BOLD_OR_LINKED = "[...document.querySelectorAll('svg tspan')].map((one) => one.outerHTML)"
-UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 
 
 @pytest.fixture(scope="module", params=PAGES)
@@ -43,6 +41,6 @@ def test_nothing_of_the_evidence_acts_and_all_of_it_is_text(visit, hostile_repor
     assert f"<script>window.__{MARK}=1;alert(1)</script>" in text
     assert "\\u001b[31m" in text
     assert "\\u202e" in text
-    assert UNSEEN.findall(visit.ask("document.body.innerText + document.title")) == []
+    assert unseen_in(visit.ask("document.body.innerText + document.title")) == []
     drawn = visit.count("figure.plot .js-plotly-plot svg.main-svg:first-child")
     assert drawn == visit.count("figure.plot")

