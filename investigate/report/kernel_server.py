@@ -132,8 +132,11 @@ class Server:
             self._forget()
             run_kernel(**request)
         except OSError as error:
-            # Above this are the loop and the kernels of the server, which mean another OSError.
-            sys.exit(f"the kernel was lost: {error}")
+            # Above this is the loop of the server, to which an OSError is the end of its socket.
+            with suppress(OSError):
+                sys.stderr.write(f"investigate: a kernel was lost: {error}\n")
+                sys.stderr.flush()
+            os._exit(1)
 
     def _forget(self) -> None:
         """Close in a fork what belongs to the server: only its own end may close the socket."""
