@@ -39,11 +39,6 @@ NOTIFY = "INVESTIGATE_NOTIFY"
 def run(options: argparse.Namespace, console: Console) -> int:
     """Write the report, say where it is, and return the exit code of the contract."""
     began = monotonic()
-    with warm_kernels():
-        return _run(options, console, began)
-
-
-def _run(options: argparse.Namespace, console: Console, began: float) -> int:
     out = Path(options.out)
     refuse_foreign(out)
     refuse_unreadable(out)
@@ -52,25 +47,27 @@ def _run(options: argparse.Namespace, console: Console, began: float) -> int:
     targets = _targets(options, out)
     notebooks = sources(default_folder())
     evidence = evidence_for(parameters_of(options))
-    console.say("running the checks")
-    examination = examine(evidence)
-    console.say("running the notebooks")
 
     def told(executed: Executed) -> None:
         console.say(f"  {executed.name}: {executed.failure or 'done'}")
 
-    with stopped_by_signals(console):
-        failed = write_report(
-            evidence,
-            examination,
-            out,
-            notebooks=notebooks,
-            incident=incident,
-            single_file=options.single_file,
-            limits=Limits(notebook=options.notebook_seconds),
-            seconds=options.deadline - (monotonic() - began),
-            told=told,
-        )
+    # Opened once nothing is refused any more: from here on kernels get ready beside the checks.
+    with warm_kernels():
+        console.say("running the checks")
+        examination = examine(evidence)
+        console.say("running the notebooks")
+        with stopped_by_signals(console):
+            failed = write_report(
+                evidence,
+                examination,
+                out,
+                notebooks=notebooks,
+                incident=incident,
+                single_file=options.single_file,
+                limits=Limits(notebook=options.notebook_seconds),
+                seconds=options.deadline - (monotonic() - began),
+                told=told,
+            )
     _say_what_is_missing(failed, options.deadline, console)
     console.out(f"{headline(examination.document)}\n\n  {out / 'index.html'}")
     if options.single_file:

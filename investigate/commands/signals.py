@@ -10,9 +10,9 @@ from types import FrameType
 
 from investigate.commands.console import Console
 
-# What systemd, docker stop and a closing terminal send. Whoever ignores one, as nohup does, keeps
-# ignoring it.
-_ENDING = (signal.SIGTERM, signal.SIGHUP)
+# What systemd, docker stop and a closing terminal send; Windows knows the first. Whoever ignores
+# one, as nohup does, keeps ignoring it.
+_ENDING = [getattr(signal, one) for one in ("SIGTERM", "SIGHUP") if hasattr(signal, one)]
 
 
 @contextmanager

@@ -12,7 +12,8 @@ from datetime import datetime
 
 from investigate.model import isoformat
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_NAMES = ("SIGINT", "SIGTERM", "SIGHUP")  # Windows does not know the last
+_SIGNALS = [getattr(signal, one) for one in _NAMES if hasattr(signal, one)]
 
 
 @dataclass(frozen=True, slots=True)

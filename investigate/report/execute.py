@@ -210,8 +210,7 @@ def _watched(watch: Watch) -> type[OwnKernel]:
 
     class Watched(OwnKernel):
         async def start_kernel(self, **options: Any) -> None:  # type: ignore[override]
-            await super().start_kernel(**options)
-            watch.kernel_started(self)
+            await watch.start(self, super().start_kernel(**options))
 
     return Watched
 

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from importlib import import_module
-from typing import Any
+from typing import Any, NoReturn
 
 LAUNCHER = "ipykernel_launcher"  # in a kernel's command its own arguments follow this
 LIBRARIES = (
@@ -63,14 +63,19 @@ class Channel:
         *lines, self._rest = (self._rest + received).split(b"\n")
         return [json.loads(line) for line in lines]
 
+    def end(self) -> None:
+        """Tell the other end, and whoever waits at this one, that nothing more will come."""
+        with suppress(OSError):  # closed already
+            self._connection.shutdown(socket.SHUT_RDWR)
+
     def close(self) -> None:
-        """Close this end, which tells the other that nothing more will come."""
+        """Close this end; once every process has, the other is told that nothing more will come."""
         self._connection.close()
 
 
 class Server:
-    """Answers each request {"argv", "cwd", "env"} with {"pid"} of the kernel it forked, and tells
-    of each kernel's end with {"ended", "status"}.
+    """Answers each request {"argv", "cwd", "env"} with {"pid"} of the kernel it forked, null if
+    the system did not let it, and tells of each kernel's end with {"ended", "status"}.
 
     When the other end closes, however the command ended, it kills every kernel.
     """
@@ -96,20 +101,42 @@ class Server:
             self._reap(descriptor)
             return
         for request in self._channel.receive():
-            self._fork(request)
+            try:
+                pid = self._fork(request)
+            except OSError:  # no process, no memory or no descriptor: the other kernels go on
+                pid = None
+            self._channel.send({"pid": pid})
 
-    def _fork(self, request: Message) -> None:
+    def _fork(self, request: Message) -> int:
         pid = os.fork()
         if pid == 0:
-            self._forget()
-            run_kernel(**request)
+            self._become_kernel(request)
+        try:
+            self._watch(pid)
+        except OSError:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+            raise
+        return pid
+
+    def _watch(self, pid: int) -> None:
         # A group of its own from the very start: a signal to it reaches what the kernel started,
         # and nobody else.
         os.setpgid(pid, pid)
         descriptor = os.pidfd_open(pid)
-        self._kernels[descriptor] = pid
         self._selector.register(descriptor, selectors.EVENT_READ)
-        self._channel.send({"pid": pid})
+        self._kernels[descriptor] = pid
+
+    def _become_kernel(self, request: Message) -> NoReturn:
+        try:
+            self._forget()
+            run_kernel(**request)
+        except OSError as error:
+            # Above this is the loop of the server, to which an OSError is the end of its socket.
+            with suppress(OSError):
+                sys.stderr.write(f"investigate: a kernel was lost: {error}\n")
+                sys.stderr.flush()
+            os._exit(1)
 
     def _forget(self) -> None:
         """Close in a fork what belongs to the server: only its own end may close the socket."""
@@ -117,6 +144,7 @@ class Server:
         self._channel.close()
         for descriptor in self._kernels:
             os.close(descriptor)
+        self._kernels.clear()
 
     def _reap(self, descriptor: int) -> None:
         pid = self._kernels.pop(descriptor)
@@ -132,7 +160,7 @@ class Server:
             os.waitpid(pid, 0)
 
 
-def run_kernel(argv: list[str], cwd: str, env: Mapping[str, str]) -> None:
+def run_kernel(argv: list[str], cwd: str, env: Mapping[str, str]) -> NoReturn:
     """Run an IPython kernel in this process, a fork, and leave the process when it ends."""
     from ipykernel.kernelapp import IPKernelApp
 

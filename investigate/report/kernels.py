@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import select
 import signal
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,12 +26,13 @@ from investigate.report.kernel_server import Channel, Message
 
 CAN_FORK = hasattr(os, "fork") and hasattr(os, "pidfd_open")  # Linux
 PATIENCE_SECONDS = 60  # to import the libraries takes two, on a machine with nothing else to do
+GRACE_SECONDS = 5  # for the server to kill its kernels at the end
 # Without these, numpy and Arrow start threads when they are imported, which a fork would not have.
 SINGLE_THREAD = {
     "OPENBLAS_NUM_THREADS": "1",
     "JE_ARROW_MALLOC_CONF": "background_thread:false",
 }
-LOST = -int(signal.SIGKILL)  # the exit status of a kernel whose server is gone
+LOST = -9  # the exit status of a kernel whose server is gone: as if killed
 
 
 class OwnKernel(AsyncKernelManager):
@@ -75,13 +78,32 @@ class ForkProvisioner(LocalProvisioner):
     async def launch_kernel(self, cmd: list[str], **options: Any) -> Any:
         """Start the kernel, and return how to connect to it."""
         try:
-            process = _open_servers[-1].launch(cmd, str(options["cwd"]), options["env"])
+            process = await _forked(_open_servers[-1], cmd, str(options["cwd"]), options["env"])
         except OSError:
             return await super().launch_kernel(cmd, **options)
         self.process = process  # type: ignore[assignment]  # it has what a Popen has
         self.pid = self.pgid = process.pid
         self.cwd = options["cwd"]
         return self.connection_info
+
+
+async def _forked(
+    server: KernelServer, cmd: list[str], cwd: str, env: Mapping[str, str]
+) -> ForkedKernel:
+    """Return a new kernel. A thread waits for it: the clocks of the watch run in the event loop."""
+    thread = ThreadPoolExecutor(1)
+    asked = thread.submit(server.launch, cmd, cwd, env)
+    thread.shutdown(wait=False)
+    try:
+        return await asyncio.wrap_future(asked)
+    except asyncio.CancelledError:
+        asked.add_done_callback(_kill_unwanted)
+        raise
+
+
+def _kill_unwanted(asked: Future[ForkedKernel]) -> None:
+    if not asked.cancelled() and not asked.exception():
+        asked.result().kill()
 
 
 class KernelServer:
@@ -111,34 +133,65 @@ class KernelServer:
         return self._process.pid
 
     def launch(self, argv: Sequence[str], cwd: str, env: Mapping[str, str]) -> ForkedKernel:
-        """Return a new kernel; raise `OSError` if the server is gone or does not answer."""
+        """Return a new kernel; raise `OSError` if the server is gone, does not answer in time or
+        cannot fork."""
         with self._guard:
+            if self._gone:
+                raise ConnectionError("the process that forks kernels is gone")
             try:
-                if not self._ready:
-                    self._await("ready")
-                    self._ready = True
-                self._channel.send({"argv": list(argv), "cwd": cwd, "env": dict(env)})
-                return ForkedKernel(self, self._await("pid"))
+                pid = self._ask({"argv": list(argv), "cwd": cwd, "env": dict(env)})
             except OSError:
-                self._gone = True
+                self._give_up()
                 raise
+        if pid is None:
+            raise OSError("the process that forks kernels could not fork")
+        return ForkedKernel(self, pid)
 
     def status_of(self, pid: int) -> int | None:
         """Return the exit status of a kernel, negative for a signal, or None while it runs."""
-        with self._guard:
-            while not self._gone and select.select([self._channel], [], [], 0)[0]:
-                try:
-                    self._note(self._channel.receive())
-                except OSError:
-                    self._gone = True
-            return self._ended.get(pid, LOST if self._gone else None)
+        # A launch that holds the guard may wait long, and itself notes what it is told.
+        if self._guard.acquire(blocking=False):
+            try:
+                self._read_what_is_there()
+            finally:
+                self._guard.release()
+        return self._ended.get(pid, LOST if self._gone else None)
 
     def close(self) -> None:
-        """End the process, and with it every kernel that still runs."""
+        """End the process, and with it every kernel that still runs and every launch that waits."""
+        self._channel.end()
+        if not self._ready:
+            self._process.kill()  # it has no kernels, and may import for long
         with self._guard:
             self._gone = True
             self._channel.close()
-        self._process.wait()
+        try:
+            self._process.wait(GRACE_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._give_up()
+            self._process.wait()
+
+    def _give_up(self) -> None:
+        """Kill the server, whose kernels then end by themselves: what it would say later would be
+        taken for the answer to something else."""
+        self._gone = True
+        self._process.kill()
+        self._channel.close()
+
+    def _ask(self, request: Message) -> int | None:
+        if not self._ready:
+            self._await("ready")
+            self._ready = True
+        self._channel.send(request)
+        pid: int | None = self._await("pid")
+        return pid
+
+    def _read_what_is_there(self) -> None:
+        while not self._gone and select.select([self._channel], [], [], 0)[0]:
+            try:
+                self._note(self._channel.receive())
+            except OSError:
+                self._gone = True
 
     def _await(self, name: str) -> Any:
         while True:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import inf
@@ -15,6 +15,8 @@ from jupyter_client.manager import AsyncKernelManager
 
 from investigate.report.ending import Ending, RunState
 
+# Windows has no SIGKILL, and ends a process as hard by SIGTERM.
+KILL = getattr(signal, "SIGKILL", signal.SIGTERM)
 STOPPED = Ending(RunState.NOT_STARTED, "the run was stopped")
 
 
@@ -45,6 +47,7 @@ class Watch:
         self._until = until
         self._cells = 0
         self._kernel: AsyncKernelManager | None = None
+        self._starting: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timers: list[asyncio.TimerHandle] = []
         self._cell_timers: list[asyncio.TimerHandle] = []
@@ -69,8 +72,14 @@ class Watch:
             self._cancel(self._timers)
             self._cancel(self._cell_timers)
 
-    def kernel_started(self, kernel: AsyncKernelManager) -> None:
-        """Take charge of the kernel; one that started too late is killed at once."""
+    async def start(self, kernel: AsyncKernelManager, starting: Coroutine[Any, Any, None]) -> None:
+        """Wait for the start of a kernel and take charge of it; one that started too late is killed
+        at once. Raise `RuntimeError` if the notebook is stopped before."""
+        self._starting = asyncio.create_task(starting)
+        await asyncio.wait([self._starting])
+        if self._starting.cancelled():
+            raise RuntimeError("it was stopped before")
+        self._starting.result()
         self._kernel = kernel
         if self.ending:
             self._kill(kernel)
@@ -102,6 +111,8 @@ class Watch:
         self.ending = ending
         if self._kernel:
             self._kill(self._kernel)
+        elif self._starting:
+            self._starting.cancel()
 
     def stop_from_outside(self, ending: Ending) -> None:
         """Do the same from another thread, while the notebook is `timed`."""
@@ -111,7 +122,7 @@ class Watch:
     def _kill(self, kernel: AsyncKernelManager) -> None:
         # nbclient notices within a second that the kernel is gone, and gives the notebook up.
         self._killed = True
-        self._send(kernel, signal.SIGKILL)
+        self._send(kernel, KILL)
 
     def _interrupt(self) -> None:
         said = f"cell {self._cells} took longer than {self._limits.cell:g} s and was stopped"

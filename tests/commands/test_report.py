@@ -64,6 +64,41 @@ def test_report_refuses_a_folder_with_other_files_before_it_computes_anything(as
     assert "running" not in err
 
 
+@pytest.mark.parametrize(
+    "bad",
+    [
+        ["/nonexistent"],
+        [HEALTHY, "--start", "yesterday-ish"],
+        [HEALTHY, "--entity", "nobody"],
+        [HEALTHY, "--incident", " "],
+        [HEALTHY, "--notify", "nowhere"],
+    ],
+    ids=lambda bad: bad[-1],
+)
+def test_what_is_refused_is_refused_before_any_process_is_started(ask, tmp_path, monkeypatch, bad):
+    monkeypatch.setattr(report, "warm_kernels", lambda: pytest.fail("a process was started"))
+    code, out, err = ask("report", *bad, "--out", tmp_path / "out")
+    assert (code, out) == (2, "")
+    assert "running" not in err
+
+
+# Windows has neither of these signals.
+ON_WINDOWS = """
+import signal
+del signal.SIGHUP, signal.SIGKILL
+import investigate.cli, investigate.commands.report, investigate.recovery.pace
+from investigate.report import watch
+assert watch.KILL == signal.SIGTERM
+"""
+
+
+def test_the_commands_load_where_the_signals_are_those_of_windows():
+    done = subprocess.run(
+        [sys.executable, "-c", ON_WINDOWS], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_report_without_notebooks_says_what_is_missing_and_writes_nothing(
     ask, tmp_path, monkeypatch
 ):
