@@ -188,6 +188,12 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
         )
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
+        json.dumps(manifest, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        # JSON can hold half of a pair of surrogates; no file, page or terminal can show it.
+        raise CaseDamagedError(
+            f"{path} holds half a character: {error.object[error.start]!r}", hint=RESTORE
+        ) from error
     except (ValueError, RecursionError) as error:
         raise CaseDamagedError(
             f"{path} cannot be read as JSON: {error}", hint="capture the case again"

@@ -15,7 +15,7 @@ import ibis.expr.types as ir
 
 from investigate.case import MANIFEST
 from investigate.checks import book, offending_rows
-from investigate.errors import InvestigationError
+from investigate.errors import InvestigationError, UsageError
 from investigate.evidence import Evidence
 from investigate.findings import Examination
 from investigate.ledger.book import ledger
@@ -34,9 +34,10 @@ _TOTAL = "rows in all"
 def first_rows(evidence: Evidence, code: str, limit: int) -> tuple[list[dict[str, Any]], int]:
     """Return the first `limit` offending rows of a check without bodies, and how many there are.
 
-    Raises `NotEvaluable` where the evidence cannot tell.
+    Raises `NotEvaluable` where the evidence cannot tell, and `UsageError` for a limit below one.
     """
-
+    if limit < 1:  # the rows themselves bring their number in all
+        raise UsageError(f"the limit is {limit}", hint="ask for one row or more")
     first = _first(evidence, code, limit)
     rows = evidence.engine.rows(first.order_by([name for name in first.columns if name != _TOTAL]))
     total = max((int(row.pop(_TOTAL)) for row in rows), default=0)

@@ -279,6 +279,29 @@ def test_a_manifest_that_misstates_something_is_damaged_and_no_crash(folder, cha
         open_case(folder)
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"name": "x\ud800y"},
+        {"coverage": {"raw": {"status": "partial", "reason": "\udc80"}}},
+        {"pipeline": {"\ud800": 1}},
+    ],
+    ids=["name", "reason", "key"],
+)
+def test_half_a_character_is_refused_when_a_case_is_opened_and_not_when_a_report_is_written(
+    folder, changes
+):
+    change(folder, **changes)
+    with pytest.raises(CaseDamagedError, match="holds half a character") as error:
+        open_case(folder)
+    assert error.value.message.encode()
+
+
+def test_a_whole_character_of_two_halves_is_a_name(folder):
+    change(folder, name="x\U0001f600y")
+    assert open_case(folder).name == "x\U0001f600y"
+
+
 def test_a_table_that_nobody_agreed_on_is_damage(folder):
     tables = manifest_of(folder)["tables"]
     change(folder, tables={**tables, "secrets": tables["raw"]})

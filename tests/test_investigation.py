@@ -118,6 +118,12 @@ def test_a_cut_table_says_how_much_there_is_and_where_the_rest_is(tmp_path):
     assert len(shown.text.splitlines()) == 5
 
 
+@pytest.mark.parametrize("limit", [0, -1])
+def test_fewer_rows_than_one_cannot_be_asked_for(incident, limit):
+    with pytest.raises(UsageError, match=f"the limit is {limit}"):
+        incident.rows("raw/missing", limit=limit)
+
+
 def test_whole_bodies_are_not_shown(tmp_path):
     secret = Event("s", at(1), payload={"card": "4111"})
     evidence = evidence_of(tmp_path, raw=[raw_row(secret, payload_sha_actual="0" * 64)])

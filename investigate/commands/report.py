@@ -71,7 +71,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
     _say_what_is_missing(failed, options.deadline, console)
     console.out(f"{headline(examination.document)}\n\n  {out / 'index.html'}")
     if options.single_file:
-        console.out(f"  {out / SINGLE} ({_megabytes(out / SINGLE)}, to send)")
+        console.out(f"  {_to_send(out)}")
     if not _tell(examination.document, targets, options, console):
         return NOT_TOLD
     if failed:
@@ -79,8 +79,12 @@ def run(options: argparse.Namespace, console: Console) -> int:
     return exit_code(examination.findings, options.fail_on, allow_gaps=options.allow_gaps)
 
 
-def _megabytes(file: Path) -> str:
-    return f"{file.stat().st_size / 1e6:.1f} MB"
+def _to_send(out: Path) -> str:
+    """Say where the one file is, unless another report took the place of this one meanwhile."""
+    try:
+        return f"{out / SINGLE} ({(out / SINGLE).stat().st_size / 1e6:.1f} MB, to send)"
+    except FileNotFoundError:
+        return f"{SINGLE}: in the folder of this run, see {out / 'runs.html'}; a newer report came"
 
 
 def _say_what_is_missing(failed: Sequence[Executed], deadline: int, console: Console) -> None:

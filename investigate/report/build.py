@@ -75,9 +75,9 @@ def write_report(
                 page = site.index(again, root=root, own_list=own_list, since=entry.since)
                 (folder / FIRST_PAGE).write_text(page, encoding="utf-8")
             if single_file:
-                (draft.files / SINGLE).write_text(
-                    site.single(again, since=entry.since), encoding="utf-8"
-                )
+                # In the run's own folder too: the next report, which may come at any moment,
+                # removes that at the top if it has none.
+                _write_twice(draft, SINGLE, site.single(again, since=entry.since))
 
         add_run(draft, run, examination.document, failures, write_index)
     return [notebook for notebook in executed if notebook.failure]

@@ -29,12 +29,14 @@ from investigate.errors import UsageError
 
 DRAFTS, PUBLISHING, LOCK, ALIVE = ".drafts", ".publishing", ".lock", ".alive"
 STAGE, RUN, FILES, OLD, JOURNAL = "stage", "run", "files", "old", "journal.json"
+PROBE = ".investigate-"  # and eight letters: where a command tried whether it may write
 FIRST_PAGE = "index.html"
 LOCK_SECONDS = 120.0  # publishing takes a fraction of a second; so many wait in one queue
 _PAUSE = 0.02
 _NEWEST = r"(index|findings|report)\.html|(findings|notebooks|run)\.json|\d\d_[a-z_]+\.(html|ipynb)"
 _OURS = re.compile(
     rf"{_NEWEST}|runs\.html|\.lock|\.drafts/|\.publishing/|runs/|\.ipynb_checkpoints/"
+    rf"|{re.escape(PROBE)}\w{{8}}/"
     r"|assets/(plotly-[\w.]+\.min\.js|(report|figures|runs|display)\.js)?"
 )
 _OURS_IN_A_RUN = re.compile(rf"{_NEWEST}|\.ipynb_checkpoints/")
@@ -100,6 +102,7 @@ def alone(out: Path, seconds: float = LOCK_SECONDS) -> Iterator[None]:
     with _lock_of(out, seconds):
         _finish(out)
         _remove_dead_drafts(out)
+        _remove_probes(out)
         yield
 
 
@@ -115,9 +118,8 @@ def refuse_foreign(out: Path, run: str = "") -> None:
     if out.exists() and not out.is_dir():
         raise UsageError(f"{out} is a file, not a folder", hint="name another folder with --out")
     foreign = [name for name in _top(out) if not _OURS.fullmatch(name)]
-    runs = out / "runs"
-    if runs.is_dir() and not (runs / "index.json").is_file() and not (out / PUBLISHING).is_dir():
-        foreign += [f"runs/{name}" for name in _entries(runs)]
+    runs = [f"runs/{name}" for name in _entries(out / "runs")]
+    foreign += [] if _has_history(out) else runs
     if run:
         foreign += [f"{run}/{name}" for name in _entries(out / run) if not _of_a_run(name)]
     if foreign:
@@ -130,8 +132,9 @@ def refuse_unwritable(out: Path) -> None:
     out = out.resolve()
     there = next(folder for folder in (out, *out.parents) if os.path.lexists(folder))
     try:
-        with tempfile.TemporaryDirectory(prefix=".investigate-", dir=there) as probe:
-            Path(probe, out.relative_to(there)).mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=PROBE, dir=there) as probe:
+            if there != out:  # each name that is not there yet may be one that cannot be
+                Path(probe, out.relative_to(there)).mkdir(parents=True)
     except OSError as error:
         raise UsageError(
             f"no report can be written to {out}: {error.strerror or error}",
@@ -192,11 +195,19 @@ def _remove_dead_drafts(out: Path) -> None:
             shutil.rmtree(draft, ignore_errors=True)
 
 
+def _remove_probes(out: Path) -> None:
+    """Remove what killed processes tried to write; who still tries does not miss it."""
+    for probe in out.glob(PROBE + "?" * 8):
+        with suppress(OSError):  # it holds something, so it is no probe
+            probe.rmdir()
+
+
 def _leave(out: Path) -> None:
-    """Leave no folder behind in which there is nothing but a lock."""
+    """Finish what a signal has cut short: a report that was committed is there as a whole. And
+    leave no folder behind in which there is nothing but a lock."""
     if not out.is_dir():
         return
-    with _lock_of(out, LOCK_SECONDS):
+    with alone(out):
         with suppress(OSError):  # another draft is in it
             (out / DRAFTS).rmdir()
         if _entries(out) == [LOCK]:
@@ -246,6 +257,13 @@ def _is_the_file(file: IO[str], path: Path) -> bool:
         return os.path.samestat(os.fstat(file.fileno()), path.stat())
     except FileNotFoundError:
         return False
+
+
+def _has_history(out: Path) -> bool:
+    """Whether what was seen in `runs` is ours: its list is there, or a process is putting it there.
+    That one may come to its end between these two questions, so the first is asked again."""
+    listed = out / "runs" / "index.json"
+    return listed.is_file() or (out / PUBLISHING).is_dir() or listed.is_file()
 
 
 def _of_a_run(name: str) -> bool:

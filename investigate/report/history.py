@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 from investigate.errors import UsageError
@@ -25,6 +26,18 @@ RUN_SCHEMA = "investigate.run/1"
 LIST, RECORD, FINDINGS = "index.json", "run.json", "findings.json"
 PAGE = 30  # rows of a sealed page; twice as many are a page of 60 kB
 OPEN = 2 * PAGE  # with so many rows the older half of a list's newest ones is sealed
+_NUMBERS = ("number", "own_number")
+_LAST = ("run", "place", "number", "case", "window", "captured_at")  # what is told of the last run
+# What a name holds, wherever it stands: in a list, in a record, or in the `since` of one.
+_KINDS: Mapping[str, tuple[type, ...]] = {
+    **dict.fromkeys(("number", "own_number", "added", "found", "untold", "passed"), (int,)),
+    **dict.fromkeys(("id", "run", "place", "case", "captured_at", "verdict"), (str,)),
+    **dict.fromkeys(("incident", "broken"), (str, NoneType)),
+    **dict.fromkeys(("changes", "since", "done"), (dict, NoneType)),
+    **dict.fromkeys(("entities", "rows"), (list,)),
+    "window": (dict,),
+    "failed": (list, dict),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,8 +189,7 @@ class History:
             last = done and {**asdict(done), "run": done.id, "number": done.own_number}
         if not last or last["number"] >= self._numbers()[1]:
             return None
-        names = ("run", "place", "number", "case", "window", "captured_at")
-        since = Since(**{name: last[name] for name in names})
+        since = Since(**{name: last[name] for name in _LAST})
         return _compared(since, self._out / since.place, self._run, document)
 
 
@@ -202,6 +214,8 @@ def _asked_otherwise(last: Mapping[str, Any], now: Mapping[str, Any]) -> str:
         return "the case of this run is of another pipeline than that of the last one"
     if last["thresholds"] != now["thresholds"]:
         return "this run used other thresholds than the last one"
+    if any(last[name] != now[name] for name in ("version", "code")):
+        return "this run was made by another version than the last one"
     return ""
 
 
@@ -235,10 +249,11 @@ def read_list(folder: Path, incident: str | None) -> List:
     if content is None:
         return List(incident)
     try:
-        rows = tuple(Row(**row) for row in content["rows"])
-        done = Row(**content["done"]) if content["done"] else None
-        known = List(content["incident"], int(content["added"]), rows, done)
-    except (KeyError, TypeError, ValueError) as error:
+        _refuse_other_kinds(content)
+        rows = tuple(_row_of(row) for row in content["rows"])
+        done = _row_of(content["done"]) if content["done"] else None
+        known = List(content["incident"], content["added"], rows, done)
+    except (KeyError, TypeError) as error:
         raise _unusable(path, "its content has another shape") from error
     if known.incident != incident:
         raise _unusable(path, f"it is the list of {known.incident!r}, not of {incident!r}")
@@ -270,7 +285,7 @@ def _read_page(folder: Path, number: int) -> tuple[Row, ...]:
     path = folder / f"{page_name(number)}.json"
     content = _read(path, LIST_SCHEMA)
     try:
-        return tuple(Row(**row) for row in content["rows"]) if content else ()
+        return tuple(_row_of(row) for row in content["rows"]) if content else ()
     except (KeyError, TypeError) as error:
         raise _unusable(path, "its content has another shape") from error
 
@@ -278,9 +293,31 @@ def _read_page(folder: Path, number: int) -> tuple[Row, ...]:
 def _read_record(folder: Path) -> dict[str, Any] | None:
     """Return the record of a run that is there already."""
     record = _read(folder / RECORD, RUN_SCHEMA)
-    if record is not None and not {"number", "own_number", "failed", "since"} <= set(record):
-        raise _unusable(folder / RECORD, "its content has another shape")
+    if record is None:
+        return None
+    try:
+        _refuse_other_kinds({name: record[name] for name in (*_NUMBERS, "failed", "since")})
+        if record["since"]:
+            _refuse_other_kinds({name: record["since"][name] for name in _LAST})
+    except (KeyError, TypeError) as error:
+        raise _unusable(folder / RECORD, "its content has another shape") from error
     return record
+
+
+def _row_of(content: Any) -> Row:
+    """Return a row that was read; raise `KeyError` or `TypeError` if it is none."""
+    row = Row(**content)
+    _refuse_other_kinds(content)
+    return row
+
+
+def _refuse_other_kinds(content: Mapping[str, Any]) -> None:
+    """Raise `KeyError` or `TypeError` if a name holds what cannot be gone on with."""
+    for name, value in content.items():
+        if not isinstance(value, _KINDS.get(name, object)):
+            raise TypeError(f"{name} is {value!r}")
+    if "window" in content:
+        content["window"]["start"], content["window"]["end"]
 
 
 def _read(path: Path, schema: str) -> dict[str, Any] | None:

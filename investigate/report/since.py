@@ -24,7 +24,9 @@ class Change:
     """What became of one finding, by its code. `before` and `count` are the numbers of its rows.
 
     `added` and `removed` say how many keys came and went, and are None where the documents do not
-    hold all keys. `was` is how the check ended the last time, None if it was not asked.
+    hold all keys. `was` is how the check ended the last time, None if it was not asked. `reason`
+    says why what went need not be gone, and of a new finding, why it need not be new; `unseen`, of
+    a persisting one, why the keys that came need not be new.
     """
 
     code: str
@@ -39,6 +41,7 @@ class Change:
     added_keys: tuple[str, ...] = ()
     removed_keys: tuple[str, ...] = ()
     reason: str | None = None
+    unseen: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,19 +72,21 @@ class Since:
         return {**asdict(self), "counts": None if self.unknown else self.counts}
 
 
-def compare(last: Document, now: Document, narrower: str = "") -> tuple[Change, ...]:
+def compare(last: Document, now: Document, otherwise: str = "") -> tuple[Change, ...]:
     """Return what became of each finding between two findings documents, the worst first.
 
-    A finding is resolved only if its check now passed on a question that is at least as wide.
-    `narrower` is a reason, besides what the documents themselves say, why it is not.
+    A finding is resolved only if its check now passed on a question that is at least as wide; what
+    is new is told with a reason if the last question was narrower. `otherwise` is a reason, besides
+    what the documents themselves say, why neither run need have seen what the other one saw.
     """
-    narrower = narrower or narrower_than(last, now)
+    narrower = otherwise or narrower_than(last, now)
+    wider = otherwise or wider_than(last, now)
     before = {entry["code"]: entry for entry in last["checks"]}
     after = {entry["code"]: entry for entry in now["checks"]}
     changes = [
         change
         for code in {**after, **before}
-        for change in _changes(before.get(code), after.get(code), narrower)
+        for change in _changes(before.get(code), after.get(code), narrower, wider)
     ]
     return tuple(sorted(changes, key=lambda change: SEVERITIES.index(change.severity)))
 
@@ -102,26 +107,43 @@ def narrower_than(last: Document, now: Document) -> str:
     return ""
 
 
-def _changes(before: Entry | None, after: Entry | None, narrower: str) -> Iterator[Change]:
+def wider_than(last: Document, now: Document) -> str:
+    """Return why the first document could not see all that the second one sees; empty if it could.
+
+    That its case was captured earlier is no such reason: what came since then is new.
+    """
+    entities, before = now.get("entities", ()), last.get("entities", ())
+    if _start(now) < _start(last) or _end(now) > _end(last):
+        return "the window of the last run does not hold that of this one"
+    if before and not (entities and set(entities) <= set(before)):
+        return "the last run asked about fewer entities than this one"
+    if _time(last, "settled_until") < min(_end(now), _time(now, "settled_until")):
+        return "the last run judged less of the window than this one"
+    return ""
+
+
+def _changes(
+    before: Entry | None, after: Entry | None, narrower: str, wider: str
+) -> Iterator[Change]:
     if after and _found(after):
         yield (
-            _persisting(before, after, narrower)
+            _persisting(before, after, narrower, wider)
             if before and _found(before)
-            else _new(before, after)
+            else _new(before, after, wider)
         )
     elif before and _found(before):
         yield _gone(before, after, narrower)
 
 
-def _new(before: Entry | None, after: Entry) -> Change:
+def _new(before: Entry | None, after: Entry, wider: str) -> Change:
     return Change(
         **_named(after), state=NEW, count=after["count"], before=0,
         was=before["outcome"] if before else None, added=after["count"], removed=0,
-        added_keys=tuple(after["keys"][:KEYS_NAMED]),
+        added_keys=tuple(after["keys"][:KEYS_NAMED]), reason=wider or None,
     )  # fmt: skip
 
 
-def _persisting(before: Entry, after: Entry, narrower: str) -> Change:
+def _persisting(before: Entry, after: Entry, narrower: str, wider: str) -> Change:
     old, new = set(before["keys"]), set(after["keys"])
     added = [key for key in after["keys"] if key not in old]
     removed = [key for key in before["keys"] if key not in new]
@@ -134,7 +156,7 @@ def _persisting(before: Entry, after: Entry, narrower: str) -> Change:
         removed=len(removed) if known else None,
         added_keys=tuple(added[:KEYS_NAMED]) if known else (),
         removed_keys=tuple(removed[:KEYS_NAMED]) if known else (),
-        reason=doubt or None,
+        reason=doubt or None, unseen=wider or None,
     )  # fmt: skip
 
 

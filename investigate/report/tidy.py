@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 import re
 import sys
 import tempfile
@@ -111,9 +112,11 @@ def _machine_folders(folder: Path) -> list[tuple[str, str]]:
         sys.prefix: "<python>",
         sys.base_prefix: "<python>",
         tempfile.gettempdir(): "<temporary>",
-        str(Path.home()): "<home>",
+        os.path.expanduser("~"): "<home>",  # noqa: PTH111 (that of Path fails if there is none)
     }
-    return sorted(known.items(), key=lambda item: -len(item[0]))
+    # `/` is the home in many containers, and stands in every path; `~` stays where there is none.
+    named = [(path, name) for path, name in known.items() if len(Path(path).parts) > 1]
+    return sorted(named, key=lambda item: -len(item[0]))
 
 
 def _failure_cell(failure: str) -> NotebookNode:

@@ -124,6 +124,32 @@ def test_report_refuses_a_place_it_cannot_write_to_before_it_computes_anything(
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
+def test_one_file_to_send_is_named_with_its_size(ask, notebooks, tmp_path):
+    notebooks()
+    code, out, _ = ask("report", HEALTHY, "--out", tmp_path / "out", "--single-file")
+    assert code == 0
+    assert f"{tmp_path / 'out' / 'report.html'} (" in out
+    assert out.rstrip().endswith("MB, to send)")
+
+
+def test_one_file_that_a_newer_report_removed_is_no_failure_and_is_in_the_folder_of_its_run(
+    ask, notebooks, tmp_path, monkeypatch
+):
+    real = report.write_report
+
+    def overtaken(*arguments, **more):
+        failed = real(*arguments, **more)
+        (tmp_path / "out" / "report.html").unlink()
+        return failed
+
+    notebooks()
+    monkeypatch.setattr(report, "write_report", overtaken)
+    code, out, _ = ask("report", HEALTHY, "--out", tmp_path / "out", "--single-file")
+    assert code == 0
+    assert "report.html: in the folder of this run" in out
+    assert len(list((tmp_path / "out" / "runs").rglob("report.html"))) == 1
+
+
 def test_the_history_goes_on_under_the_name_that_was_given(ask, notebooks, tmp_path):
     notebooks()
     out = tmp_path / "out"

@@ -64,9 +64,10 @@ def test_a_report_is_an_index_the_findings_and_a_page_and_a_notebook_of_each_ste
     files = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
     each = {f"{name}.{kind}" for name in NOTEBOOKS for kind in ("html", "ipynb")}
     each |= {"index.html", "findings.html", "findings.json", "notebooks.json", "run.json"}
+    each |= {"report.html"}
     lists = {"runs.html", "runs/index.json", "runs/test/index.html", "runs/test/index.json"}
     scripts = {f"assets/{name}.js" for name in ("report", "figures", "runs", "display")}
-    shared = {*scripts, PLOTLY, ".lock", "report.html"}
+    shared = {*scripts, PLOTLY, ".lock"}
     run = run_folder(out).relative_to(out).as_posix()
     assert files == each | {f"{run}/{name}" for name in each} | lists | shared
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from investigate.errors import UsageError
 from investigate.report import folder
-from investigate.report.folder import alone, drafted, refuse_foreign
+from investigate.report.folder import alone, drafted, refuse_foreign, refuse_unwritable
 
 RUN = "runs/incident/0123"
 NEWEST = (
@@ -236,3 +237,83 @@ def test_without_locks_nobody_removes_a_draft(tmp_path, monkeypatch):
         publish(tmp_path / "out")
         assert draft.files.is_dir()
     assert names(tmp_path / "out") == PUBLISHED
+
+
+@pytest.mark.parametrize(
+    ("step", "moment"), [("rename", 0), ("rename", 1), ("rename", 3), ("replace", 1), ("unlink", 0)]
+)
+def test_stopped_by_a_signal_between_any_two_steps_a_report_is_whole_at_once(
+    tmp_path, monkeypatch, step, moment
+):
+    out = tmp_path / "out"
+    publish(out, "first")
+    (out / "09_configuration.html").write_text("first", encoding="utf-8")  # to be removed
+    real, calls = getattr(Path, step), []
+
+    def stop(*arguments, **more):
+        calls.append(step)
+        if len(calls) == moment + 1:
+            raise SystemExit(143)
+        return real(*arguments, **more)
+
+    real_publish = folder.Draft.publish
+
+    def stopped(draft, run):
+        monkeypatch.setattr(Path, step, stop)
+        real_publish(draft, run)
+
+    monkeypatch.setattr(folder.Draft, "publish", stopped)
+    with pytest.raises(SystemExit):
+        publish(out, "second")
+    committed = step != "rename" or moment > 0
+    assert {text(out / name) for name in PUBLISHED[1:]} == {"second" if committed else "first"}
+    assert (out / "09_configuration.html").exists() != committed
+    assert [path.name for path in out.iterdir() if path.name in (".drafts", ".publishing")] == []
+
+
+def test_who_tries_whether_a_report_can_be_written_stands_in_nobodys_way(tmp_path):
+    out = tmp_path / "out"
+    publish(out, "first")
+    killed_while(
+        tmp_path,
+        "import sys, tempfile; from pathlib import Path\n"
+        "from investigate.report.folder import refuse_unwritable\n"
+        "def stop(self, *raised):\n"
+        "    print('there', flush=True); sys.stdin.read()\n"
+        "tempfile.TemporaryDirectory.__exit__ = stop\n"
+        f"refuse_unwritable(Path({str(out)!r}))",
+    )
+    assert len(list(out.glob(".investigate-*"))) == 1
+    refuse_foreign(out)
+    refuse_unwritable(out)
+    publish(out, "second")
+    assert names(out) == PUBLISHED
+    assert list(out.glob(".investigate-*")) == []
+
+
+def test_a_folder_of_others_with_the_name_of_a_probe_is_not_emptied(tmp_path):
+    out = a_report(tmp_path / "out")
+    (out / ".investigate-my_notes").mkdir()
+    (out / ".investigate-my_notes" / "notes.txt").write_text("mine", encoding="utf-8")
+    publish(out)
+    assert text(out / ".investigate-my_notes/notes.txt") == "mine"
+
+
+def test_a_folder_in_which_the_first_report_takes_its_place_meanwhile_is_not_foreign(
+    tmp_path, monkeypatch
+):
+    out = tmp_path / "out"
+    (out / ".publishing").mkdir(parents=True)
+    (out / "runs" / "one").mkdir(parents=True)
+    real = Path.is_file
+
+    def is_file(path):
+        """Answer, and then let the other process come to its end."""
+        known = real(path)
+        if path.name == "index.json" and not known:
+            (out / "runs/index.json").write_text("{}", encoding="utf-8")
+            (out / ".publishing").rmdir()
+        return known
+
+    monkeypatch.setattr(Path, "is_file", is_file)
+    refuse_foreign(out)

@@ -23,7 +23,8 @@ UNTOLD = document(entry("raw/missing", "not-evaluated"), entry("raw/gap", "passe
 
 
 def a_run(name, incident="one", **asked):
-    return Run(incident, {"name": name, "pipeline": "p", "thresholds": {}, **asked})
+    same = {"pipeline": "p", "thresholds": {}, "version": "1", "code": "c"}
+    return Run(incident, {"name": name, **same, **asked})
 
 
 def add(out, name, told=FOUND, incident="one", failed=(), **asked):
@@ -86,12 +87,32 @@ def test_a_run_is_compared_with_the_last_of_its_own_incident(tmp_path):
     assert add(out, "c", FOUND).since.run == first.row.id
 
 
-@pytest.mark.parametrize("other", [{"pipeline": "q"}, {"thresholds": {"late_seconds": 1}}])
-def test_another_pipeline_or_other_thresholds_resolve_nothing(tmp_path, other):
+OTHERWISE = [
+    ({"pipeline": "q"}, "another pipeline"),
+    ({"thresholds": {"late_seconds": 1}}, "other thresholds"),
+    ({"version": "2"}, "another version"),
+    ({"code": "d"}, "another version"),
+]
+
+
+@pytest.mark.parametrize(("other", "why"), OTHERWISE)
+def test_what_another_pipeline_threshold_or_version_does_not_find_is_not_resolved(
+    tmp_path, other, why
+):
     add(tmp_path / "out", "a", FOUND)
-    assert states(add(tmp_path / "out", "b", CLEAN, **other)) == {
-        "raw/missing": "not asked any more"
-    }
+    (change,) = add(tmp_path / "out", "b", CLEAN, **other).since.changes
+    assert change.state == "not asked any more"
+    assert why in change.reason
+
+
+@pytest.mark.parametrize(("other", "why"), OTHERWISE)
+def test_what_another_pipeline_threshold_or_version_finds_is_new_with_a_reason(
+    tmp_path, other, why
+):
+    add(tmp_path / "out", "a", CLEAN)
+    (change,) = add(tmp_path / "out", "b", FOUND, **other).since.changes
+    assert change.state == "new"
+    assert why in change.reason
 
 
 def test_the_same_run_is_listed_once_and_keeps_its_place_and_its_bytes(tmp_path):
@@ -174,6 +195,59 @@ def test_a_history_of_another_version_is_refused_and_stays_as_it_is(tmp_path, te
         add(out, "b")
     assert (out / "runs/index.json").read_text(encoding="utf-8") == text
     assert (out / "index.html").read_text(encoding="utf-8") == "a"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"number": "1"},
+        {"own_number": None},
+        {"failed": 1},
+        {"since": {"x": 1}},
+        {"since": [1]},
+        {"since": {"number": "1"}},
+        {"since": {"window": {"start": ""}}},
+    ],
+    ids=str,
+)
+def test_the_record_of_a_run_with_values_of_other_kinds_is_refused(tmp_path, changes):
+    out = tmp_path / "out"
+    add(out, "a", FOUND)
+    known = add(out, "b", FOUND)
+    path = out / known.row.place / "run.json"
+    told = json.loads(path.read_text(encoding="utf-8"))
+    if isinstance(changes.get("since"), dict) and "x" not in changes["since"]:
+        changes = {"since": {**told["since"], **changes["since"]}}
+    path.write_text(json.dumps({**told, **changes}), encoding="utf-8")
+    with pytest.raises(UsageError, match="another shape"):
+        add(out, "b", FOUND)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"added": float("inf")},
+        {"added": "1"},
+        {"rows": 1},
+        {"rows": [1]},
+        {"rows": [{"window": {}}]},
+        {"rows": [{"number": "1"}]},
+        {"rows": [{"changes": [1]}]},
+        {"done": {"number": "1"}},
+        {"done": 1},
+    ],
+    ids=str,
+)
+def test_a_list_with_values_of_other_kinds_is_refused(tmp_path, changes):
+    told = json.loads(list_text(replace(listed(2), done=row(2))))
+    ((name, value),) = changes.items()
+    if isinstance(value, list) and isinstance(value[0], dict):
+        value = [{**told["rows"][0], **value[0]}]
+    elif isinstance(value, dict):
+        value = {**told["done"], **value}
+    (tmp_path / "index.json").write_text(json.dumps({**told, name: value}), encoding="utf-8")
+    with pytest.raises(UsageError, match="another shape"):
+        read_list(tmp_path, None)
 
 
 def row(number, **changes):

@@ -425,6 +425,15 @@ def test_what_changed_since_the_last_run_stands_before_the_findings():
     assert {link[1:] for link in links if link.startswith("#")} <= set(Markup(page).ids)
 
 
+def test_what_the_last_run_could_not_see_is_not_called_new_without_the_reason():
+    last = document(entry("raw/missing", keys=["a"]), entry("raw/gap", "passed"), entities=["e1"])
+    now = document(entry("raw/missing", keys=["a", "b"]), entry("raw/gap", keys=["g"]))
+    told = " ".join(line for line in lines_of(since(last, now)) if line)
+    why = "the last run asked about fewer entities than this one"
+    assert f"1 new raw/gap dangerous : 1 × event_id g ; {why}" in told
+    assert f"2 × event_id, 1 before not seen before: b ({why})" in told
+
+
 def test_a_last_run_that_cannot_be_compared_with_is_told_with_the_reason():
     page = since(BROKEN, BROKEN, unknown="its folder is no longer there")
     assert "cannot be told: its folder is no longer there." in page

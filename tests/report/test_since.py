@@ -82,7 +82,7 @@ def test_a_wider_or_later_question_resolves(last, now):
 
 
 def test_another_reason_why_less_can_be_seen_is_told_too():
-    (change,) = changes(FOUND, PASSED, narrower="other thresholds")
+    (change,) = changes(FOUND, PASSED, otherwise="other thresholds")
     assert (change.state, change.reason) == (NOT_ASKED, "other thresholds")
 
 
@@ -114,3 +114,40 @@ def test_the_worst_changes_come_first():
     now = document(entry("raw/late", severity="suspect"), entry("sqs/lost", severity="escalate"))
     told = compare(document(FOUND), now)
     assert [change.severity for change in told] == ["escalate", "dangerous", "suspect"]
+
+
+WIDER = [
+    ({"window": NARROW}, {}, "window of the last run"),
+    ({}, {"window": WIDE}, "window of the last run"),
+    ({"entities": ["e1"]}, {}, "fewer entities than this one"),
+    ({"entities": ["e1"]}, {"entities": ["e1", "e2"]}, "fewer entities than this one"),
+    ({"settled_until": "2026-03-10T12:00:00Z"}, {}, "judged less"),
+]
+
+
+@pytest.mark.parametrize(("last", "now", "why"), WIDER)
+def test_what_the_last_run_could_not_see_is_new_with_a_reason(last, now, why):
+    (change,) = changes(PASSED, FOUND, last=last, now=now)
+    assert (change.state, change.was) == (NEW, "passed")
+    assert why in change.reason
+
+
+@pytest.mark.parametrize(("last", "now", "why"), WIDER)
+def test_keys_that_the_last_run_could_not_see_are_told_with_a_reason(last, now, why):
+    (change,) = changes(entry(CODE, keys=["b"]), FOUND, last=last, now=now)
+    assert (change.state, change.added_keys, change.reason) == (PERSISTING, ("a",), None)
+    assert why in change.unseen
+
+
+@pytest.mark.parametrize(
+    ("last", "now"),
+    [
+        ({}, {}),
+        ({}, {"window": NARROW}),
+        ({}, {"entities": ["e1"]}),
+        ({"captured_at": "2026-03-11T23:00:00Z"}, {}),
+    ],
+)
+def test_what_the_last_run_could_have_seen_is_new_without_a_reason(last, now):
+    (change,) = changes(PASSED, FOUND, last=last, now=now)
+    assert (change.state, change.reason) == (NEW, None)
