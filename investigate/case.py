@@ -173,16 +173,6 @@ def digest(path: Path) -> str:
 
 
 def _read_manifest(folder: Path) -> dict[str, Any]:
-    try:
-        return _manifest_in(folder)
-    except OSError as error:
-        raise CaseError(
-            f"the case {folder} cannot be read: {error.strerror or error}",
-            hint="name a folder that you may read, with all that is in it",
-        ) from error
-
-
-def _manifest_in(folder: Path) -> dict[str, Any]:
     path = folder / MANIFEST
     if not folder.exists():
         raise CaseError(

@@ -219,9 +219,9 @@ class Investigation:
         """Keep an answer as a finding of your own and return it as it will be shown.
 
         `code` begins with own/; the same code again replaces what it named. `rows` is a query or
-        its answer, and `key` the column that identifies a row; rows outside the window and the entity
-        asked about do not count, if their columns tell. Without rows the finding has passed, unless
-        a table does not show everything.
+        its answer, and `key` the column that identifies a row. Rows outside the window and the
+        entity asked about do not count, if their columns tell. Without rows the finding has passed,
+        unless a table does not show everything.
         The verdict of the case stays that of the checks. Raises `UsageError` for what cannot be.
         """
         found = rows if isinstance(rows, Answer) else self.query(rows)

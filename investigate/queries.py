@@ -266,12 +266,15 @@ def _is_part(place: exp.Table) -> bool:
     return place.name.lower() in {part.alias.lower() for part in _parts_around(place)}
 
 
-def _parts_around(place: exp.Expression) -> Iterator[exp.Expression]:
-    inside, around = place, place.parent
+def _parts_around(place: exp.Table) -> Iterator[exp.Expr]:
+    inside: exp.Expr = place
+    around = place.parent
     while around is not None:
         if isinstance(around, exp.With):
             # A part sees those before it, and itself only where it may call itself.
-            yield from around.expressions[: inside.index + bool(around.recursive)]
+            yield from around.expressions[
+                : (inside.index or 0) + bool(around.args.get("recursive"))
+            ]
         elif not isinstance(inside, exp.With) and around.args.get("with_"):
             yield from around.args["with_"].expressions
         inside, around = around, around.parent
@@ -291,7 +294,7 @@ def _rename_table(place: exp.Table, tables: CaseTables, evidence: Evidence) -> s
     return name
 
 
-def _elsewhere(place: exp.Expression, tables: CaseTables) -> UsageError:
+def _elsewhere(place: exp.Expr, tables: CaseTables) -> UsageError:
     return UsageError(
         f"a query reads the tables of the case only, not {place.sql('duckdb')}",
         hint=f"there are {', '.join(tables.names())}",

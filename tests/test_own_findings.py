@@ -101,7 +101,11 @@ def test_rows_of_a_table_captured_in_part_say_that_there_may_be_more(tmp_path):
 def test_a_table_that_the_query_does_not_read_is_no_reason(tmp_path):
     incident = partly(tmp_path)
     rows = incident.tables.raw
-    for asked in ("from raw limit 0", rows.limit(0), "with events as (from raw) from events limit 0"):
+    for asked in (
+        "from raw limit 0",
+        rows.limit(0),
+        "with events as (from raw) from events limit 0",
+    ):
         incident.add_finding("own/late", asked, **ASKED)
         assert incident.own_findings["own/late"].outcome is Outcome.PASSED
 
@@ -132,7 +136,7 @@ def test_only_what_was_asked_about_counts_or_the_finding_says_that_all_does(
     tmp_path, scope, columns, summary
 ):
     incident = partly(tmp_path, scope=scope, events=Coverage("captured"))
-    incident.add_finding("own/late", f"select {columns} from events", **ASKED)
+    incident.add_finding("own/late", f"select {columns} from events", **ASKED)  # noqa: S608
     assert incident.own_findings["own/late"].summary == summary
 
 

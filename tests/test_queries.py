@@ -89,8 +89,17 @@ def test_the_tables_show_themselves_with_what_they_hold(incident):
         "(events anti join raw using (event_id))",
     ],
     ids=[
-        "join", "alias", "part", "ledger", "set", "capitals", "part named like a table",
-        "part of a part", "recursive", "part named like the engine's", "other sources",
+        "join",
+        "alias",
+        "part",
+        "ledger",
+        "set",
+        "capitals",
+        "part named like a table",
+        "part of a part",
+        "recursive",
+        "part named like the engine's",
+        "other sources",
     ],
 )
 def test_a_select_reads_the_tables_of_the_case(incident, query):
