@@ -192,19 +192,22 @@ def _run(evidence: Evidence, query: str | ir.Table) -> ir.Table:
 def _named_by(asked: ir.Table, evidence: Evidence) -> tuple[str, ...]:
     """Return the tables of the case that an Ibis expression reads; all of them if it reads one
     that is not known here, such as an earlier answer."""
-    tables = CaseTables(evidence)
-    within = {place.name for place in asked.op().find(ops.DatabaseTable)}
-    names = {
-        name: {place.name for place in tables[name].op().find(ops.DatabaseTable)}
-        for name in tables.names()
-        if within
-    }
-    known = set().union(*names.values())
-    return _behind(name for name in names if within - known or names[name] & within)
+    known = {name: evidence[name] for name in TABLES if evidence.has(name)}
+    # Whoever names the ledger has had it made; to make it for this question alone would be dear.
+    known |= {name: made for name, made in evidence.computed()[0].items() if name == LEDGER}
+    sources = {name: _sources(table) for name, table in known.items()}
+    read = _sources(asked)
+    if read - set().union(*sources.values()):
+        return _behind(sources)
+    return _behind(name for name in sources if sources[name] & read)
+
+
+def _sources(table: ir.Table) -> set[str]:
+    return {place.name for place in table.op().find(ops.DatabaseTable)}
 
 
 def _behind(names: Iterable[str]) -> tuple[str, ...]:
-    """Return the captured tables that these are made of, in order: the ledger is made of those
+    """Return the tables of the case that these are made of, in order: the ledger is made of those
     that its checks need."""
     found = set(names)
     if LEDGER in found:
@@ -272,9 +275,8 @@ def _parts_around(place: exp.Table) -> Iterator[exp.Expr]:
     while around is not None:
         if isinstance(around, exp.With):
             # A part sees those before it, and itself only where it may call itself.
-            yield from around.expressions[
-                : (inside.index or 0) + bool(around.args.get("recursive"))
-            ]
+            itself = 1 if around.args.get("recursive") else 0
+            yield from around.expressions[: (inside.index or 0) + itself]
         elif not isinstance(inside, exp.With) and around.args.get("with_"):
             yield from around.args["with_"].expressions
         inside, around = around, around.parent

@@ -71,7 +71,7 @@ def partly(tmp_path: Path, *, scope: Scope | None = None, **changes: object) -> 
 GAP = r"events: partial (the scan was cut)"
 
 
-@pytest.mark.parametrize("way", ["sql", "ibis", "answer of an answer", "ledger"])
+@pytest.mark.parametrize("way", ["sql", "ibis", "answer of an answer", "ledger", "ibis ledger"])
 def test_no_rows_of_a_table_captured_in_part_are_not_evaluated_in_the_words_of_the_checks(
     tmp_path, way
 ):
@@ -82,6 +82,7 @@ def test_no_rows_of_a_table_captured_in_part_are_not_evaluated_in_the_words_of_t
         "ibis": events.filter(events.event_id == "gone"),
         "answer of an answer": incident.query("from events").table.limit(0),
         "ledger": "from ledger where event_id = 'gone'",
+        "ibis ledger": incident.tables.ledger.limit(0),
     }[way]
     incident.add_finding("own/late", rows, **ASKED)
     found = incident.own_findings["own/late"]
