@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 ENGINES = ("duckdb",)
 BATCH_ROWS = 50_000
+# A person's own query may join everything with everything: it gets a part of the machine only.
+SPARING = "SET memory_limit = '50%'; SET max_temp_directory_size = '10GB'"
 
 
 @contextmanager
@@ -64,6 +66,11 @@ class Engine:
         self._backend = ibis.duckdb.connect()
         # Ibis 12 writes lambdas with an arrow, which DuckDB 2 reads only when told so.
         self._backend.raw_sql("SET lambda_syntax = 'ENABLE_SINGLE_ARROW'; SET TimeZone = 'UTC'")
+        # A query that names a URL must not make the engine fetch an extension for it.
+        self._backend.raw_sql(
+            "SET autoinstall_known_extensions = false; SET autoload_known_extensions = false"
+        )
+        self._limited = memory_mb is not None and spill is not None
         if memory_mb is not None and spill is not None:
             folder = str(spill).replace("'", "''")
             self._backend.raw_sql(
@@ -104,14 +111,27 @@ class Engine:
             )
             return self._known(name, schema)
 
-    def select(self, query: str) -> ir.Table:
-        """Return the rows of a SELECT in DuckDB's SQL, not run yet; what it names must be known
-        here. Raises `EngineError` in DuckDB's words for one that has no meaning."""
+    def select(self, query: str | ir.Table) -> ir.Table:
+        """Run a person's SELECT in DuckDB's SQL, or an expression, once and return its rows; what
+        it names must be known here. Raises `EngineError` in DuckDB's words if it cannot be run."""
         name = self._fresh("asked")
-        with _engine_errors():
+        with _engine_errors(), self._sparing():
+            text = query if isinstance(query, str) else self._sql(query)
             # Not sql(): ibis 12 asks DuckDB 2 for its columns by a name it does not have.
-            self._backend.raw_sql(f'CREATE VIEW "{name}" AS {query}')
-            return self._backend.table(name)
+            self._backend.con.execute(f"CREATE TEMP TABLE {name} AS {text}")
+            return without_zone(self._backend.table(name))
+
+    @contextmanager
+    def _sparing(self) -> Iterator[None]:
+        """Run what stands inside with a part of the machine, unless the whole engine has limits."""
+        if self._limited:
+            yield
+            return
+        self._backend.con.execute(SPARING)
+        try:
+            yield
+        finally:
+            self._backend.con.execute("RESET memory_limit; RESET max_temp_directory_size")
 
     def frame(self, table: ir.Table) -> pd.DataFrame:
         """Run an expression and return its rows as a pandas frame, for a person to look at."""

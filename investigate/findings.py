@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,8 @@ from investigate.tables import TABLES
 
 SCHEMA = "investigate.findings/1"
 NOT_ASKED = "not asked"
+# What a findings document answers for: two in which these agree may stand for each other.
+IDENTITY = ("schema", "case", "window", "entities", "captured_at", "settled_until")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +54,8 @@ def read_examination(path: str | Path, evidence: Evidence) -> Examination:
     """Return the examination in a findings document; raise `UsageError` unless it answers for
     exactly this case, this question and these checks."""
     document = _read_document(Path(path))
-    identity = _identity(evidence)
-    for name in (*identity, "entities"):
-        if document.get(name) != identity.get(name):
-            said = f"its {name} is {document.get(name)!r}, not {identity.get(name)!r}"
-            raise _not_usable(path, said)
+    if other := unlike(document, _identity(evidence)):
+        raise _not_usable(path, other)
     try:
         findings = tuple(from_document(entry) for entry in document["checks"])
     except (KeyError, TypeError, ValueError, UsageError) as error:
@@ -64,6 +63,14 @@ def read_examination(path: str | Path, evidence: Evidence) -> Examination:
     if [finding.code for finding in findings] != [check.code for check in book]:
         raise _not_usable(path, "it holds other checks than this version asks")
     return Examination(findings, document)
+
+
+def unlike(document: Mapping[str, Any], identity: Mapping[str, Any]) -> str:
+    """Return in words in what a document answers for another case or question; empty if not."""
+    for name in IDENTITY:
+        if document.get(name) != identity.get(name):
+            return f"its {name} is {document.get(name)!r}, not {identity.get(name)!r}"
+    return ""
 
 
 def run_checks(evidence: Evidence, steps: Sequence[Step] = tuple(Step)) -> list[Finding]:
@@ -112,7 +119,7 @@ def exit_code(findings: Iterable[Finding], fail_on: Severity, *, allow_gaps: boo
 
 
 def _identity(evidence: Evidence) -> dict[str, Any]:
-    """What a findings document answers for: two of one identity may stand for each other."""
+    """What the findings document of this evidence says of `IDENTITY`."""
     case, window = evidence.case, evidence.window
     scope = {"entities": list(evidence.entities)} if evidence.entities else {}
     return {
@@ -128,7 +135,7 @@ def _identity(evidence: Evidence) -> dict[str, Any]:
 def _read_document(path: Path) -> dict[str, Any]:
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise _not_usable(path, f"it cannot be read: {error}") from error
     if not isinstance(document, dict):
         raise _not_usable(path, "it is not a JSON object")

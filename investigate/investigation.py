@@ -219,7 +219,9 @@ class Investigation:
         """Keep an answer as a finding of your own and return it as it will be shown.
 
         `code` begins with own/; the same code again replaces what it named. `rows` is a query or
-        its answer, and `key` the column that identifies a row; without rows the finding has passed.
+        its answer, and `key` the column that identifies a row. Rows outside the window and the
+        entity asked about do not count, if their columns tell. Without rows the finding has passed,
+        unless a table does not show everything.
         The verdict of the case stays that of the checks. Raises `UsageError` for what cannot be.
         """
         found = rows if isinstance(rows, Answer) else self.query(rows)
@@ -233,7 +235,8 @@ class Investigation:
         """Write findings.json with your own findings in it, and return a sentence that says so.
 
         Give the file as `findings` to open the case with them again. Raises `UsageError` if it
-        would replace a file that holds no findings, or cannot be written.
+        would replace a file that holds no findings or those of another case or question, or cannot
+        be written.
         """
         save(Path(path), self.examination.document, list(self.own_findings.values()))
         return display.paragraph(f"{path}: {display.tally(self.findings)}; own findings: "

@@ -8,10 +8,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import ibis.expr.datatypes as dt
+import ibis.expr.types as ir
+
 from investigate.checks.registry import MAX_KEYS
+from investigate.drafts import replace_all
 from investigate.errors import UsageError
-from investigate.findings import SCHEMA, as_document, dump, from_document
+from investigate.evidence import SCOPED_BY
+from investigate.findings import SCHEMA, as_document, dump, from_document, unlike
 from investigate.model import Finding, Outcome, Severity, Step, counted
+from investigate.parameters import refuse_unusable
 from investigate.queries import Answer
 
 OWN = "own"  # the part of the findings document that holds them
@@ -21,34 +27,79 @@ _CODE = re.compile(r"own/[a-z0-9]+(-[a-z0-9]+)*")
 def finding_of(
     code: str, rows: Answer, *, step: str, key: str, severity: str, question: str, advice: str
 ) -> Finding:
-    """Return the finding that these rows are, or that there are none.
+    """Return the finding that these rows are, those in the window and of the entity asked about.
 
-    It counts the different keys, and cites at most 10,000. Raises `UsageError` for a code without
-    own/, an unknown step, severity or column, and a question that is none.
+    It counts the different keys, and cites at most 10,000. Without rows it has passed, or is not
+    evaluated where the tables do not show everything. Raises `UsageError` for a code without own/,
+    an unknown step, severity or column, a question that is none, and a text that cannot be saved.
     """
     if not _CODE.fullmatch(code):
         raise UsageError(
             f"{code!r} is no name for a finding of your own", hint='name it like "own/late-refunds"'
         )
-    if not question.strip().endswith("?"):
+    asked, do = _in_one_line("question", question), _in_one_line("advice", advice)
+    if not asked.endswith("?"):
         raise UsageError(f"question: {question!r} does not ask", hint="end it with a question mark")
     if key not in rows.table.columns:
         raise UsageError.unknown("column", key, rows.table.columns)
     weight, place = Severity.parse(severity), Step.parse(step)
     count, keys = _keys(rows, key)
+    unseen = rows.unseen()
+    outcome, summary, reason = _told(f"{counted(count, 'row')} by {key}" if count else "", unseen)
     return Finding(
-        code, place, Outcome.FOUND if keys else Outcome.PASSED, weight, question.strip(),
-        f"{counted(count, 'row')} by {key}." if keys else "There are none.",
-        key, count, keys, advice=advice,
+        code, place, outcome, weight, asked, summary + _beyond(rows), key, count, keys,
+        reason=reason or None, advice=do,
     )  # fmt: skip
 
 
+def _told(found: str, unseen: str) -> tuple[Outcome, str, str]:
+    """Return the outcome, the summary and the reason, by the rule and in the words of the checks:
+    nothing found passes only where everything could be seen."""
+    if found:
+        return Outcome.FOUND, f"{found}.", unseen
+    if not unseen:
+        return Outcome.PASSED, "There are none.", ""
+    reason = f"nothing found, but not all could be seen: {unseen}"
+    return Outcome.NOT_EVALUATED, f"This could not be told: {reason}.", reason
+
+
+def _in_one_line(name: str, text: str) -> str:
+    line = " ".join(text.split()) if isinstance(text, str) else text
+    refuse_unusable(name, line)
+    return line
+
+
 def _keys(rows: Answer, key: str) -> tuple[int, tuple[str, ...]]:
-    column = rows.table[key]
-    known = rows.table.filter(column.notnull()).select(key=column.cast("string")).distinct()
-    count = int(rows.engine.scalar(known.count()))
-    listed = rows.engine.rows(known.order_by("key").limit(MAX_KEYS))
+    """Return how many keys there are in the scope, and the first of them; a row without a key
+    counts, and a key beyond the scope does not."""
+    table, engine = rows.table, rows.evidence.engine
+    named = table[key].cast("string").fill_null("(no key)")
+    asked = rows.evidence.in_scope(table.select(*_scoped_by(table), key=named))
+    distinct = asked.select("key").distinct()
+    count = int(engine.scalar(distinct.count()))
+    listed = engine.rows(distinct.order_by("key").limit(MAX_KEYS))
     return count, tuple(row["key"] for row in listed)
+
+
+def _scoped_by(table: ir.Table) -> list[str]:
+    """Return the columns that put a row in or out of the scope; another may only be called so."""
+    fits = {"event_time_utc": dt.Timestamp, "day": dt.String, "entity_id": dt.String}
+    kinds = table.schema()
+    return [name for name in SCOPED_BY if name in kinds and isinstance(kinds[name], fits[name])]
+
+
+def _beyond(rows: Answer) -> str:
+    """Say in words that rows beyond what was asked about count too, as they do not tell whether
+    they are; empty if they do, or if the whole case was asked about."""
+    evidence, told = rows.evidence, _scoped_by(rows.table)
+    lacking = []
+    if evidence.window != evidence.case.window and not {"event_time_utc", "day"} & set(told):
+        lacking.append("event_time_utc")
+    if evidence.entities != evidence.case.scope_entities and "entity_id" not in told:
+        lacking.append("entity_id")
+    if not lacking:
+        return ""
+    return f" Counted in the whole case: the query returns no {' and no '.join(lacking)}."
 
 
 def own_findings_in(document: Mapping[str, Any]) -> dict[str, Finding]:
@@ -66,14 +117,13 @@ def own_findings_in(document: Mapping[str, Any]) -> dict[str, Finding]:
 def save(path: Path, document: Mapping[str, Any], own: Sequence[Finding]) -> None:
     """Write a findings document with these findings of the analyst beside those of the checks.
 
-    Raises `UsageError` if the file there is no findings document, or cannot be written.
+    Raises `UsageError` if the file there is no findings document or that of another case or
+    question, or cannot be written.
     """
-    _refuse_foreign(path)
+    _refuse_foreign(path, document)
     text = dump({**document, OWN: [as_document(finding) for finding in own]})
-    draft = path.with_name(f".{path.name}.partial")
     try:
-        draft.write_text(text, encoding="utf-8", newline="\n")
-        draft.replace(path)
+        replace_all({path: text})
     except OSError as error:
         raise UsageError(
             f"{path} cannot be written: {error.strerror or error}",
@@ -81,12 +131,17 @@ def save(path: Path, document: Mapping[str, Any], own: Sequence[Finding]) -> Non
         ) from error
 
 
-def _refuse_foreign(path: Path) -> None:
-    if not path.exists():
-        return
+def _refuse_foreign(path: Path, document: Mapping[str, Any]) -> None:
     try:
-        known = json.loads(path.read_text(encoding="utf-8"))["schema"] == SCHEMA
-    except (OSError, ValueError, KeyError, TypeError):
-        known = False
-    if not known:
+        known = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return
+    except (OSError, ValueError, RecursionError):
+        known = None
+    if not isinstance(known, dict) or known.get("schema") != SCHEMA:
         raise UsageError(f"{path} holds no findings", hint="name another file, as own.json")
+    if other := unlike(known, document):
+        raise UsageError(
+            f"{path} holds the findings of another case or question: {other}",
+            hint="name another file, as own.json",
+        )

@@ -98,7 +98,7 @@ def case_folder(case: str) -> Path:
     if len(asked.parts) == 1 and case not in (".", ".."):
         places.append(DEMO_CASES)
     for place in places:
-        if (place / asked).exists():
+        if _is_there(place / asked):
             return place / asked
     tried = dict.fromkeys((place / asked).resolve().parent for place in places)
     found = [f"in {folder}: {names}" for folder in tried if (names := _cases_in(folder))]
@@ -109,11 +109,21 @@ def case_folder(case: str) -> Path:
     )  # fmt: skip
 
 
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError as error:
+        raise CaseError(
+            f"the case {path} cannot be looked for: {error.strerror}",
+            hint="case is the folder that holds case.json, or the name of a demo case",
+        ) from error
+
+
 def is_case(text: str) -> bool:
     """Return whether a text names a case, as `case_folder` looks for it."""
     try:
         return (case_folder(text) / "case.json").is_file()
-    except CaseError:
+    except (CaseError, OSError):
         return False
 
 

@@ -122,7 +122,7 @@ def _folder_of(findings: Path) -> Path:
 def _read_index(path: Path) -> Mapping[str, Any] | None:
     try:
         index = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     return index if isinstance(index, dict) else None
 

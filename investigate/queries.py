@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import ibis.expr.operations as ops
 import ibis.expr.types as ir
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from investigate import display
+from investigate.checks import book
 from investigate.display import Shown
-from investigate.engine import Engine
 from investigate.errors import EngineError, NotEvaluable, UsageError
 from investigate.evidence import Evidence
 from investigate.ledger import ledger
+from investigate.ledger.stations import BREAKS
 from investigate.tables import TABLES
 
 if TYPE_CHECKING:
@@ -47,7 +49,16 @@ ROWS_OF: Mapping[str, str] = {
     "rescued": "one record of a stream that a dead letter points at",
     LEDGER: "one event id, with what each station shows of it and where its story breaks",
 }
-_WRITES = (exp.Insert, exp.Update, exp.Delete, exp.Create, exp.Drop, exp.Into, exp.Command)
+# Where a query says what it reads, and all that it may say there. DuckDB takes a text in such a
+# place for the name of a file or an address, as in (SUMMARIZE 'a.csv').
+_PLACES = (exp.From, exp.Join, exp.Lateral, exp.CTE, exp.Subquery, exp.Exists)
+_SOURCES = (exp.Table, exp.Query, exp.Values, exp.Unnest, exp.Lateral)
+_NOT_ASKING = (
+    exp.Insert, exp.Update, exp.Delete, exp.Merge, exp.Create, exp.Drop, exp.Into, exp.Command,
+    exp.Summarize, exp.Describe, exp.Show, exp.Pragma,
+)  # fmt: skip
+# Functions that tell of this machine, or write; they need no table.
+_OF_THE_MACHINE = {"current_setting", "getenv", "pg_get_viewdef", "write_log"}
 _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -106,20 +117,32 @@ for _name in ROWS_OF:
 
 @dataclass(frozen=True)
 class Answer:
-    """The rows of a query, shown as a table of at most 50 rows that says how many there are."""
+    """The rows of a query, shown as a table of at most 50 rows that says how many there are.
+
+    The query was run once: every look at the answer is a look at the same rows.
+    """
 
     table: ir.Table = field(repr=False)
-    engine: Engine = field(repr=False)
+    evidence: Evidence = field(repr=False)
+    reads: tuple[str, ...] = ()  # the tables of the case that the rows were made of
     limit: int = 50
 
     def to_pandas(self) -> pd.DataFrame:
         """Return all rows as a pandas frame."""
-        return self.engine.frame(self.table)
+        return self.evidence.engine.frame(self.table)
+
+    def unseen(self) -> str:
+        """Say in words which of the tables behind the rows do not show everything; empty if all
+        do. With a reason, no rows prove nothing, and there may be more than were found."""
+        absent = [self.evidence.absence(name) for name in self.reads if not self.evidence.has(name)]
+        captured = [name for name in self.reads if self.evidence.has(name)]
+        return "; ".join((*absent, *self.evidence.incomplete(captured)))
 
     def shown(self) -> Shown:
         """Return the first rows as a table."""
-        total = int(self.engine.scalar(self.table.count()))
-        rows = self.engine.rows(self.table.limit(self.limit))
+        engine = self.evidence.engine
+        total = int(engine.scalar(self.table.count()))
+        rows = engine.rows(self.table.limit(self.limit))
         caption = display.cut(len(rows), total)
         if total > len(rows):
             caption += ". All of them: .to_pandas()"
@@ -138,21 +161,59 @@ def answer(evidence: Evidence, asked: str | ir.Table, limit: int = 50) -> Answer
     Raises `UsageError` for anything else, and `NotEvaluable` for a table that was not captured.
     """
     if isinstance(asked, ir.Table):
-        return Answer(asked, evidence.engine, limit)
+        return Answer(_run(evidence, asked), evidence, _named_by(asked, evidence), limit)
     if not isinstance(asked, str):
         raise UsageError(
             f"a query is SQL or an Ibis table, not {type(asked).__name__}", hint=EXAMPLE
         )
-    tables = CaseTables(evidence)
-    query = _parsed(asked)
-    _rename(query, tables, evidence.engine)
     try:
+        query = _parsed(asked)
+        names = _rename(query, evidence)
         # What was looked through is run, and not the text, which two parsers might read unlike.
-        return Answer(evidence.engine.select(query.sql("duckdb")), evidence.engine, limit)
+        text = query.sql("duckdb")
+    except RecursionError as error:
+        raise UsageError(
+            "the query has too many brackets within brackets", hint="name parts of it: WITH"
+        ) from error
+    return Answer(_run(evidence, text), evidence, _behind(names), limit)
+
+
+def _run(evidence: Evidence, query: str | ir.Table) -> ir.Table:
+    try:
+        return evidence.engine.select(query)
     except EngineError as error:
         raise UsageError(
             error.message, hint=f"the tables and their columns: incident.tables; as in {EXAMPLE}"
         ) from error
+    except ValueError as error:
+        raise UsageError(str(error), hint="a query reads incident.tables only") from error
+
+
+def _named_by(asked: ir.Table, evidence: Evidence) -> tuple[str, ...]:
+    """Return the tables of the case that an Ibis expression reads; all of them if it reads one
+    that is not known here, such as an earlier answer."""
+    known = {name: evidence[name] for name in TABLES if evidence.has(name)}
+    # Whoever names the ledger has had it made; to make it for this question alone would be dear.
+    known |= {name: made for name, made in evidence.computed()[0].items() if name == LEDGER}
+    sources = {name: _sources(table) for name, table in known.items()}
+    read = _sources(asked)
+    if read - set().union(*sources.values()):
+        return _behind(sources)
+    return _behind(name for name in sources if sources[name] & read)
+
+
+def _sources(table: ir.Table) -> set[str]:
+    return {place.name for place in table.op().find(ops.DatabaseTable)}
+
+
+def _behind(names: Iterable[str]) -> tuple[str, ...]:
+    """Return the tables of the case that these are made of, in order: the ledger is made of those
+    that its checks need."""
+    found = set(names)
+    if LEDGER in found:
+        checks = [book[known.code] for known in BREAKS]
+        found.update(table for check in checks for table in (*check.needs, *check.whole))
+    return tuple(name for name in TABLES if name in found)
 
 
 def _parsed(text: str) -> exp.Query:
@@ -163,32 +224,80 @@ def _parsed(text: str) -> exp.Query:
             f"the query cannot be read: {str(error).splitlines()[0]}", hint=EXAMPLE
         ) from error
     if len(statements) != 1 or not isinstance(statements[0], (exp.Select, exp.SetOperation)):
-        raise UsageError("a query is one SELECT, and nothing else", hint=f"as in {EXAMPLE}")
+        raise _not_one_select()
     return statements[0]
 
 
-def _rename(query: exp.Query, tables: CaseTables, engine: Engine) -> None:
-    """Let a query read the tables of the case by the names that the engine has for them."""
-    if query.find(*_WRITES):
-        raise UsageError("a query is one SELECT, and nothing else", hint=f"as in {EXAMPLE}")
-    own = {part.alias for part in query.find_all(exp.CTE)}
-    for name in own:
+def _not_one_select() -> UsageError:
+    return UsageError("a query is one SELECT, and nothing else", hint=f"as in {EXAMPLE}")
+
+
+def _rename(query: exp.Query, evidence: Evidence) -> set[str]:
+    """Let a query read the tables of the case by the names that the engine has for them, and
+    return which it reads."""
+    tables = CaseTables(evidence)
+    _refuse_what_does_not_ask(query)
+    for place in query.find_all(*_PLACES):
+        if not isinstance(place.this, _SOURCES):
+            raise _elsewhere(place.this, tables)
+    for part in query.find_all(exp.CTE):
         # DuckDB takes a name such as "a.csv" for a file wherever it is not the name of a part.
-        if not _PLAIN_NAME.fullmatch(name):
-            raise UsageError(f"a part of a query cannot be called {name!r}", hint="use a word")
-    for place in list(query.find_all(exp.Table)):
-        if not (place.name in own and isinstance(place.this, exp.Identifier)):
-            _rename_table(place, tables, engine)
+        if not _PLAIN_NAME.fullmatch(part.alias):
+            raise UsageError(
+                f"a part of a query cannot be called {part.alias!r}", hint="use a word"
+            )
+    places = [place for place in query.find_all(exp.Table) if not _is_part(place)]
+    return {_rename_table(place, tables, evidence) for place in places}
 
 
-def _rename_table(place: exp.Table, tables: CaseTables, engine: Engine) -> None:
+def _refuse_what_does_not_ask(query: exp.Query) -> None:
+    if query.find(*_NOT_ASKING):
+        raise _not_one_select()
+    for call in query.find_all(exp.Anonymous):
+        if call.name.lower() in _OF_THE_MACHINE:
+            raise UsageError(
+                f"a query cannot call {call.name}, which does not tell of the case",
+                hint=f"as in {EXAMPLE}",
+            )
+
+
+def _is_part(place: exp.Table) -> bool:
+    """Return whether a name is that of a part (WITH) of the query which can be seen from there: of
+    a select around it, or before it. DuckDB does not tell capital letters from small ones."""
     if not isinstance(place.this, exp.Identifier) or place.db:
-        raise UsageError(
-            f"a query reads the tables of the case only, not {place.sql('duckdb')}",
-            hint=f"there are {', '.join(tables.names())}",
-        )
+        return False
+    return place.name.lower() in {part.alias.lower() for part in _parts_around(place)}
+
+
+def _parts_around(place: exp.Table) -> Iterator[exp.Expr]:
+    inside: exp.Expr = place
+    around = place.parent
+    while around is not None:
+        if isinstance(around, exp.With):
+            # A part sees those before it, and itself only where it may call itself.
+            itself = 1 if around.args.get("recursive") else 0
+            yield from around.expressions[: (inside.index or 0) + itself]
+        elif not isinstance(inside, exp.With) and around.args.get("with_"):
+            yield from around.args["with_"].expressions
+        inside, around = around, around.parent
+
+
+def _rename_table(place: exp.Table, tables: CaseTables, evidence: Evidence) -> str:
+    if not isinstance(place.this, exp.Identifier) or place.db:
+        raise _elsewhere(place, tables)
     name = place.name.lower()
-    known = engine.view(tables[name], name).get_name()
+    known = evidence.view(f"asked_{name}", lambda _: tables[name]).op()
     if not place.alias:
         place.set("alias", exp.TableAlias(this=exp.to_identifier(place.name)))
-    place.set("this", exp.to_identifier(known, quoted=True))
+    # With the whole path: a part of the query may be called as the engine calls the table.
+    path = {"catalog": known.namespace.catalog, "db": known.namespace.database, "this": known.name}
+    for level, word in path.items():
+        place.set(level, exp.to_identifier(word, quoted=True))
+    return name
+
+
+def _elsewhere(place: exp.Expr, tables: CaseTables) -> UsageError:
+    return UsageError(
+        f"a query reads the tables of the case only, not {place.sql('duckdb')}",
+        hint=f"there are {', '.join(tables.names())}",
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import pytest
@@ -112,3 +113,17 @@ def test_a_case_that_is_nowhere_names_those_that_are(monkeypatch, tmp_path):
         case_folder("mime")
     assert f"in {tmp_path}: mine" in str(refused.value)
     assert "healthy, lost-events" in str(refused.value)
+
+
+def test_a_case_that_no_folder_could_be_called_is_one_clear_message():
+    with pytest.raises(CaseError, match="cannot be looked for: File name too long"):
+        case_folder("a" * 300)
+
+
+def test_a_case_behind_a_folder_that_may_not_be_entered_is_one_clear_message(monkeypatch):
+    def refused(path: Path) -> bool:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "exists", refused)
+    with pytest.raises(CaseError, match="/closed/case cannot be looked for: Permission denied"):
+        case_folder("/closed/case")

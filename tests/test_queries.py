@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ibis
 import pytest
 
-from investigate import open_investigation
+from investigate import engine, open_investigation
+from investigate.engine import Engine
 from investigate.errors import NotEvaluable, UsageError
 from investigate.investigation import Investigation
 from investigate.queries import EXAMPLE, ROWS_OF, CaseTables
@@ -75,8 +77,30 @@ def test_the_tables_show_themselves_with_what_they_hold(incident):
         "select event_id from events where event_id not in (from kept)",
         "select event_id from ledger where code = 'raw/missing'",
         "select event_id from events except select event_id from raw",
+        "with Kept as (from raw) select event_id from events anti join kept using (event_id)",
+        "with events as (select event_id from events anti join raw using (event_id)) from events",
+        "with a as (select event_id from events), b as (from a anti join raw using (event_id)) "
+        "from b",
+        "with recursive n(i) as (select 1 union all select i + 1 from n where i < 3) "
+        "select event_id from events, n where i = 3 and event_id not in (select event_id from raw)",
+        "with events_1 as (select 1), events_2 as (select 1), events_3 as (select 1), "
+        "events_4 as (select 1) select event_id from events anti join raw using (event_id)",
+        "select event_id from (values (1)) v, unnest([1]) u, lateral (select 1) l, "
+        "(events anti join raw using (event_id))",
     ],
-    ids=["join", "alias", "part", "ledger", "set"],
+    ids=[
+        "join",
+        "alias",
+        "part",
+        "ledger",
+        "set",
+        "capitals",
+        "part named like a table",
+        "part of a part",
+        "recursive",
+        "part named like the engine's",
+        "other sources",
+    ],
 )
 def test_a_select_reads_the_tables_of_the_case(incident, query):
     assert lines(incident.query(query)) == ["1 row", "event_id", LOST.id]
@@ -97,6 +121,25 @@ ELSEWHERE = [
     "select (select count(*) from read_blob('other.csv'))",
     "select * from (with \"other.csv\" as (select 1) select 1), \"other.csv\"",
     "select * from query('select 1')",
+    "select max from (summarize 'other.csv')",
+    "select (select max from (summarize 'other.csv'))",
+    "select 1 in (summarize 'other.csv')",
+    "select exists(summarize 'other.csv')",
+    "with a as (summarize 'other.csv') from a",
+    "from events, lateral (summarize 'other.csv')",
+    "from events, lateral read_csv('other.csv')",
+    "from events join read_csv('other.csv') on true",
+    "from (summarize 'http://127.0.0.1:9/x.parquet')",
+    "from (describe 'other.csv')",
+    "from (show tables)",
+    "from (pivot 'other.csv' on a)",
+    "select * from (with duckdb_views as (select 1) select 1) a, duckdb_views",
+    "with a as (from b), b as (select 1) from a",
+    "(with a as (select 1) from a) union all from a",
+    "select current_setting('secret_directory')",
+    "select main.Current_Setting('secret_directory')",
+    "select 'secret_directory'.\"current_setting\"()",
+    "select " + "(" * 300 + "1" + ")" * 300,
     "select * from duckdb_settings()",
     "select * from information_schema.tables",
     "copy events to 'stolen.csv'",
@@ -126,6 +169,46 @@ def test_nothing_but_one_select_over_the_tables_is_run(incident, tmp_path, monke
         incident.query(query)
     assert refused.value.hint or "(known: raw, events, ledger)" in str(refused.value)
     assert [path.name for path in tmp_path.iterdir()] == ["other.csv"]
+
+
+def test_the_engine_fetches_no_extension(incident):
+    settings = "autoinstall_known_extensions", "autoload_known_extensions"
+    asked = ", ".join(f"current_setting('{name}')" for name in settings)
+    assert incident.evidence.engine.select(f"select {asked}").to_pyarrow().to_pylist() == [
+        dict.fromkeys((f"current_setting('{name}')" for name in settings), False)
+    ]
+
+
+def test_an_answer_is_run_once_and_stays_the_same(incident):
+    answer = incident.query("select random() as luck from events")
+    assert set(answer.to_pandas()["luck"]) == set(answer.to_pandas()["luck"])
+    rows = incident.tables.events.mutate(luck=ibis.random()).select("luck")
+    answer = incident.query(rows)
+    assert set(answer.to_pandas()["luck"]) == set(answer.to_pandas()["luck"])
+
+
+def test_a_time_with_a_zone_is_shown_in_utc(incident):
+    answer = incident.query("select timestamptz '2026-03-10 01:00:00+01' as at")
+    assert lines(answer) == ["1 row", "at", "2026-03-10T00:00:00Z"]
+
+
+def test_a_table_of_another_engine_is_refused(incident, tmp_path):
+    (tmp_path / "other.csv").write_text("a\nsecret\n", encoding="utf-8")
+    with pytest.raises(UsageError, match="of another engine") as refused:
+        incident.query(ibis.read_csv(tmp_path / "other.csv"))
+    assert "incident.tables" in refused.value.hint
+
+
+def test_an_own_query_cannot_fill_the_machine_and_the_next_has_room_again(incident, monkeypatch):
+    small = "SET memory_limit = '100MB'; SET max_temp_directory_size = '0B'"
+    monkeypatch.setattr(engine, "SPARING", small)
+    with pytest.raises(UsageError, match="Out of Memory"):
+        incident.query("select a.a, b.a from unnest(range(20000)) a(a), unnest(range(20000)) b(a)")
+    limit = "select current_setting('memory_limit') as most"
+    assert incident.evidence.engine.select(limit).to_pyarrow().to_pylist() == [{"most": "95.3 MiB"}]
+    monkeypatch.setattr(engine, "SPARING", "")  # what holds between two queries
+    before, after = (one.select(limit) for one in (Engine(), incident.evidence.engine))
+    assert before.to_pyarrow() == after.to_pyarrow()
 
 
 def test_a_column_that_there_is_not_is_told_in_one_message(incident):

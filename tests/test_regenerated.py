@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -15,11 +16,11 @@ import pytest
 from nbformat import NotebookNode
 
 from investigate.display import SCRIPT_MIME
-from investigate.errors import InvestigationError
+from investigate.errors import InvestigationError, UsageError
 from investigate.investigation import RESULT_MIME
 from investigate.report import regenerate
 from investigate.report.notebooks import NOTEBOOKS
-from investigate.report.regenerate import Regenerated, chosen, differences, regenerated
+from investigate.report.regenerate import Regenerated, chosen, differences, regenerated, write
 from investigate.report.tidy import PLOTLY, written
 from tests.builders import Event, event_row, evidence_of, raw_row
 from tests.report.samples import notebook
@@ -199,7 +200,7 @@ def test_a_regenerated_notebook_stays_as_it_is_when_it_is_regenerated_again(smal
     path = small("40 + 2", "findings")
     source = read(path)
     (one,) = regenerated([path])
-    one.write()
+    write([one])
     assert [cell.source for cell in read(path).cells] == [cell.source for cell in source.cells]
     assert [cell.execution_count for cell in code_cells(path)] == [1, 2, 3, 4]
     assert code_cells(path)[1].outputs[0].data == {"text/plain": "42"}
@@ -215,6 +216,25 @@ def test_a_notebook_that_does_not_come_to_its_end_is_told_and_left_alone(small):
         regenerated([path])
     assert "nothing was written" in failed.value.hint
     assert path.read_bytes() == before
+
+
+def test_if_one_notebook_cannot_be_written_none_is_changed(tmp_path, monkeypatch):
+    paths = [tmp_path / f"{number}.ipynb" for number in range(3)]
+    for path in paths:
+        path.write_text("old", encoding="utf-8")
+    write_text, drafts = Path.write_text, []
+
+    def full(path, *args, **options):
+        drafts.append(path)
+        if len(drafts) == 3:
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        return write_text(path, *args, **options)
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(UsageError, match="No space left on device"):
+        write([Regenerated(path, "old", "new") for path in paths])
+    assert {path.read_text(encoding="utf-8") for path in paths} == {"old"}
+    assert sorted(tmp_path.iterdir()) == paths
 
 
 def test_a_file_that_differs_only_in_how_it_is_written_is_told_too(small):

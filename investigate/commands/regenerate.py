@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from investigate.commands.console import Console
-from investigate.report.regenerate import chosen, differences, regenerated
+from investigate.report.regenerate import chosen, differences, regenerated, write
 
 DIFFERENT = 1
 
@@ -15,16 +15,15 @@ def run(options: argparse.Namespace, console: Console) -> int:
     paths = chosen(options.notebooks)
     console.say("running the notebooks on their demo case")
     changed = [one for one in regenerated(paths) if one.differs]
-    for one in changed:
-        if options.check:
-            for place in differences(one):
-                console.out(f"{one.path.name}: {place}")
-        else:
-            one.write()
-            console.out(f"{one.path.name}: written")
     if not options.check:
+        write(changed)
+        for one in changed:
+            console.out(f"{one.path.name}: written")
         console.say(f"{len(changed)} of {len(paths)} notebooks changed")
         return 0
+    for one in changed:
+        for place in differences(one):
+            console.out(f"{one.path.name}: {place}")
     if changed:
         console.say("investigate: the notebooks are not what a fresh run writes")
         console.say("  if that is what you want: make regenerate")

@@ -13,6 +13,7 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode
 
+from investigate.drafts import replace_all
 from investigate.errors import InvestigationError, UsageError
 from investigate.findings import dump, examine
 from investigate.investigation import evidence_for
@@ -37,11 +38,16 @@ class Regenerated:
         """Whether a byte of the two is different."""
         return self.committed != self.fresh
 
-    def write(self) -> None:
-        """Put the fresh notebook in the place of the one on disk."""
-        draft = self.path.with_name(f".{self.path.name}.partial")
-        draft.write_text(self.fresh, encoding="utf-8", newline="\n")
-        draft.replace(self.path)
+
+def write(notebooks: Sequence[Regenerated]) -> None:
+    """Put the fresh notebooks in the place of those on disk; if one cannot be written, none is."""
+    try:
+        replace_all({one.path: one.fresh for one in notebooks})
+    except OSError as error:
+        raise UsageError(
+            f"the notebooks cannot be written: {error.strerror or error}",
+            hint="all are as they were; make their folder writable, and run this again",
+        ) from error
 
 
 def chosen(asked: Sequence[str]) -> list[Path]:
@@ -94,13 +100,18 @@ def _text_of(path: Path) -> str:
     """Return the bytes of a notebook as text; raise `UsageError` if it is not one."""
     try:
         text = path.read_bytes().decode("utf-8")
+        if not isinstance(json.loads(text), dict):
+            raise _no_notebook(path, "not a JSON object")  # nbformat takes it for one
         nbformat.reads(text, as_version=4)
-    except (ValueError, nbformat.ValidationError) as error:
-        first = str(error).splitlines()[0]
-        raise UsageError(
-            f"{path} is not a notebook: {first}", hint=f"get it back: git checkout -- {path}"
-        ) from error
+    except (ValueError, RecursionError, nbformat.ValidationError) as error:
+        raise _no_notebook(path, str(error).splitlines()[0]) from error
     return text
+
+
+def _no_notebook(path: Path, why: str) -> UsageError:
+    return UsageError(
+        f"{path} is not a notebook: {why}", hint=f"get it back: git checkout -- {path}"
+    )
 
 
 def _as_committed(notebook: NotebookNode) -> NotebookNode:

@@ -34,6 +34,16 @@ def test_regenerate_writes_the_outputs_and_then_check_is_content(ask, path):
     assert ask("regenerate", "--check", path)[:2] == (0, "")
 
 
+@pytest.mark.parametrize("content", ["[]", "null", '{"cells": ' + "[" * 20_000])
+def test_json_that_is_no_notebook_is_refused(ask, tmp_path, content):
+    path = tmp_path / "thesis.ipynb"
+    path.write_text(content, encoding="utf-8")
+    code, out, err = ask("regenerate", "--check", str(path))
+    assert (code, out) == (2, "")
+    assert "is not a notebook: " in err
+    assert "Traceback" not in err
+
+
 @pytest.mark.parametrize(
     ("name", "told"),
     [("04_sq", "did you mean '04_sqs'"), ("thesis.tex", "is not a notebook: ")],
