@@ -132,7 +132,7 @@ def _headings(columns: dict[tuple[str, int], int]) -> list[dict[str, Any]]:
     return [
         {
             "x": min(at) - 0.5, "y": 1, "yref": "paper", "xanchor": "left", "yanchor": "bottom",
-            "text": f"<b>{walk}</b>", "showarrow": False, "font": {"size": 12},
+            "text": walk, "showarrow": False, "font": {"size": 13},
         }
         for walk in (SIMULATED, LOGGED)
         if (at := [x for (name, _), x in columns.items() if name == walk])

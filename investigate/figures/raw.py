@@ -63,7 +63,7 @@ def events_over_time(events: Numbers, silences: Numbers) -> Drawing:
         showlegend=False,
         shapes=[_shade(gap) for gap in gaps],
         annotations=[
-            _row_title(f"<b>{label(name)}</b>, events {rate}", row, len(sources))
+            _row_title(f"{label(name)}, events {rate}", row, len(sources))
             for row, name in enumerate(sources, 1)
         ],
         xaxis=time_axis(anchor=_y(len(sources))),

@@ -45,7 +45,11 @@ def trace_hops(hops: Numbers) -> Drawing:
     bursts = list(parted(rows, "burst").values())
     names = [label(f"{row['station']}: {row['what']}", 40) for row in rows]
     return drawing(
-        [_hop_bars(burst, place) for place, burst in enumerate(bursts)],
+        [
+            _hop_bars(hops_there, station, place, SHORTEST * max(_length(burst), 1.0))
+            for place, burst in enumerate(bursts)
+            for station, hops_there in parted(burst, "station").items()
+        ],
         _claim(hops.rows, bursts) + _cut(len(hops.rows)),
         sentence=" ".join(f"{row['at']} {row['station']}: {escaped(row['what'])}." for row in rows),
         height=height_for(names, 28) + 60,
@@ -75,10 +79,9 @@ def _length(burst: Sequence[Row]) -> float:
     return max(0.1, *(float(row["offset_s"] + row["seconds"]) for row in burst))
 
 
-def _hop_bars(rows: Sequence[Row], place: int) -> go.Bar:
-    """The hops of one burst, each bar in the colour of its station and hatched if it is no plain
-    success."""
-    least = SHORTEST * max(_length(rows), 1.0)
+def _hop_bars(rows: Sequence[Row], station: str, place: int, least: float) -> go.Bar:
+    """The hops of one burst at one station, in its colour and hatched where they are no plain
+    success; each is at least so long that it can be seen."""
     return go.Bar(
         x=[max(row["seconds"], least) for row in rows],
         base=column(rows, "offset_s"),
@@ -86,7 +89,7 @@ def _hop_bars(rows: Sequence[Row], place: int) -> go.Bar:
         orientation="h",
         width=0.6,
         marker={
-            "color": [step_colour(row["station"]) for row in rows],
+            "color": step_colour(station),
             "pattern": {
                 **fill("", 1)["pattern"],
                 "shape": [PATTERNS[HATCHED.get(row["status"], 0)] for row in rows],

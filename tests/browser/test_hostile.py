@@ -33,7 +33,10 @@ def test_nothing_of_the_evidence_acts_and_all_of_it_is_text(visit, hostile_repor
     assert visit.dialogs == []
     assert visit.console == []
     assert [one for one in visit.requests if not one.startswith(hostile_report.as_uri())] == []
-    assert [value for value in visit.ask(LEADING) if MARK in value or HOST in value] == []
+    leading = [
+        value for value in visit.ask(LEADING) if not value.startswith("runs/")
+    ]  # our folders
+    assert [value for value in leading if MARK in value or HOST in value] == []
     assert visit.count(FOREIGN) == 0
     assert [markup for markup in visit.ask(BOLD_OR_LINKED) if "font-weight" in markup] == []
     # The name of the case is on every page, and is the first of what it tells.
