@@ -75,12 +75,12 @@ class Watch:
     async def start(self, kernel: AsyncKernelManager, starting: Coroutine[Any, Any, None]) -> None:
         """Wait for the start of a kernel and take charge of it; one that started too late is killed
         at once. Raise `RuntimeError` if the notebook is stopped before."""
+        self._kernel = kernel
         self._starting = asyncio.create_task(starting)
         await asyncio.wait([self._starting])
         if self._starting.cancelled():
             raise RuntimeError("it was stopped before")
         self._starting.result()
-        self._kernel = kernel
         if self.ending:
             self._kill(kernel)
 
@@ -109,7 +109,8 @@ class Watch:
         if self._killed:
             return
         self.ending = ending
-        if self._kernel:
+        # Jupyter's start goes on for a moment when there is a process already.
+        if self._kernel and self._kernel.has_kernel:
             self._kill(self._kernel)
         elif self._starting:
             self._starting.cancel()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import socket
@@ -20,7 +21,7 @@ from investigate.report.ending import RunState
 from investigate.report.execute import execute, execute_all
 from investigate.report.kernel_server import Channel
 from investigate.report.kernels import CAN_FORK, LOST, warm_kernels
-from investigate.report.watch import STOPPED, Limits, Switch
+from investigate.report.watch import KILL, LIMITS, STOPPED, Limits, Switch, Watch
 from tests.report.samples import notebook
 
 pytestmark = pytest.mark.skipif(not CAN_FORK, reason="kernels are started one by one here")
@@ -260,6 +261,32 @@ def test_a_kernel_that_is_forked_after_its_notebook_was_stopped_is_killed(alone,
         os.kill(server.pid, signal.SIGCONT)
         assert becomes_true(lambda: not server._guard.locked())
         assert becomes_true(lambda: not children(server.pid))
+
+
+class Starting:
+    """A kernel whose process is there before its start has ended, as Jupyter's are."""
+
+    has_kernel = False
+    got = None
+
+    async def start(self):
+        self.has_kernel = True
+        await asyncio.sleep(0.1)
+
+    async def signal_kernel(self, number):
+        self.got = number
+
+
+def test_a_notebook_that_is_stopped_just_before_its_start_ends_leaves_no_kernel():
+    kernel, watch = Starting(), Watch(LIMITS)
+
+    async def stopped_meanwhile():
+        asyncio.get_running_loop().call_later(0.02, watch.stop, STOPPED)
+        await watch.start(kernel, kernel.start())
+        await asyncio.sleep(0)
+
+    asyncio.run(stopped_meanwhile())
+    assert kernel.got == KILL
 
 
 def test_a_server_that_is_too_slow_is_given_up_for_good_and_its_kernels_end(alone, tmp_path):
