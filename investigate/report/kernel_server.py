@@ -108,9 +108,10 @@ class Server:
             self._channel.send({"pid": pid})
 
     def _fork(self, request: Message) -> int:
+        server = os.getpid()  # asked before: the fork of a server that died has another parent
         pid = os.fork()
         if pid == 0:
-            self._become_kernel(request)
+            self._become_kernel({**request, "parent": server})
         try:
             self._watch(pid)
         except OSError:
@@ -160,7 +161,7 @@ class Server:
             os.waitpid(pid, 0)
 
 
-def run_kernel(argv: list[str], cwd: str, env: Mapping[str, str]) -> NoReturn:
+def run_kernel(argv: list[str], cwd: str, env: Mapping[str, str], parent: int) -> NoReturn:
     """Run an IPython kernel in this process, a fork, and leave the process when it ends."""
     from ipykernel.kernelapp import IPKernelApp
 
@@ -169,7 +170,7 @@ def run_kernel(argv: list[str], cwd: str, env: Mapping[str, str]) -> NoReturn:
     os.environ.update(env)
     # The parent is told here, because the application takes it from the environment when it is
     # imported. Without its parent, the server, a kernel ends by itself.
-    application: Any = IPKernelApp.instance(parent_handle=os.getppid())
+    application: Any = IPKernelApp.instance(parent_handle=parent)
     application.initialize(argv[argv.index(LAUNCHER) + 1 :])
     application.start()
     sys.exit()

@@ -319,6 +319,7 @@ def test_a_launch_that_waits_holds_up_neither_the_other_kernels_nor_the_end(
             assert first.poll() is None
         assert time.monotonic() - began < 20
         assert isinstance(waiting.exception(), ConnectionError)
+    assert has_ended(first.pid)
 
 
 def test_where_the_system_cannot_fork_no_server_is_started(alone, monkeypatch):
