@@ -279,8 +279,9 @@ def _entries(folder: Path) -> Sequence[str]:
     """The names in a folder, those of folders with a slash; a link is no folder."""
     if not folder.is_dir():
         return []
-    entries = sorted(folder.iterdir())
-    return [path.name + "/" * (path.is_dir() and not path.is_symlink()) for path in entries]
+    # What an entry is, is read together with its name: by now another process may have removed it.
+    with os.scandir(folder) as entries:
+        return sorted(entry.name + "/" * entry.is_dir(follow_symlinks=False) for entry in entries)
 
 
 def _files_below(folder: Path) -> list[str]:

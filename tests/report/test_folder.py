@@ -291,6 +291,16 @@ def test_who_tries_whether_a_report_can_be_written_stands_in_nobodys_way(tmp_pat
     assert list(out.glob(".investigate-*")) == []
 
 
+def test_a_folder_that_another_process_removes_meanwhile_is_not_taken_for_a_file(
+    tmp_path, monkeypatch
+):
+    out = a_report(tmp_path / "out")
+    (out / ".publishing").mkdir()
+    real = Path.is_dir
+    monkeypatch.setattr(Path, "is_dir", lambda path: real(path) and path.name != ".publishing")
+    refuse_foreign(out)
+
+
 def test_a_folder_of_others_with_the_name_of_a_probe_is_not_emptied(tmp_path):
     out = a_report(tmp_path / "out")
     (out / ".investigate-my_notes").mkdir()
