@@ -83,7 +83,7 @@ def evidence_for(
     return evidence
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Investigation:
     """A case and what the checks say about it; every method returns something a cell can show.
 
@@ -94,6 +94,13 @@ class Investigation:
     evidence: Evidence
     examination: Examination
     own_findings: dict[str, Finding] = field(default_factory=dict)  # by code
+
+    def __repr__(self) -> str:
+        case, told = self.evidence.case.name, display.tally(self.findings)
+        return display.visible(
+            f"<Investigation of {case}: {verdict(self.findings)} ({told}); see .headline(), "
+            ".findings_in_brief(), .tables, .query(…)>"
+        )
 
     @property
     def tables(self) -> CaseTables:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import ibis.expr.operations as ops
@@ -90,9 +90,15 @@ class CaseTables:
         """Raise `AttributeError` with the names there are."""
         raise AttributeError(f"no table {name!r} (known: {', '.join(self.names())})")
 
+    def __repr__(self) -> str:
+        return self._shown().text
+
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
+        return self._shown()._repr_mimebundle_()
+
+    def _shown(self) -> Shown:
         rows = [(name, ROWS_OF[name], self._columns(name)) for name in self.names()]
-        return display.table(("table", "a row is", "columns"), rows)._repr_mimebundle_()
+        return display.table(("table", "a row is", "columns"), rows)
 
     def _columns(self, name: str) -> Shown:
         try:
@@ -115,15 +121,15 @@ for _name in ROWS_OF:
     setattr(CaseTables, _name, _reader(_name))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Answer:
     """The rows of a query, shown as a table of at most 50 rows that says how many there are.
 
     The query was run once: every look at the answer is a look at the same rows.
     """
 
-    table: ir.Table = field(repr=False)
-    evidence: Evidence = field(repr=False)
+    table: ir.Table
+    evidence: Evidence
     reads: tuple[str, ...] = ()  # the tables of the case that the rows were made of
     limit: int = 50
 
@@ -149,6 +155,9 @@ class Answer:
         columns = list(self.table.columns)
         values = [[row[name] for name in columns] for row in rows]
         return display.stack(display.table(columns, values, caption=caption), label="Answer")
+
+    def __repr__(self) -> str:
+        return self.shown().text
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
         return self.shown()._repr_mimebundle_()

@@ -220,3 +220,12 @@ def test_a_column_that_there_is_not_is_told_in_one_message(incident):
 def test_a_query_that_is_no_query_is_refused(incident):
     with pytest.raises(UsageError, match="SQL or an Ibis table, not int"):
         incident.query(5)
+
+
+def test_in_a_terminal_an_answer_and_the_tables_print_what_a_notebook_shows(incident):
+    answered = incident.query("select event_id from events")
+    assert repr(answered) == answered.shown().text
+    assert repr(answered).startswith("2 rows\nevent_id\n")
+    assert f"events | {ROWS_OF['events']} | " in repr(incident.tables)
+    assert repr(incident).startswith("<Investigation of test: ")
+    assert len(repr(incident)) < 250

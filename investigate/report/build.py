@@ -72,7 +72,9 @@ def write_report(
         def write_index(entry: Entry) -> None:
             own_list = f"{run.folder}/{FIRST_PAGE}"
             for folder, root in ((draft.files, ""), (draft.run, UP)):
-                page = site.index(again, root=root, own_list=own_list, since=entry.since)
+                page = site.index(
+                    again, root=root, own_list=own_list, incident=run.incident, since=entry.since
+                )
                 (folder / FIRST_PAGE).write_text(page, encoding="utf-8")
             if single_file:
                 # In the run's own folder too: the next report, which may come at any moment,

@@ -52,16 +52,25 @@ class Site:
         self._templates = environment()
 
     def index(
-        self, again: str, *, root: str = "", own_list: str = "", since: Since | None = None
+        self,
+        again: str,
+        *,
+        root: str = "",
+        own_list: str = "",
+        incident: str = "",
+        since: Since | None = None,
     ) -> str:
         """Return the first page; `again` is the command that makes the same report.
 
         `root` leads from its folder to that of the report, `own_list` from there to the list of
-        the incident's runs; `since` is what changed since the last.
+        the runs of `incident`; `since` is what changed since the last.
         """
         failed = [page for page in self.pages if page.failure]
         codes = {entry["code"] for entry in self._document["checks"]}
-        history = {"root": root, "own_list": own_list, "since": since, "codes": codes}
+        history = {
+            "root": root, "own_list": own_list, "incident": incident, "since": since,
+            "codes": codes,
+        }  # fmt: skip
         facts = facts_of(self._document)
         return self._render("index", **facts, **history, again=again, failed=failed)
 
