@@ -85,8 +85,9 @@ def _dismiss(dialog: Any, dialogs: list[str]) -> None:
     dialog.dismiss()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def visitor() -> Iterator[Visitor]:
+    # Not for the session: playwright keeps a loop running in this thread, in which others run theirs.
     found = next((path for path in map(shutil.which, NAMES) if path), None)
     if found is None:
         reason = f"none of {', '.join(NAMES)} is installed"
@@ -110,14 +111,14 @@ def make_report(case: Path, out: Path, codes: Sequence[int]) -> Path:
     return out
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def report(visitor: Visitor, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The report of the demo case in which everything went wrong."""
     case = ROOT / "data" / "cases" / "everything"
     return make_report(case, tmp_path_factory.mktemp("report") / "out", [1])
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def hostile_report(visitor: Visitor, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The report of a case that holds hostile texts wherever evidence can hold a text."""
     case = hostile_case(tmp_path_factory.mktemp("case"))

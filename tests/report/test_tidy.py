@@ -18,13 +18,13 @@ SAID = "no file raw/2026/03/x.json; see https://a/b"
 
 def said(failure):
     return reason_of(
-        Executed("04_sqs", Path("/work/inv-1"), notebook(), Ending(RunState.CELL_FAILED, failure))
+        Executed("04_sqs", Path("/srv/inv-1"), notebook(), Ending(RunState.CELL_FAILED, failure))
     )
 
 
 def test_the_home_of_a_user_is_not_named(monkeypatch):
-    monkeypatch.setenv("HOME", "/home/ann")
-    assert said("no file /home/ann/x") == "no file <home>/x"
+    monkeypatch.setenv("HOME", "/homes/ann")
+    assert said("no file /homes/ann/x") == "no file <home>/x"
 
 
 @pytest.mark.parametrize("home", ["/", "", "//"])
