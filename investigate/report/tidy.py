@@ -21,7 +21,8 @@ FAILURE_CELL = "report-failure"
 INJECTED = "injected-parameters"
 _ERROR_MARKERS = {"papermill-error-cell-tag"}
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
-_KERNEL_FILE = re.compile(r"\S*ipykernel_\d+/\d+\.py")
+# From the start of a word only: tried at each letter, it would take minutes on a flood of letters.
+_KERNEL_FILE = re.compile(r"(?<!\S)\S*ipykernel_\d+/\d+\.py")
 
 
 def tidied(executed: Executed) -> NotebookNode:

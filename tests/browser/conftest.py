@@ -87,7 +87,7 @@ def _dismiss(dialog: Any, dialogs: list[str]) -> None:
 
 @pytest.fixture(scope="module")
 def visitor() -> Iterator[Visitor]:
-    # Not for the session: playwright keeps a loop running in this thread, in which others run theirs.
+    # Not for the session: playwright keeps a loop running in this thread, which others need.
     found = next((path for path in map(shutil.which, NAMES) if path), None)
     if found is None:
         reason = f"none of {', '.join(NAMES)} is installed"
