@@ -31,28 +31,19 @@ def out(tmp_path_factory):
     [("runs.html", 31), ("runs/one/index.html", 31), ("runs/0001.html", 30)],
 )
 def test_every_list_opens_without_a_word_on_the_console_and_offers_its_filter(
-    browser, out, page, rows
+    visitor, out, page, rows
 ):
-    seen = browser.open(out / page)
-    assert seen.console == []
-    (filters,) = [a for _, a in seen.markup.elements if a.get("id") == "filter"]
-    assert "hidden" not in filters
-    assert len(seen.markup.values("tr", "data-verdict")) == rows
+    with visitor.visit(out / page) as visit:
+        assert visit.console == []
+        assert visit.count("#filter:not([hidden])") == 1
+        assert visit.count("tr[data-verdict]") == rows
 
 
-def test_the_filter_leaves_only_the_rows_that_were_chosen(browser, out):
-    page = out / "chosen.html"
-    text = (out / "runs.html").read_text(encoding="utf-8")
-    chosen = text.replace("<option>passed</option>", "<option selected>passed</option>")
-    assert chosen != text
-    page.write_text(chosen, encoding="utf-8")
-    try:
-        markup = browser.open(page).markup
-    finally:
-        page.unlink()
-    shown = [a for tag, a in markup.elements if tag == "tr" and a.keys() >= {"data-verdict"}]
-    assert {a["data-verdict"] for a in shown if "hidden" not in a} == {"passed"}
-    assert (
-        markup.text_of("output")
-        == f"{sum('hidden' not in a for a in shown)} of the 31 runs on this page"
-    )
+def test_the_filter_leaves_only_the_rows_that_were_chosen(visitor, out):
+    with visitor.visit(out / "runs.html") as visit:
+        visit.page.locator("#filter-verdict").select_option("passed")
+        shown = visit.page.locator("tr[data-verdict]:not([hidden])")
+        verdicts = shown.evaluate_all("rows => rows.map((row) => row.dataset.verdict)")
+        assert set(verdicts) == {"passed"}
+        told = visit.page.locator("#filter-told").text_content()
+        assert told == f"{len(verdicts)} of the 31 runs on this page"
