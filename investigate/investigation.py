@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import ibis
 import ibis.expr.types as ir
 
 from investigate import display
@@ -16,6 +15,7 @@ from investigate.case import open_case
 from investigate.checks import book
 from investigate.display import Numbers, Row, Shown
 from investigate.engine import Engine
+from investigate.entities import refuse_unknown_entities
 from investigate.errors import EngineError, NotEvaluable, UsageError
 from investigate.evidence import Evidence, Scope
 from investigate.findings import Examination, examine, read_examination
@@ -44,7 +44,6 @@ from investigate.trace.story import story_of
 RESULT_MIME = "application/vnd.investigate.result+json"
 RESULT_SCHEMA = "investigate.result/1"
 OVERVIEW = "overview"
-SHOWN_ENTITIES, LIKELY_ENTITIES = 20, 5000  # named, and compared, when an entity is unknown
 
 _CAN_WAIT = ("suspect", "expected", "passed")
 
@@ -79,7 +78,7 @@ def evidence_for(
     scope = Scope(asked.window(opened.window), (asked.entity,) if asked.entity else ())
     evidence = Evidence(opened, runner, thresholds or Thresholds(), scope)
     if evidence.entities:
-        _refuse_unknown_entities(evidence)
+        refuse_unknown_entities(evidence)
     return evidence
 
 
@@ -385,31 +384,3 @@ class Investigation:
             f"{isoformat(window.start)} ≤ event time < {isoformat(window.end)}, {who}. "
             f"Evidence younger than {isoformat(self.evidence.settled_until)} is not judged."
         )
-
-
-def _refuse_unknown_entities(evidence: Evidence) -> None:
-    """Raise `UsageError` if no captured table knows one of the entities asked about, or that the
-    case was captured for: silence would mean nothing."""
-    entity = evidence.entities[0]
-    known = [evidence[name] for name in evidence.case.tables if "entity_id" in TABLES[name].names]
-    if not known:
-        raise UsageError(
-            f"entity {entity!r} cannot be looked up: no captured table names entities",
-            hint='leave entity empty (entity = "") to look at everything',
-        )
-    tables = [table.select("entity_id") for table in known]
-    listed = (ibis.union(*tables) if len(tables) > 1 else tables[0]).distinct()
-    listed = listed.filter(listed.entity_id.notnull())
-    if evidence.engine.scalar(listed.filter(listed.entity_id.isin(evidence.entities)).count()):
-        return
-    total = int(evidence.engine.scalar(listed.count()))
-    some = evidence.engine.rows(listed.order_by("entity_id").limit(LIKELY_ENTITIES))
-    raise _unknown_entity(entity, [row["entity_id"] for row in some], total)
-
-
-def _unknown_entity(entity: str, names: list[str], total: int) -> UsageError:
-    """An error with the nearest of the names, and the first of them; a case may hold millions."""
-    shown = ", ".join(names[:SHOWN_ENTITIES]) or "none"
-    more = f" and {total - SHOWN_ENTITIES:,} more" if total > SHOWN_ENTITIES else ""
-    hint = UsageError.unknown("entity", entity, names).hint
-    return UsageError(f"unknown entity {entity!r} (known: {shown}{more})", hint=hint)

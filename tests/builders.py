@@ -355,6 +355,12 @@ def evidence_of(
     return Evidence(open_case(where), thresholds=thresholds or Thresholds(), scope=scope)
 
 
+def with_a_lost_object(folder: Path, kept: Event, lost: Event) -> Evidence:
+    """A case of two events, one of which has lost its raw object; nothing else was captured."""
+    rows = [event_row(kept), event_row(lost)]
+    return evidence_of(folder, raw=[raw_row(kept)], events=rows)
+
+
 def finding_of(code: str, evidence: Evidence) -> Finding:
     """The answer of one check."""
     return answer(book[code], evidence)

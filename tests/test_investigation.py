@@ -17,7 +17,7 @@ from investigate.findings import Examination, dump, examine
 from investigate.investigation import RESULT_MIME, Investigation
 from investigate.model import STEPS, Finding, Outcome, Severity, Step
 from investigate.tables import TABLES
-from tests.builders import Event, at, event_row, evidence_of, queue_row, raw_row
+from tests.builders import Event, at, event_row, evidence_of, queue_row, raw_row, with_a_lost_object
 
 HOSTILE = "<script>alert(1)</script>"
 KEPT, LOST = Event("a", at(1)), Event("b", at(2), entity_id=HOSTILE)
@@ -26,11 +26,7 @@ KEPT, LOST = Event("a", at(1)), Event("b", at(2), entity_id=HOSTILE)
 @pytest.fixture(scope="module")
 def case(tmp_path_factory: pytest.TempPathFactory) -> str:
     """One of two events has lost its raw object; nothing else was captured."""
-    evidence = evidence_of(
-        tmp_path_factory.mktemp("cases"),
-        raw=[raw_row(KEPT)],
-        events=[event_row(KEPT), event_row(LOST)],
-    )
+    evidence = with_a_lost_object(tmp_path_factory.mktemp("cases"), KEPT, LOST)
     return str(evidence.case.folder)
 
 

@@ -21,7 +21,7 @@ LAYERS = [
     {"case", "engine", "aws", "display", "parameters"},
     {"case_writer", "injected"},
     {"evidence", "capture"},
-    {"analysis", "figures"},
+    {"analysis", "entities", "figures"},
     {"checks"},
     {"ledger"},
     {"trace"},

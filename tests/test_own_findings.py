@@ -17,7 +17,16 @@ from investigate.evidence import Scope
 from investigate.findings import SCHEMA, Examination
 from investigate.investigation import Investigation
 from investigate.model import Outcome, Window
-from tests.builders import END, START, Event, at, event_row, evidence_of, raw_row
+from tests.builders import (
+    END,
+    START,
+    Event,
+    at,
+    event_row,
+    evidence_of,
+    raw_row,
+    with_a_lost_object,
+)
 
 KEPT, LOST = Event("a", at(1)), Event("b", at(2), entity_id="another")
 ASKED = {
@@ -27,11 +36,7 @@ ASKED = {
 
 @pytest.fixture(scope="module")
 def case(tmp_path_factory: pytest.TempPathFactory) -> str:
-    evidence = evidence_of(
-        tmp_path_factory.mktemp("cases"),
-        raw=[raw_row(KEPT)],
-        events=[event_row(KEPT), event_row(LOST)],
-    )
+    evidence = with_a_lost_object(tmp_path_factory.mktemp("cases"), KEPT, LOST)
     return str(evidence.case.folder)
 
 

@@ -11,7 +11,7 @@ from investigate.errors import NotEvaluable, UsageError
 from investigate.investigation import Investigation
 from investigate.queries import EXAMPLE, ROWS_OF, CaseTables
 from investigate.tables import TABLES
-from tests.builders import Event, at, event_row, evidence_of, raw_row
+from tests.builders import Event, at, with_a_lost_object
 
 KEPT, LOST = Event("a", at(1)), Event("b", at(2), entity_id="=cmd()")
 
@@ -19,11 +19,7 @@ KEPT, LOST = Event("a", at(1)), Event("b", at(2), entity_id="=cmd()")
 @pytest.fixture(scope="module")
 def incident(tmp_path_factory: pytest.TempPathFactory) -> Investigation:
     """One of two events has lost its raw object; nothing else was captured."""
-    evidence = evidence_of(
-        tmp_path_factory.mktemp("cases"),
-        raw=[raw_row(KEPT)],
-        events=[event_row(KEPT), event_row(LOST)],
-    )
+    evidence = with_a_lost_object(tmp_path_factory.mktemp("cases"), KEPT, LOST)
     return open_investigation(str(evidence.case.folder))
 
 

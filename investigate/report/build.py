@@ -21,7 +21,7 @@ from investigate.report.folder import FIRST_PAGE, Draft, drafted, refuse_foreign
 from investigate.report.history import FINDINGS, Entry, History
 from investigate.report.kernels import warm_kernels
 from investigate.report.publish import add_run
-from investigate.report.runs import run_of
+from investigate.report.runs import Run, run_of
 from investigate.report.site import Page, Site, pages_of, scripts
 from investigate.report.states import write_states
 from investigate.report.tidy import failure_of, tidied, written
@@ -61,21 +61,12 @@ def write_report(
                 notebooks, parameters, folder, limits=limits, seconds=seconds, told=told
             )
         site = Site(examination.document, _pages(executed, examination))
+        _write_files(draft, site, executed, examination)
         failures = {done.name: done.failure for done in executed if done.failure}
-        _write_pages(draft, site)
-        _write_twice(draft, FINDINGS, dump(examination.document))
-        for place in (draft.files, draft.run):
-            write_states(executed, place)
-        write_assets(draft)
         again = _again(evidence, incident)
 
         def write_index(entry: Entry) -> None:
-            own_list = f"{run.folder}/{FIRST_PAGE}"
-            for folder, root in ((draft.files, ""), (draft.run, UP)):
-                page = site.index(
-                    again, root=root, own_list=own_list, incident=run.incident, since=entry.since
-                )
-                (folder / FIRST_PAGE).write_text(page, encoding="utf-8")
+            _write_index(draft, site, again, run, entry)
             if single_file:
                 # In the run's own folder too: the next report, which may come at any moment,
                 # removes that at the top if it has none.
@@ -123,6 +114,26 @@ def _again(evidence: Evidence, incident: str) -> str:
 def _pages(executed: Sequence[Executed], examination: Examination) -> list[Page]:
     notebooks = [(done.name, tidied(done), failure_of(done)) for done in executed]
     return pages_of(examination.document, notebooks)
+
+
+def _write_files(
+    draft: Draft, site: Site, executed: Sequence[Executed], examination: Examination
+) -> None:
+    """Write all but the first page, which tells what changed since the last run."""
+    _write_pages(draft, site)
+    _write_twice(draft, FINDINGS, dump(examination.document))
+    for folder in (draft.files, draft.run):
+        write_states(executed, folder)
+    write_assets(draft)
+
+
+def _write_index(draft: Draft, site: Site, again: str, run: Run, entry: Entry) -> None:
+    own_list = f"{run.folder}/{FIRST_PAGE}"
+    for folder, root in ((draft.files, ""), (draft.run, UP)):
+        page = site.index(
+            again, root=root, own_list=own_list, incident=run.incident, since=entry.since
+        )
+        (folder / FIRST_PAGE).write_text(page, encoding="utf-8")
 
 
 def _write_pages(draft: Draft, site: Site) -> None:

@@ -24,6 +24,15 @@ LINES_SHOWN = 40  # findings of one severity
 UNTOLD_SHOWN = 25
 REASON_SHOWN = 80  # characters of why a check has no answer; the page of findings has it whole
 COMPLETE = "complete"
+_BOUNDS: Mapping[str, int] = {
+    "keys_cap": KEYS_SHOWN,
+    "subjects_cap": SUBJECTS_SHOWN,
+    "rows_cap": ROWS_SHOWN,
+    "changes_cap": CHANGES_SHOWN,
+    "lines_cap": LINES_SHOWN,
+    "untold_cap": UNTOLD_SHOWN,
+    "versions_cap": VERSIONS_SHOWN,
+}
 
 
 def facts_of(document: Document) -> Mapping[str, Any]:
@@ -60,20 +69,8 @@ def facts_of(document: Document) -> Mapping[str, Any]:
         "days": days,
         "days_shown": troubled[:ROWS_SHOWN],
         "days_told": _days_told(len(days), len(troubled)),
-        "keys_cap": KEYS_SHOWN,
-        "subjects_cap": SUBJECTS_SHOWN,
-        "rows_cap": ROWS_SHOWN,
-        "changes_cap": CHANGES_SHOWN,
-        "lines_cap": LINES_SHOWN,
-        "untold_cap": UNTOLD_SHOWN,
-        "versions_cap": VERSIONS_SHOWN,
-        "begun": begun,
-        "clipped": display.cell_text,
-        "whole": whole,
-        "page_of": page_of,
-        "anchor": anchor,
-        "counts": counts,
-        "seconds": seconds,
+        **_BOUNDS,
+        **_WORDING,
     }
 
 
@@ -136,3 +133,15 @@ def _days_told(total: int, troubled: int) -> str:
     if not troubled:
         return f"All {total:,} days that have events or aggregates are complete."
     return f"{troubled:,} of {total:,} days are not complete.{shown}"
+
+
+# What the templates call to put things into words.
+_WORDING: Mapping[str, Any] = {
+    "begun": begun,
+    "clipped": display.cell_text,
+    "whole": whole,
+    "page_of": page_of,
+    "anchor": anchor,
+    "counts": counts,
+    "seconds": seconds,
+}

@@ -95,23 +95,18 @@ OTHERWISE = [
 ]
 
 
+@pytest.mark.parametrize(
+    ("last", "now", "state"),
+    [(FOUND, CLEAN, "not asked any more"), (CLEAN, FOUND, "new")],
+    ids=["gone", "new"],
+)
 @pytest.mark.parametrize(("other", "why"), OTHERWISE)
-def test_what_another_pipeline_threshold_or_version_does_not_find_is_not_resolved(
-    tmp_path, other, why
+def test_another_pipeline_threshold_or_version_resolves_nothing_and_casts_doubt_on_what_is_new(
+    tmp_path, other, why, last, now, state
 ):
-    add(tmp_path / "out", "a", FOUND)
-    (change,) = add(tmp_path / "out", "b", CLEAN, **other).since.changes
-    assert change.state == "not asked any more"
-    assert why in change.reason
-
-
-@pytest.mark.parametrize(("other", "why"), OTHERWISE)
-def test_what_another_pipeline_threshold_or_version_finds_is_new_with_a_reason(
-    tmp_path, other, why
-):
-    add(tmp_path / "out", "a", CLEAN)
-    (change,) = add(tmp_path / "out", "b", FOUND, **other).since.changes
-    assert change.state == "new"
+    add(tmp_path / "out", "a", last)
+    (change,) = add(tmp_path / "out", "b", now, **other).since.changes
+    assert change.state == state
     assert why in change.reason
 
 
