@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 
+import pyarrow as pa
 import pytest
 
 from investigate import cli
@@ -76,13 +77,16 @@ def test_a_bug_stays_a_traceback(monkeypatch):
 @pytest.mark.parametrize(
     ("said", "raised"), [("Query interrupted", KeyboardInterrupt), ("a bug", RuntimeError)]
 )
-def test_being_stopped_during_a_query_is_being_stopped(said, raised):
-    class Query:
-        def to_pyarrow(self):
+def test_being_stopped_during_a_query_is_being_stopped(monkeypatch, said, raised):
+    class Connection:
+        def execute(self, sql):
             raise RuntimeError(said)
 
+    engine = Engine()
+    question = engine.read_arrow(pa.table({"day": [1]}), "days")
+    monkeypatch.setattr(engine._backend, "con", Connection())
     with pytest.raises(raised):
-        Engine().rows(Query())
+        engine.rows(question)
 
 
 def test_what_the_system_refuses_is_one_message_and_no_verdict(capsys, monkeypatch):

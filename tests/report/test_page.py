@@ -14,7 +14,7 @@ from investigate.report.notebooks import NOTEBOOKS, OVERVIEW, TRACE, page_of
 from investigate.report.page import cells_of, has_figures, script_data, title_of
 from investigate.report.site import Site, pages_of
 from tests.report.markup import ADDRESS, Markup
-from tests.report.samples import HOSTILE, document, notebook
+from tests.report.samples import HARMLESS, HOSTILE, document, notebook
 
 v4 = nbformat.v4
 OURS = ["assets/report.js", "assets/display.js"]
@@ -134,7 +134,7 @@ def test_a_notebook_that_failed_says_so_on_top():
     ids=["plain", "table", "paragraph", "stdout", "stderr", "error", "mime", "figure"],
 )
 def test_hostile_output_stays_text(make):
-    hostile, harmless = Markup(outputs_page(make(HOSTILE))), Markup(outputs_page(make("harmless")))
+    hostile, harmless = Markup(outputs_page(make(HOSTILE))), Markup(outputs_page(make(HARMLESS)))
     assert hostile.handlers == []
     assert hostile.shape == harmless.shape
 
