@@ -26,7 +26,7 @@ LAYERS = [
     {"ledger"},
     {"trace"},
     {"findings", "numbers", "process_plan", "queries", "redrive_plan", "symptom_answers"},
-    {"own_findings"},
+    {"own_findings", "statements"},
     {"precomputed"},
     {"investigation", "sandbox"},
     {"report"},
@@ -51,6 +51,7 @@ ONLY_IN = {
     "nbconvert": {"report"},
     "duckdb": {"engine"},
     "pyspark": {"engine"},
+    "sqlglot": {"statements"},
 }
 
 

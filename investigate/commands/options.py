@@ -327,6 +327,39 @@ def _trace(parser: argparse.ArgumentParser) -> None:
     _format(parser, "text", "json")
 
 
+def _sql(parser: argparse.ArgumentParser) -> None:
+    _question(parser)
+    parser.add_argument(
+        "--dialect", metavar="NAME", default="athena", help="athena (default), trino or duckdb"
+    )
+    parser.add_argument(
+        "--check",
+        metavar="CODE",
+        action="append",
+        default=[],
+        help="only this check; repeatable (default: all that the case can answer)",
+    )
+    parser.add_argument(
+        "--step", metavar="STEP", type=_steps, action="extend", help="only the checks of this step"
+    )
+    parser.add_argument("--config", metavar="FILE", help="a TOML file whose [thresholds] hold")
+    parser.add_argument(
+        "--database", metavar="NAME", default="", help="where the tables are (default: not said)"
+    )
+    parser.add_argument(
+        "--tables", action="store_true", help="print what makes the case's tables known instead"
+    )
+    parser.add_argument(
+        "--location",
+        metavar="ADDRESS",
+        default="",
+        help="where the folder of case.json is for that engine, as s3://bucket/case/",
+    )
+    parser.add_argument(
+        "--out", metavar="FOLDER", default="", help="write a file per check, and tables.sql"
+    )
+
+
 def _regenerate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "notebooks", metavar="NOTEBOOK", nargs="*", help="as 04_sqs, or a path; default: all"
@@ -347,6 +380,7 @@ COMMANDS: Mapping[str, Command] = {
     "check": Command("run the checks on a case and print the findings", _check),
     "ledger": Command("list every event, station by station, and where stories break", _ledger),
     "trace": Command("follow one event, hop by hop, to where its story breaks", _trace),
+    "sql": Command("print the checks as SQL to paste into Athena, Trino or DuckDB", _sql),
     "symptoms": Command("start from what you see; with a case, what it answers", _symptoms),
     "report": Command("execute the notebooks on a case and write the report", _report),
     "regenerate": Command("write the outputs of the committed notebooks anew", _regenerate),

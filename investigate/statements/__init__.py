@@ -5,7 +5,7 @@ from __future__ import annotations
 from investigate.statements.build import Statement, statement_of
 from investigate.statements.dialects import DIALECTS
 from investigate.statements.recording import RecordingEngine, recording_evidence
-
+from investigate.statements.table_definitions import table_definitions
 
 __all__ = [
     "DIALECTS",
@@ -13,5 +13,5 @@ __all__ = [
     "Statement",
     "recording_evidence",
     "statement_of",
-
+    "table_definitions",
 ]

@@ -71,7 +71,9 @@ class ExactTrino(TrinoCompiler):  # type: ignore[misc]
         # Anonymous, or sqlglot takes the letters for Python's and changes them again.
         return self.f.anon.date_format(arg, told)
 
-    def visit_TimestampDelta(self, op: ops.TimestampDelta, *, part: Any, left: Any, right: Any) -> Any:
+    def visit_TimestampDelta(
+        self, op: ops.TimestampDelta, *, part: Any, left: Any, right: Any
+    ) -> Any:
         """Count the units begun between two times; date_diff knows no microseconds."""
         unit = str(op.part.value)
         if unit == "microsecond":
@@ -101,7 +103,9 @@ class ExactTrino(TrinoCompiler):  # type: ignore[misc]
         """Leave nulls out, as concat_ws does everywhere."""
         return self.f.anon.concat_ws(sep, *arg)
 
-    def visit_RegexExtract(self, op: ops.RegexExtract, *, arg: Any, pattern: Any, index: Any) -> Any:
+    def visit_RegexExtract(
+        self, op: ops.RegexExtract, *, arg: Any, pattern: Any, index: Any
+    ) -> Any:
         """Return an empty text where nothing matches; Trino's is null."""
         found = self.f.anon.regexp_extract(arg, pattern, index)
         return self.f.coalesce(found, self.if_(arg.is_(sge.null()).not_(), sge.convert("")))
@@ -130,10 +134,15 @@ class ExactTrino(TrinoCompiler):  # type: ignore[misc]
         known = arg.is_(sge.null()).not_()
         kept = known if where is None else sge.and_(where, known)
         values = self.f.array_sort(
-            sge.Filter(this=self.f.array_agg(self.cast(arg, dt.float64)), expression=sge.Where(this=kept))
+            sge.Filter(
+                this=self.f.array_agg(self.cast(arg, dt.float64)), expression=sge.Where(this=kept)
+            )
         )
         place = (self.f.cardinality(values) - 1) * self.cast(share, dt.float64)
-        low, high = self.cast(self.f.floor(place), dt.int64), self.cast(self.f.ceil(place), dt.int64)
+        low, high = (
+            self.cast(self.f.floor(place), dt.int64),
+            self.cast(self.f.ceil(place), dt.int64),
+        )
         below = self.f.anon.element_at(values, low + 1)
         above = self.f.anon.element_at(values, high + 1)
         return below + sge.Paren(this=above - below) * sge.Paren(this=place - self.f.floor(place))

@@ -16,7 +16,7 @@ import ibis.expr.operations as ops
 import ibis.expr.types as ir
 
 from investigate.case import Case
-from investigate.engine import Engine
+from investigate.engine import DuckDBEngine
 from investigate.evidence import Evidence, Scope
 from investigate.settings import Thresholds
 
@@ -37,7 +37,7 @@ class Recorded:
     stored: bool = False
 
 
-class RecordingEngine(Engine):
+class RecordingEngine(DuckDBEngine):
     """DuckDB, with every table's expression by the table's name, and what was asked of the case."""
 
     def __init__(self) -> None:
@@ -153,7 +153,9 @@ class NotedThresholds(Thresholds):
         return value
 
 
-def recording_evidence(case: Case, thresholds: Thresholds, scope: Scope | None) -> RecordingEvidence:
+def recording_evidence(
+    case: Case, thresholds: Thresholds, scope: Scope | None
+) -> RecordingEvidence:
     """Return the evidence of a case that remembers how each of its tables is made."""
     engine = RecordingEngine()
     values = {name: getattr(thresholds, name) for name in Thresholds.known()}
@@ -167,7 +169,7 @@ def _name_of(table: ir.Table) -> str:
 
 
 def _asker() -> str:
-    """Say which functions of the product asked: the innermost two, as `_count` alone says little."""
+    """Say which functions asked: the innermost two, as `_count` alone says little."""
     asking: list[str] = []
     frame: FrameType | None = sys._getframe(1)
     while frame and len(asking) < 2:

@@ -23,9 +23,7 @@ def values_query(rows: ops.InMemoryTable, dialect: Dialect) -> sge.Query:
         return sg.select(*nulls).where(sge.false())
     values = [
         sge.Tuple(
-            expressions=[
-                _value(row[name], kind, dialect) for name, kind in rows.schema.items()
-            ]
+            expressions=[_value(row[name], kind, dialect) for name, kind in rows.schema.items()]
         )
         for row in listed
     ]
