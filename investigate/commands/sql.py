@@ -106,7 +106,7 @@ def _is_ours(path: Path) -> bool:
 def _write(folder: Path, texts: dict[str, str], console: Console) -> None:
     """Put the statements into the folder, and take away those of an earlier question."""
     folder.mkdir(parents=True, exist_ok=True)
-    earlier = {path for path in folder.glob("*.sql")}
+    earlier = set(folder.glob("*.sql"))
     written = {folder / name: text + "\n" for name, text in texts.items()}
     replace_all(written)
     for path in sorted(earlier - set(written)):
