@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import ibis.expr.operations as ops
@@ -12,7 +12,7 @@ import sqlglot.expressions as sge
 
 from investigate.checks import Check, offending_rows
 from investigate.statements.dialects import Dialect
-from investigate.statements.recording import Recorded, RecordingEvidence
+from investigate.statements.recording import RecordingEngine, RecordingEvidence
 from investigate.statements.values import values_query
 from investigate.tables import TABLES
 
@@ -54,12 +54,11 @@ def statement_of(
     """
     with evidence.recorder.noting() as taken:
         found = offending_rows(check, evidence)
-    parts = _Parts(evidence.recorder.recorded, dialect, database)
+    parts = _Parts(evidence.recorder, dialect, database)
     parts.add(found.rows, ANSWER)
-    _name_by_place(parts.queries.values())
     reads: dict[str, int] = {}
-    for name, query in parts.queries.items():
-        reads[name] = _reads(query, reads)
+    for name, part in parts.queries.items():
+        reads[name] = _reads(part.query, reads)
     return Statement(
         check,
         dialect,
@@ -72,78 +71,95 @@ def statement_of(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What stands after a name in WITH, as a tree, on many lines, and on few."""
+
+    query: sge.Query
+    pretty: str
+    compact: str
+
+
+def _part(query: sge.Query, dialect: Dialect) -> _Part:
+    _name_by_place(query)
+    return _Part(query, dialect.written(query), dialect.written(query, pretty=False))
+
+
 class _Parts:
     """The queries of a statement by their names, each after those it needs."""
 
-    def __init__(self, recorded: Mapping[str, Recorded], dialect: Dialect, database: str) -> None:
-        self.queries: dict[str, sge.Query] = {}
+    def __init__(self, recorder: RecordingEngine, dialect: Dialect, database: str) -> None:
+        self.queries: dict[str, _Part] = {}
         self.tables: set[str] = set()
-        self._recorded = recorded
+        self._recorder = recorder
         self._dialect = dialect
         self._space = ops.Namespace(database=database or None)
-        self._named: dict[str, ops.Node] = {}  # by the name in the engine
+        self._named: dict[str, ops.PhysicalTable] = {}  # by the name in the engine
+        self._taken: set[str] = set(TABLES)
 
     def add(self, table: ir.Table, name: str) -> None:
         """Add an expression under a name, after all that it reads."""
+        self._taken.add(name)
         operation = table.op()
-        behind = {rows: self._called(rows) for rows in operation.find(_PHYSICAL)}
-        self.queries[name] = self._dialect.parsed(operation.replace(behind).to_expr())
+        named = {rows: self._called(rows) for rows in operation.find(_PHYSICAL)}
+        # Statements of one case share most of their parts, and each takes its time to compile.
+        places = tuple((rows.name, one.name, one.namespace) for rows, one in named.items())
+        key = (self._dialect.name, operation, places)
+        if key not in self._recorder.compiled:
+            query = self._dialect.parsed(operation.replace(named).to_expr())
+            self._recorder.compiled[key] = _part(query, self._dialect)
+        self.queries[name] = self._recorder.compiled[key]
 
-    def _called(self, rows: ops.PhysicalTable) -> ops.Node:
+    def _called(self, rows: ops.PhysicalTable) -> ops.PhysicalTable:
         """Return a table as the statement calls it; what is behind it is added first."""
         if rows.name not in self._named:
             self._named[rows.name] = self._add_behind(rows)
         return self._named[rows.name]
 
-    def _add_behind(self, rows: ops.PhysicalTable) -> ops.Node:
+    def _add_behind(self, rows: ops.PhysicalTable) -> ops.PhysicalTable:
         if isinstance(rows, ops.InMemoryTable):
             name = self._free(_GIVEN)
-            self.queries[name] = values_query(rows, self._dialect)
+            self.queries[name] = _part(values_query(rows, self._dialect), self._dialect)
             return ops.UnboundTable(name, schema=rows.schema)
-        known = self._recorded[rows.name]
+        known = self._recorder.recorded[rows.name]
         if known.expression is None:
             self.tables.add(known.name)
             return ops.UnboundTable(known.name, schema=rows.schema, namespace=self._space)
         name = self._free(re.sub(r"[^a-z0-9]+", "_", known.name.lower()).strip("_"))
-        self.queries[name] = sge.Select()  # holds the name, while those it needs are added
         self.add(known.expression, name)
-        self.queries[name] = self.queries.pop(name)
         return ops.UnboundTable(name, schema=rows.schema)
 
     def _free(self, wanted: str) -> str:
-        """A part may not be called as a captured table is: it would stand in that table's place."""
-        taken = {*self.queries, *TABLES}
-        numbered = (f"{wanted}_{number}" for number in range(2, len(taken) + 3))
-        return next(name for name in (wanted, *numbered) if name not in taken)
+        """Take a name that nothing has; not a captured table's, which it would stand before."""
+        numbered = (f"{wanted}_{number}" for number in range(2, len(self._taken) + 3))
+        name = next(name for name in (wanted, *numbered) if name not in self._taken)
+        self._taken.add(name)
+        return name
 
 
-def _name_by_place(queries: Iterable[sge.Query]) -> None:
+def _name_by_place(query: sge.Query) -> None:
     """Number what Ibis named by chance, in the order in which it stands there."""
     names: dict[str, str] = {}
-    for query in queries:
-        for identifier in query.find_all(sge.Identifier, bfs=False):
-            chance = _BY_CHANCE.fullmatch(identifier.name)
-            if chance:
-                numbered = f"{chance[1]}_{len(names) + 1}"
-                identifier.set("this", names.setdefault(identifier.name, numbered))
+    for identifier in query.find_all(sge.Identifier, bfs=False):
+        chance = _BY_CHANCE.fullmatch(identifier.name)
+        if chance:
+            numbered = f"{chance[1]}_{len(names) + 1}"
+            identifier.set("this", names.setdefault(identifier.name, numbered))
 
 
-def _written(queries: Mapping[str, sge.Query], dialect: Dialect) -> str:
+def _written(parts: Mapping[str, _Part], dialect: Dialect) -> str:
     """Return the statement on many lines, or on few if it would be too long for the engine."""
-    text = _joined(queries, dialect, pretty=True)
+    text = _joined({name: part.pretty for name, part in parts.items()})
     if dialect.most_bytes is None or len(text.encode()) <= dialect.most_bytes - _HEADING_BYTES:
         return text
-    return _joined(queries, dialect, pretty=False)
+    return _joined({name: part.compact for name, part in parts.items()})
 
 
-def _joined(queries: Mapping[str, sge.Query], dialect: Dialect, *, pretty: bool) -> str:
+def _joined(texts: Mapping[str, str]) -> str:
     # Not as one tree with a WITH: sqlglot would move the WITH of a part to the top, where two
     # parts' t1 would be one.
-    parts = [
-        f"{_quoted(name)} AS (\n{dialect.written(query, pretty=pretty)}\n)"
-        for name, query in queries.items()
-    ]
-    return f"WITH {', '.join(parts)}\nSELECT * FROM {_quoted(ANSWER)} ORDER BY {_quoted('key')}"
+    parts = ", ".join(f"{_quoted(name)} AS (\n{text}\n)" for name, text in texts.items())
+    return f"WITH {parts}\nSELECT * FROM {_quoted(ANSWER)} ORDER BY {_quoted('key')}"
 
 
 def _quoted(name: str) -> str:

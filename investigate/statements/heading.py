@@ -32,7 +32,10 @@ def headed(statement: Statement, evidence: Evidence) -> str:
         *_told("question", check.question),
         *_told("rows", f"each objects to one {check.key}, which is its key"),
         *_told("reads", ", ".join(statement.tables) or "no table"),
-        *_told("not run", f"this text was parsed as SQL, and not run by {dialect.name}"),
+        *_told(
+            "not run",
+            f"by {dialect.name}, which was not asked: the product's tests parse the SQL of every check",
+        ),
         *(
             _told("in doubt", f"no row proves nothing: {statement.reason}")
             if statement.reason

@@ -43,6 +43,7 @@ class RecordingEngine(DuckDBEngine):
     def __init__(self) -> None:
         super().__init__()
         self.recorded: dict[str, Recorded] = {}
+        self.compiled: dict[Any, Any] = {}  # parts of statements that were written before
         self._noted: list[dict[str, None]] = [{}]
 
     def read_parquet(self, paths: Sequence[Path], name: str) -> ir.Table:
