@@ -34,7 +34,7 @@ def headed(statement: Statement, evidence: Evidence) -> str:
         *_told("reads", ", ".join(statement.tables) or "no table"),
         *_told(
             "not run",
-            f"by {dialect.name}, which was not asked: the product's tests parse the SQL of every check",
+            f"by {dialect.name}, which was not asked: tests parse the SQL of every check",
         ),
         *(
             _told("in doubt", f"no row proves nothing: {statement.reason}")
