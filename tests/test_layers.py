@@ -51,7 +51,7 @@ ONLY_IN = {
     "nbconvert": {"report"},
     "duckdb": {"engine"},
     "pyspark": {"engine"},
-    "sqlglot": {"statements"},
+    "sqlglot": {"queries", "statements"},
 }
 
 

@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 from investigate.commands.capture_options import add_aws, add_capture, add_window
 from investigate.commands.recovery_options import add_process_briefly, add_redrive, add_replay
+from investigate.commands.sql_options import add_sql
 from investigate.errors import UsageError
 from investigate.model import Severity, Step
 from investigate.pipeline import DEFAULT_REPLAY_LIMIT
@@ -330,34 +331,9 @@ def _trace(parser: argparse.ArgumentParser) -> None:
 def _sql(parser: argparse.ArgumentParser) -> None:
     _question(parser)
     parser.add_argument(
-        "--dialect", metavar="NAME", default="athena", help="athena (default), trino or duckdb"
-    )
-    parser.add_argument(
-        "--check",
-        metavar="CODE",
-        action="append",
-        default=[],
-        help="only this check; repeatable (default: all that the case can answer)",
-    )
-    parser.add_argument(
         "--step", metavar="STEP", type=_steps, action="extend", help="only the checks of this step"
     )
-    parser.add_argument("--config", metavar="FILE", help="a TOML file whose [thresholds] hold")
-    parser.add_argument(
-        "--database", metavar="NAME", default="", help="where the tables are (default: not said)"
-    )
-    parser.add_argument(
-        "--tables", action="store_true", help="print what makes the case's tables known instead"
-    )
-    parser.add_argument(
-        "--location",
-        metavar="ADDRESS",
-        default="",
-        help="where the folder of case.json is for that engine, as s3://bucket/case/",
-    )
-    parser.add_argument(
-        "--out", metavar="FOLDER", default="", help="write a file per check, and tables.sql"
-    )
+    add_sql(parser)
 
 
 def _regenerate(parser: argparse.ArgumentParser) -> None:

@@ -73,16 +73,15 @@ def statement_of(
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """What stands after a name in WITH, as a tree, on many lines, and on few."""
+    """What stands after a name in WITH, as a tree and on many lines."""
 
     query: sge.Query
-    pretty: str
-    compact: str
+    text: str
 
 
 def _part(query: sge.Query, dialect: Dialect) -> _Part:
     _name_by_place(query)
-    return _Part(query, dialect.written(query), dialect.written(query, pretty=False))
+    return _Part(query, dialect.written(query))
 
 
 class _Parts:
@@ -149,10 +148,12 @@ def _name_by_place(query: sge.Query) -> None:
 
 def _written(parts: Mapping[str, _Part], dialect: Dialect) -> str:
     """Return the statement on many lines, or on few if it would be too long for the engine."""
-    text = _joined({name: part.pretty for name, part in parts.items()})
+    text = _joined({name: part.text for name, part in parts.items()})
     if dialect.most_bytes is None or len(text.encode()) <= dialect.most_bytes - _HEADING_BYTES:
         return text
-    return _joined({name: part.compact for name, part in parts.items()})
+    return _joined(
+        {name: dialect.written(part.query, pretty=False) for name, part in parts.items()}
+    )
 
 
 def _joined(texts: Mapping[str, str]) -> str:
