@@ -16,7 +16,7 @@ PACKAGE = ROOT / "investigate"
 # Lowest first. A module may import from rows above its own in this list, and from its own package.
 LAYERS = [
     {"errors"},
-    {"drafts", "model", "pipeline"},
+    {"drafts", "memory", "model", "pipeline"},
     {"alarm_rules", "plans", "secret_texts", "settings", "symptoms", "tables", "unseen"},
     {"case", "engine", "aws", "display", "parameters"},
     {"case_writer", "injected"},
