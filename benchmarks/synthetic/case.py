@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,8 +19,8 @@ from benchmarks.synthetic.sql import with_values
 from benchmarks.synthetic.traffic import (
     CAPTURED, DAYS, EVERY, SLICE, SOURCES, START_MS, WINDOW, Traffic, make_traffic,
 )  # fmt: skip
-from benchmarks.synthetic.truth import record_truth, write_truth
-from investigate.case import Case, Coverage, open_case, read_manifest
+from benchmarks.synthetic.truth import TRUTH, record_truth, write_truth
+from investigate.case import Case, Coverage, open_case
 from investigate.case_writer import CaseWriter
 from investigate.tables import TABLES
 
@@ -55,7 +56,7 @@ def write_case(
         record_truth(con, str(mapping))
         with _writer(folder, demo) as writer:
             _write_tables(writer, traffic, demo)
-        write_truth(con, folder)
+        write_truth(con, folder, traffic.events)
         con.close()
     return Written(folder, traffic.events)
 
@@ -175,6 +176,7 @@ def _batches(
             yield from rows.to_batches()
 
 
-def same_case(folder: Path, other: Path) -> bool:
-    """Return whether two cases have the same tables, byte for byte."""
-    return read_manifest(folder).files == read_manifest(other).files
+def happened(folder: Path) -> int:
+    """Return how many events a synthetic case is about."""
+    truth = json.loads((folder / TRUTH).read_text(encoding="utf-8"))
+    return int(truth["events"])

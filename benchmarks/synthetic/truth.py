@@ -20,7 +20,7 @@ from investigate import pipeline
 
 SCHEMA = "investigate.truth/1"
 TRUTH = "truth.json"
-LISTED = 1_000  # keys of one code; of more there are their number and their digest only
+LISTED = 1_000  # first keys of one code; all of them are told by their number and their digest
 
 _EVENTS = "FROM events JOIN faults USING (fault) WHERE fault = @fault"
 _DAYS = "FROM days WHERE fault = @fault"
@@ -84,9 +84,9 @@ def _sql(whose: str, fault: int) -> str:
     return with_values(KEYS[whose], fault=fault)
 
 
-def write_truth(con: duckdb.DuckDBPyConnection, folder: Path) -> Path:
-    """Write truth.json beside a case: of each code the number of keys and their digest, and the
-    keys themselves as far as they are few."""
+def write_truth(con: duckdb.DuckDBPyConnection, folder: Path, events: int) -> Path:
+    """Write truth.json beside a case: of each code the number of keys and their digest (see
+    `digest_of`), and the first of the keys; the days that are not complete as such a digest, too."""
     codes = [
         code for (code,) in con.execute("SELECT DISTINCT code FROM truth ORDER BY 1").fetchall()
     ]
@@ -94,8 +94,9 @@ def write_truth(con: duckdb.DuckDBPyConnection, folder: Path) -> Path:
     verdicts = con.execute("SELECT key, verdict FROM verdicts ORDER BY key").fetchall()
     document = {
         "schema": SCHEMA,
+        "events": events,
         "faults": sorted(fault.name for fault in FAULTS if fault.name),
-        "findings": {code: keys for code, keys in found.items() if len(keys) <= LISTED},
+        "findings": {code: keys[:LISTED] for code, keys in found.items()},
         "digests": {code: digest_of(keys) for code, keys in found.items()},
         "retries": _retries(con),
         "verdicts": digest_of(f"{key} {verdict}" for key, verdict in verdicts),
