@@ -51,7 +51,7 @@ def _parts(case: Case, table: str) -> Iterator[pa.Table]:
     overlap = 1 if table in IN_ORDER else OVERLAP
     for rows in _spans(case, table, STEP * overlap):
         for first in range(overlap):
-            dealt = rows.take(pa.array(range(first, rows.num_rows, overlap)))
+            dealt = rows.take(pa.array(range(first, rows.num_rows, overlap), pa.int64()))
             if dealt.num_rows:
                 yield dealt
 

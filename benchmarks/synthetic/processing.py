@@ -72,8 +72,8 @@ FROM handed
 # A second of its own per entity and day keeps the versions of two batches apart, unless a fault
 # puts them into one.
 _ITEM = (
-    f"""'{pipeline.INPUT_PREFIX}' || event_id || '{pipeline.INPUT_MIDDLE}' || payload_sha """
-    f"""|| '{pipeline.INPUT_SUFFIX}'"""
+    f"concat('{pipeline.INPUT_PREFIX}', event_id, '{pipeline.INPUT_MIDDLE}', payload_sha, "
+    f"'{pipeline.INPUT_SUFFIX}')"
 )
 _VERSIONS = f"""
 INSERT INTO versions

@@ -50,7 +50,7 @@ def filled(layout: str, **columns: str) -> str:
             parts.append(literal(between))
         if name:
             parts.append(columns.get(name, name))
-    return "(" + " || ".join(parts) + ")"
+    return f"concat({', '.join(parts)})"
 
 
 def raw_key(event_ms: str, ingest_ms: str, event_id: str = "event_id", hour: str = "") -> str:
@@ -67,13 +67,14 @@ def raw_key(event_ms: str, ingest_ms: str, event_id: str = "event_id", hour: str
 
 def json_object(**columns: str) -> str:
     """Return a flat object as the pipeline logs it: SQL of the values, texts already quoted."""
-    pairs = [f"""'"{name}": ' || {value}""" for name, value in columns.items()]
-    return "'{' || " + " || ', ' || ".join(pairs) + " || '}'"
+    # Not ||, which copies what is there so far for each part that is added.
+    pairs = [f"""'"{name}": ', {value}""" for name, value in columns.items()]
+    return "concat('{', " + ", ', ', ".join(pairs) + ", '}')"
 
 
 def quoted(column: str) -> str:
     """Return a text without anything to escape as JSON has it."""
-    return f"""'"' || {column} || '"'"""
+    return f"""concat('"', {column}, '"')"""
 
 
 def columns_of(table: str, **columns: str) -> str:

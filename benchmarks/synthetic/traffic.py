@@ -136,7 +136,8 @@ WITH placed AS (
     SELECT days.*, faults.* EXCLUDE (fault, name, slot), p, first + p AS n,
         list_contains(hits, p) AS hit,
         CASE WHEN shape = 'twin' AND list_contains(hits, p) THEN p - 1 ELSE p END AS q,
-        {START_MS} + d * {DAY} AS day_ms, {DAY} // days.size AS width
+        {START_MS} + d * {DAY} AS day_ms, ({DAY} - CASE WHEN fault > 0 THEN 3600000 ELSE 0 END)
+            // days.size AS width
     FROM days JOIN faults USING (fault), range(days.size) positions(p)
     WHERE u >= @first AND u < @end
 ), timed AS (
