@@ -12,7 +12,7 @@ import ibis
 import ibis.expr.types as ir
 
 from investigate.case import Case, Coverage
-from investigate.engine import Engine
+from investigate.engine import Engine, open_engine
 from investigate.errors import CaseDamagedError, NotEvaluable, UsageError
 from investigate.model import Window, isoformat, parse_time
 from investigate.settings import Thresholds
@@ -44,7 +44,7 @@ class Evidence:
     """
 
     case: Case
-    engine: Engine = field(default_factory=Engine)
+    engine: Engine = field(default_factory=open_engine)
     thresholds: Thresholds = field(default_factory=Thresholds)
     scope: Scope | None = None
     whole: Evidence | None = None  # what this one was cut from, see investigate/trace/focus.py

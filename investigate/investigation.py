@@ -14,7 +14,7 @@ from investigate.analysis.aggregates import compare
 from investigate.case import open_case
 from investigate.checks import book
 from investigate.display import Numbers, Row, Shown
-from investigate.engine import Engine
+from investigate.engine import open_engine
 from investigate.entities import refuse_unknown_entities
 from investigate.errors import EngineError, NotEvaluable, UsageError
 from investigate.evidence import Evidence, Scope
@@ -73,7 +73,7 @@ def evidence_for(
     asked: Parameters, *, engine: str = "duckdb", thresholds: Thresholds | None = None
 ) -> Evidence:
     """Return the verified evidence of a case, cut to the window and the entity asked about."""
-    runner = Engine(engine)
+    runner = open_engine(engine)
     opened = open_case(asked.case)
     scope = Scope(asked.window(opened.window), (asked.entity,) if asked.entity else ())
     evidence = Evidence(opened, runner, thresholds or Thresholds(), scope)

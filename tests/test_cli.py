@@ -12,7 +12,7 @@ import pytest
 from investigate import cli
 from investigate.commands import verify
 from investigate.commands.options import COMMANDS
-from investigate.engine import Engine
+from investigate.engine import DuckDBEngine
 from tests.commands.conftest import HEALTHY, INVESTIGATE, process
 
 
@@ -82,7 +82,7 @@ def test_being_stopped_during_a_query_is_being_stopped(monkeypatch, said, raised
         def execute(self, sql):
             raise RuntimeError(said)
 
-    engine = Engine()
+    engine = DuckDBEngine()
     question = engine.read_arrow(pa.table({"day": [1]}), "days")
     monkeypatch.setattr(engine._backend, "con", Connection())
     with pytest.raises(raised):

@@ -12,13 +12,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from investigate.engine import (
-    Engine,
+    DuckDBEngine,
     blank,
     day_of,
     differ,
     filled,
     literal_rows,
     milliseconds_since_1970,
+    open_engine,
     seconds_between,
     seconds_since_1970,
     text_of,
@@ -26,7 +27,7 @@ from investigate.engine import (
 from investigate.errors import EngineError, UsageError
 from tests.spark import spark_sql
 
-ENGINE = Engine()
+ENGINE = DuckDBEngine()
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 
 
@@ -47,7 +48,7 @@ def times(*moments: datetime) -> list[ibis.Column]:
 
 def test_an_unknown_engine_is_refused_with_the_known_ones():
     with pytest.raises(UsageError, match=r"unknown engine 'duck' \(known: duckdb\)"):
-        Engine("duck")
+        open_engine("duck")
 
 
 @pytest.mark.parametrize("name", ["case*", "case[1]", "case?", "kind=mine", "{case}", "it's %20"])
@@ -195,7 +196,7 @@ def test_the_helpers_can_be_asked_of_spark():
 
 
 def test_a_table_of_another_engine_is_refused_and_not_looked_up_by_its_name():
-    first, second = Engine(), Engine()
+    first, second = DuckDBEngine(), DuckDBEngine()
     here, there = (
         engine.materialise(literal_rows([{"a": value}], {"a": "int64"}))
         for engine, value in ((first, 1), (second, 2))

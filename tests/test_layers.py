@@ -50,6 +50,7 @@ ONLY_IN = {
     "nbclient": {"report"},
     "nbconvert": {"report"},
     "duckdb": {"engine"},
+    "pyspark": {"engine"},
 }
 
 

@@ -10,7 +10,7 @@ import ibis.expr.types as ir
 import pytest
 
 from investigate.checks import book, offending_rows
-from investigate.engine import Engine
+from investigate.engine import DuckDBEngine
 from investigate.errors import NotEvaluable
 from investigate.evidence import Evidence
 from investigate.ledger import ledger
@@ -31,7 +31,7 @@ SPARK_FUNCTIONS = {
 }  # fmt: skip
 
 
-class Bilingual(Engine):
+class Bilingual(DuckDBEngine):
     """Answers with DuckDB, after writing down what Spark would be asked."""
 
     def __init__(self) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from investigate import precomputed
 from investigate.case import open_case
-from investigate.engine import Engine
+from investigate.engine import DuckDBEngine
 from investigate.evidence import Evidence
 from investigate.findings import dump, examine
 from investigate.ledger.book import ledger
@@ -56,7 +56,7 @@ def test_a_table_that_was_computed_is_read_and_holds_the_same_rows(written, monk
     other = again(evidence)
     read_precomputed(other, findings)
     built = []
-    monkeypatch.setattr(Engine, "materialise", lambda _, table: built.append(table))
+    monkeypatch.setattr(DuckDBEngine, "materialise", lambda _, table: built.append(table))
     tables, _ = evidence.computed()
     assert "ledger" in tables
     for name, table in tables.items():

@@ -5,8 +5,8 @@ from __future__ import annotations
 import ibis
 import pytest
 
-from investigate import engine, open_investigation
-from investigate.engine import Engine
+from investigate import open_investigation
+from investigate.engine import DuckDBEngine, duckdb
 from investigate.errors import NotEvaluable, UsageError
 from investigate.investigation import Investigation
 from investigate.queries import EXAMPLE, ROWS_OF, CaseTables
@@ -197,13 +197,13 @@ def test_a_table_of_another_engine_is_refused(incident, tmp_path):
 
 def test_an_own_query_cannot_fill_the_machine_and_the_next_has_room_again(incident, monkeypatch):
     small = "SET memory_limit = '100MB'; SET max_temp_directory_size = '0B'"
-    monkeypatch.setattr(engine, "SPARING", small)
+    monkeypatch.setattr(duckdb, "SPARING", small)
     with pytest.raises(UsageError, match="Out of Memory"):
         incident.query("select a.a, b.a from unnest(range(20000)) a(a), unnest(range(20000)) b(a)")
     limit = "select current_setting('memory_limit') as most"
     assert incident.evidence.engine.select(limit).to_pyarrow().to_pylist() == [{"most": "95.3 MiB"}]
-    monkeypatch.setattr(engine, "SPARING", "")  # what holds between two queries
-    before, after = (one.select(limit) for one in (Engine(), incident.evidence.engine))
+    monkeypatch.setattr(duckdb, "SPARING", "")  # what holds between two queries
+    before, after = (one.select(limit) for one in (DuckDBEngine(), incident.evidence.engine))
     assert before.to_pyarrow() == after.to_pyarrow()
 
 

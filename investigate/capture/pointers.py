@@ -28,9 +28,9 @@ def unlisted(source: Source) -> list[str]:
     # Imported when it is needed: an engine takes half a second to start.
     import ibis
 
-    from investigate.engine import Engine
+    from investigate.engine import DuckDBEngine
 
-    engine = Engine(memory_mb=256, spill=source.draft.folder)
+    engine = DuckDBEngine(memory_mb=256, spill=source.draft.folder)
     events = _kept(engine, source, "events")
     window = source.options.window
     start, end = (ibis.timestamp(t.replace(tzinfo=None)) for t in (window.start, window.end))

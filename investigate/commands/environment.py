@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, requires, version
 
-from investigate.engine import Engine
+from investigate.engine import open_engine
 from investigate.errors import EngineError
 
 _REQUIREMENT = re.compile(r"(?P<name>[A-Za-z0-9._-]+)(?:\[[^]]*\])?\s*(?P<bounds>[^;]*)")
@@ -62,7 +62,7 @@ def _engine() -> str:
     import ibis
 
     try:
-        answer = Engine().scalar(ibis.literal(20) + ibis.literal(22))
+        answer = open_engine().scalar(ibis.literal(20) + ibis.literal(22))
     except EngineError as error:
         return error.message
     return "" if answer == 42 else f"answers {answer} to 20 + 22"

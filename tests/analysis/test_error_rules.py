@@ -16,7 +16,7 @@ from investigate.analysis.error_rules import (
     said,
     why_of,
 )
-from investigate.engine import Engine
+from investigate.engine import DuckDBEngine
 from tests.spark import spark_sql
 
 DENIED = (
@@ -61,7 +61,7 @@ KINDS = {
 
 
 def answers(expression, errors):
-    engine = Engine()
+    engine = DuckDBEngine()
     table = ibis.memtable({"error": list(errors)}, schema={"error": "string"})
     return [row["told"] for row in engine.rows(table.select(told=expression(table.error)))]
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from investigate.analysis import logs
-from investigate.engine import Engine, literal_rows
+from investigate.engine import DuckDBEngine, literal_rows
 from investigate.errors import NotEvaluable
 from tests.builders import at, evidence_of, function_row, invocation_row, log_line
 from tests.spark import spark_sql
@@ -15,7 +15,7 @@ from tests.spark import spark_sql
 def read(json: str | None, *, text: str = "", whole: str = "") -> Any:
     table = literal_rows([{"json": json}], {"json": "string"})
     value = logs.text_in(table.json, text) if text else logs.whole_in(table.json, whole)
-    return Engine().rows(table.select(value=value))[0]["value"]
+    return DuckDBEngine().rows(table.select(value=value))[0]["value"]
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_a_whole_number_is_read_from_flat_json(json: str | None, value: int | No
 )
 def test_only_the_pipelines_own_time_format_is_a_time(text: str | None, moment: str | None) -> None:
     table = literal_rows([{"text": text}], {"text": "string"})
-    (row,) = Engine().rows(table.select(at=logs.moment_of(table.text)))
+    (row,) = DuckDBEngine().rows(table.select(at=logs.moment_of(table.text)))
     assert (row["at"] and row["at"].isoformat()) == moment
 
 

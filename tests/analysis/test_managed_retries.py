@@ -9,7 +9,7 @@ import pytest
 
 from investigate.analysis.managed_retries import billed_sum
 from investigate.analysis.retries import document_rows
-from investigate.engine import Engine, literal_rows
+from investigate.engine import DuckDBEngine, literal_rows
 from tests.builders import (
     Event,
     at,
@@ -217,5 +217,5 @@ def test_the_sum_of_what_was_billed_does_not_depend_on_the_order_of_its_parts():
     parts = [{"gb_s": 0.0001, "counts": True}] * 1345 + [{"gb_s": 5.0, "counts": False}]
     for listed in (parts, parts[::-1]):
         rows = literal_rows(listed, {"gb_s": "float64", "counts": "boolean"})
-        assert Engine().scalar(billed_sum(rows.gb_s, rows.counts)) == 0.1345
+        assert DuckDBEngine().scalar(billed_sum(rows.gb_s, rows.counts)) == 0.1345
     assert sum(part["gb_s"] for part in parts if part["counts"]) != 0.1345

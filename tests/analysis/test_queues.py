@@ -7,7 +7,7 @@ import pytest
 
 from investigate.analysis import queues
 from investigate.case import Coverage
-from investigate.engine import Engine, literal_rows
+from investigate.engine import DuckDBEngine, literal_rows
 from investigate.errors import NotEvaluable
 from tests.builders import Event, evidence_of, function_row, mapping_row, message_row, queue_row
 
@@ -84,7 +84,9 @@ def test_dead_letters_matter_only_where_a_dead_letter_queue_is(
 )
 def test_a_function_is_named_by_its_name_or_its_arn(text: str) -> None:
     table = literal_rows([{"text": text}], {"text": "string"})
-    assert Engine().rows(table.select(name=queues.named(table.text))) == [{"name": "processor"}]
+    assert DuckDBEngine().rows(table.select(name=queues.named(table.text))) == [
+        {"name": "processor"}
+    ]
 
 
 @pytest.mark.parametrize(

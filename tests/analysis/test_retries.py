@@ -13,7 +13,7 @@ import pytest
 
 from investigate.analysis.retries import attempts, document_rows, patterns, sequences
 from investigate.analysis.retry_patterns import classify
-from investigate.engine import Engine
+from investigate.engine import DuckDBEngine
 from investigate.errors import NotEvaluable
 from investigate.evidence import Evidence, Scope
 from investigate.model import Window
@@ -43,7 +43,7 @@ def classified(groups: dict[str, Sequence[Gaps]]) -> dict[str, dict[str, Any]]:
         for number, gaps in enumerate(members)
         for position, gap in enumerate(gaps, start=1)
     ]
-    engine = Engine()
+    engine = DuckDBEngine()
     table = pa.Table.from_pylist(rows, schema=pa.schema(GAP_COLUMNS))
     found = engine.rows(classify(engine.read_arrow(table, "gaps")))
     return {row["group"]: row for row in found}

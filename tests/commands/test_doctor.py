@@ -232,7 +232,7 @@ def test_what_is_missing_or_too_old_or_broken_is_said(ask, monkeypatch):
         def scalar(self, _: Any) -> Any:
             raise EngineError("the query failed")
 
-    monkeypatch.setattr(environment, "Engine", Broken)
+    monkeypatch.setattr(environment, "open_engine", Broken)
     code, text = ask()
     assert code == 2
     lines = [line.split() for line in text.splitlines()]

@@ -1,14 +1,13 @@
-"""The one place that knows which engine runs the queries; DuckDB on this machine."""
+"""DuckDB on this machine."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from functools import cache
 from glob import escape
 from pathlib import Path
-from string import Formatter
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -21,45 +20,25 @@ import pyarrow.parquet as pq
 from ibis.backends.sql.datatypes import DuckDBType
 from ibis.common.exceptions import IbisError
 
-from investigate.errors import EngineError, UsageError
+from investigate.engine.base import BATCH_ROWS, Engine, first_line, plain_number
+from investigate.engine.expressions import without_zone
+from investigate.errors import EngineError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-ENGINES = ("duckdb",)
-BATCH_ROWS = 50_000
 # A person's own query may join everything with everything: it gets a part of the machine only.
 SPARING = "SET memory_limit = '50%'; SET max_temp_directory_size = '10GB'"
 
 
-@contextmanager
-def _engine_errors() -> Iterator[None]:
-    try:
-        yield
-    except (duckdb.Error, IbisError, pa.ArrowException) as error:
-        first = str(error).strip().splitlines()[0] if str(error).strip() else "no message"
-        raise EngineError(f"the query failed: {type(error).__name__}: {first}") from error
-    except RuntimeError as error:
-        # DuckDB's word for Ctrl-C while a query runs.
-        if str(error) == "Query interrupted":
-            raise KeyboardInterrupt from error
-        raise
+class DuckDBEngine(Engine):
+    """Runs queries with DuckDB in this process."""
 
+    name = "duckdb"
 
-class Engine:
-    """Reads Parquet and tables into Ibis, and runs Ibis expressions.
-
-    Times come out as UTC without a zone, so that no engine applies a session's zone to them.
-    """
-
-    def __init__(
-        self, name: str = "duckdb", *, memory_mb: int | None = None, spill: Path | None = None
-    ) -> None:
+    def __init__(self, *, memory_mb: int | None = None, spill: Path | None = None) -> None:
         """Open an engine; with a limit of memory it puts what is more into the folder `spill`."""
-        if name not in ENGINES:
-            raise UsageError.unknown("engine", name, ENGINES)
-        self.name = name
-        self._named = 0
+        super().__init__()
         self._literals: set[str] = set()
         # Engines merge nested selects themselves, and faster than ibis does.
         ibis.options.sql.fuse_selects = False
@@ -82,25 +61,25 @@ class Engine:
         # A folder's name is only a name: [ and * in it select no other files, and a case in
         # `day=2026-03-10` has no column more, nor another value in one it has.
         names = [escape(str(path)) for path in paths]
-        with _engine_errors():
+        with self._errors():
             files = self._backend.read_parquet(names, hive_partitioning=False)
             return self.view(without_zone(files), name)
 
     def read_arrow(self, table: pa.Table, name: str) -> ir.Table:
         """Return the rows of an Arrow table."""
-        with _engine_errors():
+        with self._errors():
             return without_zone(self._backend.create_table(self._fresh(name), table, temp=True))
 
     def view(self, table: ir.Table, name: str) -> ir.Table:
         """Give an expression a name: it is compiled once, and run by each expression on it."""
-        with _engine_errors():
+        with self._errors():
             fresh = self._fresh(name)
             self._backend.con.execute(f"CREATE TEMP VIEW {_quoted(fresh)} AS {self._sql(table)}")
             return self._known(fresh, table.schema())
 
     def materialise(self, table: ir.Table) -> ir.Table:
         """Run an expression once and return its rows as a table that later expressions read."""
-        with _engine_errors():
+        with self._errors():
             # Not cache(): rows that no file is behind would end up in another engine. And not
             # create_table(), which asks the engine three questions whose answers are known here.
             name, schema = self._fresh("derived"), table.schema()
@@ -115,7 +94,7 @@ class Engine:
         """Run a person's SELECT in DuckDB's SQL, or an expression, once and return its rows; what
         it names must be known here. Raises `EngineError` in DuckDB's words if it cannot be run."""
         name = self._fresh("asked")
-        with _engine_errors(), self._sparing():
+        with self._errors(), self._sparing():
             text = query if isinstance(query, str) else self._sql(query)
             # Not sql(): ibis 12 asks DuckDB 2 for its columns by a name it does not have.
             self._backend.con.execute(f"CREATE TEMP TABLE {name} AS {text}")
@@ -135,14 +114,14 @@ class Engine:
 
     def frame(self, table: ir.Table) -> pd.DataFrame:
         """Run an expression and return its rows as a pandas frame, for a person to look at."""
-        with _engine_errors():
+        with self._errors():
             rows: pd.DataFrame = table.to_pyarrow().to_pandas()
             return rows
 
     def write_parquet(self, table: ir.Table, path: Path) -> bool:
         """Write a table of this engine into a Parquet file, and return whether the file gives it
         back as it is: Parquet lacks some types, such as DuckDB's longest integer."""
-        with _engine_errors():
+        with self._errors():
             self._backend.con.sql(ibis.to_sql(table, "duckdb")).write_parquet(str(path))
         written = ibis.Schema.from_pyarrow(pq.read_schema(path))
         return all(
@@ -151,29 +130,31 @@ class Engine:
 
     def read_written(self, path: Path) -> ir.Table:
         """Return a table that `write_parquet` wrote, with the very types it had."""
-        with _engine_errors():
+        with self._errors():
             name, files = self._fresh("written"), [escape(str(path))]
             return self._backend.read_parquet(files, table_name=name, hive_partitioning=False)
 
-    def rows(self, table: ir.Table) -> list[dict[str, Any]]:
-        """Run an expression and return its rows; for small results only."""
-        with _engine_errors():
-            names = table.columns
-            return [dict(zip(names, row, strict=True)) for row in self._answers(table)]
-
     def batches(self, table: ir.Table) -> Iterator[pa.RecordBatch]:
         """Run an expression and yield its rows in batches, so that any size fits."""
-        with _engine_errors():
+        with self._errors():
             # Ibis 12's own batches ask DuckDB 2 by a name it does not have. What is read must be
             # in the engine, as what `materialise` and `read_parquet` return is.
             rows = self._backend.con.sql(ibis.to_sql(table, "duckdb"))
             yield from rows.to_arrow_reader(BATCH_ROWS)
 
-    def scalar(self, value: ir.Scalar) -> Any:
-        """Run an expression of one value and return it as a plain Python value."""
-        with _engine_errors():
-            ((answer,),) = self._answers(value.as_table())
-            return answer
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except (duckdb.Error, IbisError, pa.ArrowException) as error:
+            raise EngineError(
+                f"the query failed: {type(error).__name__}: {first_line(error)}"
+            ) from error
+        except RuntimeError as error:
+            # DuckDB's word for Ctrl-C while a query runs.
+            if str(error) == "Query interrupted":
+                raise KeyboardInterrupt from error
+            raise
 
     def _answers(self, table: ir.Table) -> list[tuple[Any, ...]]:
         # Not to_pyarrow(), which plans every query twice to know the types of its columns.
@@ -202,11 +183,6 @@ class Engine:
             namespace=ops.Namespace(catalog="temp", database="main"),
         ).to_expr()
 
-    def _fresh(self, name: str) -> str:
-        # Two cases in one engine must not replace each other's tables.
-        self._named += 1
-        return f"{name}_{self._named}"
-
 
 def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
@@ -225,67 +201,5 @@ def _as_stored(kind: dt.DataType) -> dt.DataType:
 
 def _plain(value: Any, kind: dt.DataType) -> Any:
     """Return a number as the type the expression promised; DuckDB's may be a decimal."""
-    if isinstance(value, Decimal) and not kind.is_decimal():
-        return int(value) if kind.is_integer() else float(value)
-    return value
-
-
-def without_zone(table: ir.Table) -> ir.Table:
-    """Return the table with every time as UTC without a zone."""
-    times = {
-        name: table[name].cast("timestamp")
-        for name, kind in table.schema().items()
-        if isinstance(kind, dt.Timestamp) and kind.timezone
-    }
-    return table.mutate(**times) if times else table
-
-
-# Not epoch_seconds(): DuckDB 2 answers it with fractions, while Ibis takes it for a whole number.
-def seconds_between(earlier: ir.TimestampValue, later: ir.TimestampValue) -> ir.FloatingValue:
-    """Return by how many seconds, fractions included, `later` is after `earlier`."""
-    return later.delta(earlier, unit="microsecond").cast("float64") / 1_000_000
-
-
-def milliseconds_since_1970(moment: ir.TimestampValue) -> ir.IntegerValue:
-    """Return a time as whole milliseconds since 1970."""
-    return moment.delta(ibis.timestamp("1970-01-01 00:00:00"), unit="millisecond")
-
-
-def seconds_since_1970(moment: ir.TimestampValue) -> ir.IntegerValue:
-    """Return a time as whole seconds since 1970."""
-    return moment.delta(ibis.timestamp("1970-01-01 00:00:00"), unit="second")
-
-
-def text_of(moment: ir.TimestampValue) -> ir.StringValue:
-    """Return a time as ISO 8601 text to the second, the same on every engine."""
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def day_of(moment: ir.TimestampValue) -> ir.StringValue:
-    """Return the UTC day of a time as YYYY-MM-DD."""
-    return moment.date().cast("string")
-
-
-def blank(value: ir.StringValue) -> ir.BooleanValue:
-    """Return whether a text is null or empty."""
-    return value.isnull() | (value == "")
-
-
-def differ(left: ir.Value, right: ir.Value) -> ir.BooleanValue:
-    """Return whether two values are both known and not equal; never null."""
-    return (left != right).fill_null(False)
-
-
-def filled(layout: str, rows: ir.Table) -> ir.StringValue:
-    """Return a layout such as "ENTITY#{entity_id}" with a row's columns in it, or null."""
-    text = ibis.literal("")
-    for between, column, _, _ in Formatter().parse(layout):
-        text = text + between
-        if column:
-            text = text + rows[column].cast("string")
-    return text
-
-
-def literal_rows(rows: Sequence[Mapping[str, Any]], schema: Mapping[str, str]) -> ir.Table:
-    """Return a small table of known rows, empty ones included."""
-    return ibis.memtable(pa.Table.from_pylist(list(rows), schema=ibis.schema(schema).to_pyarrow()))
+    promised = kind.is_decimal() or not isinstance(value, Decimal)
+    return value if promised else plain_number(value, kind)

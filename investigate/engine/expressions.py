@@ -1,0 +1,73 @@
+"""Expressions that every engine understands, and answers alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from string import Formatter
+from typing import Any
+
+import ibis
+import ibis.expr.datatypes as dt
+import ibis.expr.types as ir
+import pyarrow as pa
+
+
+def without_zone(table: ir.Table) -> ir.Table:
+    """Return the table with every time as UTC without a zone."""
+    times = {
+        name: table[name].cast("timestamp")
+        for name, kind in table.schema().items()
+        if isinstance(kind, dt.Timestamp) and kind.timezone
+    }
+    return table.mutate(**times) if times else table
+
+
+# Not epoch_seconds(): DuckDB 2 answers it with fractions, while Ibis takes it for a whole number.
+def seconds_between(earlier: ir.TimestampValue, later: ir.TimestampValue) -> ir.FloatingValue:
+    """Return by how many seconds, fractions included, `later` is after `earlier`."""
+    return later.delta(earlier, unit="microsecond").cast("float64") / 1_000_000
+
+
+def milliseconds_since_1970(moment: ir.TimestampValue) -> ir.IntegerValue:
+    """Return a time as whole milliseconds since 1970."""
+    return moment.delta(ibis.timestamp("1970-01-01 00:00:00"), unit="millisecond")
+
+
+def seconds_since_1970(moment: ir.TimestampValue) -> ir.IntegerValue:
+    """Return a time as whole seconds since 1970."""
+    return moment.delta(ibis.timestamp("1970-01-01 00:00:00"), unit="second")
+
+
+def text_of(moment: ir.TimestampValue) -> ir.StringValue:
+    """Return a time as ISO 8601 text to the second, the same on every engine."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def day_of(moment: ir.TimestampValue) -> ir.StringValue:
+    """Return the UTC day of a time as YYYY-MM-DD."""
+    return moment.date().cast("string")
+
+
+def blank(value: ir.StringValue) -> ir.BooleanValue:
+    """Return whether a text is null or empty."""
+    return value.isnull() | (value == "")
+
+
+def differ(left: ir.Value, right: ir.Value) -> ir.BooleanValue:
+    """Return whether two values are both known and not equal; never null."""
+    return (left != right).fill_null(False)
+
+
+def filled(layout: str, rows: ir.Table) -> ir.StringValue:
+    """Return a layout such as "ENTITY#{entity_id}" with a row's columns in it, or null."""
+    text = ibis.literal("")
+    for between, column, _, _ in Formatter().parse(layout):
+        text = text + between
+        if column:
+            text = text + rows[column].cast("string")
+    return text
+
+
+def literal_rows(rows: Sequence[Mapping[str, Any]], schema: Mapping[str, str]) -> ir.Table:
+    """Return a small table of known rows, empty ones included."""
+    return ibis.memtable(pa.Table.from_pylist(list(rows), schema=ibis.schema(schema).to_pyarrow()))
