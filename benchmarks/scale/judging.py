@@ -24,13 +24,15 @@ def differences(case: Path, findings: Path) -> list[str]:
     """
     truth = json.loads((case / TRUTH).read_text(encoding="utf-8"))
     document = json.loads(findings.read_text(encoding="utf-8"))
-    parts = (_of_checks(case, document, truth), _of_days(document, truth), _of_retries(document, truth))
+    parts = (
+        _of_checks(case, document, truth),
+        _of_days(document, truth),
+        _of_retries(document, truth),
+    )
     return [line for part in parts for line in part]
 
 
-def _of_checks(
-    case: Path, document: Mapping[str, Any], truth: Mapping[str, Any]
-) -> Iterator[str]:
+def _of_checks(case: Path, document: Mapping[str, Any], truth: Mapping[str, Any]) -> Iterator[str]:
     evidence: Evidence | None = None
     for entry in document["checks"]:
         code, expected = entry["code"], truth["digests"].get(entry["code"], NOTHING)
@@ -40,8 +42,10 @@ def _of_checks(
         if entry["count"] > len(keys) and entry["count"] == expected["count"]:
             evidence = evidence or Evidence(open_case(case))
             keys = _all_keys(evidence, code)
-        if (found := digest_of(sorted(keys))) != expected or entry["count"] != expected["count"]:
-            told = f"{entry['outcome']}, {entry['count']:,} keys where {expected['count']:,} are true"
+        if digest_of(sorted(keys)) != expected or entry["count"] != expected["count"]:
+            told = (
+                f"{entry['outcome']}, {entry['count']:,} keys where {expected['count']:,} are true"
+            )
             yield f"{code}: {told}{_some(set(keys), truth['findings'].get(code, []), expected)}"
     asked = {entry["code"] for entry in document["checks"]}
     yield from (f"{code}: not asked" for code in sorted(set(truth["digests"]) - asked))

@@ -1,4 +1,4 @@
-"""The rows of a case once more through the writing of a capture: spooled, put in order, published."""
+"""The rows of a case through the writing of a capture: spooled, put in order, published."""
 
 from __future__ import annotations
 

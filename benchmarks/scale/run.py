@@ -85,7 +85,7 @@ def _stages(text: str) -> list[str]:
 
 
 def run(chosen: argparse.Namespace) -> int:
-    """Measure every size and print the tables; 1 if a stage failed or a finding is not the truth."""
+    """Measure every size and print the tables; 1 if a stage failed or a finding is not true."""
     sizes = [_measured(events, chosen) for events in sorted(set(chosen.events))]
     text = as_markdown(sizes, datetime.now(UTC).date(), chosen.memory)
     print(text)

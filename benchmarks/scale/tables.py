@@ -37,9 +37,10 @@ def as_markdown(sizes: Sequence[Size], on: date, memory: str) -> str:
 
 def _explained() -> str:
     return (
-        "Synthetic cases with the fault mix of the sandbox (`benchmarks/synthetic`). Each stage in a "
-        "process of its own, imports included: `write` spools the rows as a capture does, puts them "
-        "in order and publishes the case; the others are the commands. Peak: the largest process."
+        "Synthetic cases with the fault mix of the sandbox (`benchmarks/synthetic`). Each stage in "
+        "a process of its own, imports included: `generate` makes the case and is no part of the "
+        "product, `write` spools its rows as a capture does, puts them in order and publishes "
+        "them; the others are the commands. Peak: the largest process of a stage."
     )
 
 

@@ -6,7 +6,8 @@ import json
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,15 @@ import pyarrow.parquet as pq
 from benchmarks.synthetic import metrics, processing, stores, telemetry
 from benchmarks.synthetic.sql import with_values
 from benchmarks.synthetic.traffic import (
-    CAPTURED, DAYS, EVERY, SLICE, SOURCES, START_MS, WINDOW, Traffic, make_traffic,
+    CAPTURED,
+    DAYS,
+    EVERY,
+    SLICE,
+    SOURCES,
+    START_MS,
+    WINDOW,
+    Traffic,
+    make_traffic,
 )  # fmt: skip
 from benchmarks.synthetic.truth import TRUTH, record_truth, write_truth
 from investigate.case import Case, Coverage, open_case
@@ -79,8 +88,8 @@ def _coverage(table: str) -> Coverage:
     return Coverage("captured", None, horizons.get(table, f"../{_iso(CAPTURED)}"))
 
 
-def _iso(moment: Any) -> str:
-    return str(moment.strftime("%Y-%m-%dT%H:%M:%SZ"))
+def _iso(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _write_tables(writer: CaseWriter, traffic: Traffic, demo: Case) -> None:
@@ -123,7 +132,7 @@ def _queries(traffic: Traffic) -> dict[str, list[str]]:
     minutes = _ranges(START_MS // 60_000, int(CAPTURED.timestamp()) // 60, 3 * parts)
     times = [(low * 60_000, high * 60_000) for low, high in minutes]
     hexes = [format(16 * n // min(parts, 16), "x") for n in range(min(parts, 16))]
-    ids = list(zip(["", *hexes[1:]], [*hexes[1:], "g"], strict=True))
+    ids = list(pairwise(["", *hexes[1:], "g"]))
     return {
         "raw": _over(stores.RAW, places),
         "events": _over(stores.EVENTS, entities),
@@ -155,13 +164,11 @@ def _over(query: str, ranges: Sequence[tuple[object, object]]) -> list[str]:
 
 
 def _ranges(first: int, end: int, parts: int, *, inclusive: bool = False) -> list[tuple[int, int]]:
+    """Cut a range into parts, each half-open, or with both of its ends in it."""
     bounds = [first + (end - first) * n // parts for n in range(parts + 1)]
-    if inclusive:
-        return [
-            (low + (1 if number else 0), high)
-            for number, (low, high) in enumerate(zip(bounds, bounds[1:], strict=False))
-        ]
-    return list(zip(bounds, bounds[1:], strict=False))
+    if not inclusive:
+        return list(pairwise(bounds))
+    return [(low + (low > first), high) for low, high in pairwise(bounds)]
 
 
 def _batches(

@@ -69,8 +69,6 @@ SELECT *, (loaded + failed) * CASE WHEN twice THEN 2 ELSE 1 END AS records,
     CASE status WHEN 'timeout' THEN 60000 ELSE 90 END AS duration
 FROM handed
 """
-# A second of its own per entity and day keeps the versions of two batches apart, unless a fault
-# puts them into one.
 _ITEM = (
     f"concat('{pipeline.INPUT_PREFIX}', event_id, '{pipeline.INPUT_MIDDLE}', payload_sha, "
     f"'{pipeline.INPUT_SUFFIX}')"
@@ -153,7 +151,8 @@ _MESSAGES = f"""
 SELECT events.*, {_BODY} AS body, receives, true AS formed,
     uuid_of('message ' || events.n || ' ' || message) AS message_id,
     {REPLAYED_MS} + message * 3600000 AS sent_ms
-FROM events JOIN faults USING (fault) JOIN days USING (u, e, d, fault), range(messages) sends(message)
+FROM events JOIN faults USING (fault) JOIN days USING (u, e, d, fault),
+    range(messages) sends(message)
 WHERE messages > 0
 UNION ALL
 SELECT * REPLACE ('restart, please ' || u AS body, false AS formed,

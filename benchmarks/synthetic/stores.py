@@ -14,6 +14,7 @@ OTHER_ID = "sha256('other ' || event_id)"
 _TAMPERED = """replace(payload, '"amount":', '"amount":9')"""
 OTHER_SHA = "sha256('other ' || payload)"
 _DAY_MS = f"{START_MS} + d * {DAY}"
+_HOUR = "strftime(moment(event_ms), '%H')"
 _NEXT_HOUR = "lpad(CAST((hour(moment(event_ms)) + 1) % 24 AS VARCHAR), 2, '0')"
 MOVED_KEY = raw_key("event_ms", "ingest_ms", hour=_NEXT_HOUR)
 _BROKEN = literal("not-json (Expecting value: line 1 column 1 (char 0))")
@@ -48,7 +49,7 @@ _RAW_COLUMNS = columns_of(
     etag="md5(event_id || fate)",
     key_event_id="event_id", key_source="source", key_event_type="event_type",
     key_event_date="day_text(event_ms)", key_ingest_date="day_text(ingest_ms)",
-    key_hour=f"CASE WHEN fate = 'moved' THEN {_NEXT_HOUR} ELSE strftime(moment(event_ms), '%H') END",
+    key_hour=f"CASE WHEN fate = 'moved' THEN {_NEXT_HOUR} ELSE {_HOUR} END",
     readable="fate <> 'corrupt'",
     error=f"CASE WHEN fate = 'corrupt' THEN {_BROKEN} END",
     event_id=_if_whole(f"CASE WHEN fate = 'renamed' THEN {OTHER_ID} ELSE event_id END"),
@@ -58,7 +59,9 @@ _RAW_COLUMNS = columns_of(
     ingest_time=_if_whole("iso(ingest_ms)"), ingest_time_utc=_if_whole("moment(ingest_ms)"),
     idempotency_key=_if_whole("idempotency_key"),
     payload_sha=_if_whole("payload_sha"),
-    payload_sha_actual=_if_whole(f"CASE WHEN fate = 'tampered' THEN sha256({_TAMPERED}) ELSE payload_sha END"),
+    payload_sha_actual=_if_whole(
+        f"CASE WHEN fate = 'tampered' THEN sha256({_TAMPERED}) ELSE payload_sha END"
+    ),
     event_id_actual=_if_whole("event_id"),
     payload=_if_whole(f"CASE WHEN fate = 'tampered' THEN {_TAMPERED} ELSE payload END"),
 )  # fmt: skip

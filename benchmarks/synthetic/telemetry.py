@@ -29,7 +29,7 @@ REQUEST_ID = "uuid_of('ingest ' || n || ' ' || attempt)"
 
 
 def _invocations(name: str, rows: str, memory: int, **columns: str) -> str:
-    kinds = f"""CASE status WHEN 'error' THEN 'ClientError'
+    kinds = """CASE status WHEN 'error' THEN 'ClientError'
         WHEN 'out-of-memory' THEN 'Runtime.OutOfMemory' END"""
     listed = columns_of(
         "invocations",

@@ -19,7 +19,7 @@ WINDOW = Window(START, START + timedelta(days=DAYS))
 CAPTURED = datetime(2026, 3, 16, 18, tzinfo=UTC)
 START_MS = int(START.timestamp()) * 1000
 EVERY = 1_000  # days of entities from one of a fault to the next
-HOT_EVERY, HOT_FIRST, HOT_EVENTS = 1_000, 17, 150  # entities with more rows than a replay reads
+HOT_EVERY, HOT_FIRST, HOT_EVENTS = 1_000, 25, 150  # entities with more rows than a replay reads
 EVENTS_OF_A_DAY = 12.5  # about, over all days
 SLICE = 40_000  # days of entities that are made at a time
 # In the order of their names, and all of them after the sources of single faults: raw objects are
@@ -32,7 +32,8 @@ SOURCES = (
 
 # Columns of `faults` whose names would be those of an event or a day.
 _COLUMNS = {
-    "size": "own_size", "work": "own_work", "source": "own_source", "sent": "sends", "loaded": "loads",
+    "size": "own_size", "work": "own_work", "source": "own_source", "sent": "sends",
+    "loaded": "loads",
 }  # fmt: skip
 
 
@@ -105,7 +106,8 @@ WITH counted AS (
     SELECT chosen.u, e, d, chosen.fault, hot,
         CASE WHEN hot THEN {HOT_EVENTS} WHEN chosen.fault > 0 THEN own_size
             WHEN wide THEN 20 + mix(u, 2) % 31 ELSE 4 + mix(u, 3) % 7 END AS size,
-        CASE WHEN chosen.fault > 0 THEN own_work WHEN lead(shape) OVER (ORDER BY u) = 'edge' THEN 'none'
+        CASE WHEN chosen.fault > 0 THEN own_work
+            WHEN lead(shape) OVER (ORDER BY u) = 'edge' THEN 'none'
             WHEN wide OR hot THEN 'backfill' ELSE own_work END AS work
     FROM chosen JOIN faults USING (fault)
 )

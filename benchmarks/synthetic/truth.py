@@ -85,8 +85,8 @@ def _sql(whose: str, fault: int) -> str:
 
 
 def write_truth(con: duckdb.DuckDBPyConnection, folder: Path, events: int) -> Path:
-    """Write truth.json beside a case: of each code the number of keys and their digest (see
-    `digest_of`), and the first of the keys; the days that are not complete as such a digest, too."""
+    """Write truth.json beside a case: of each code the first keys, and of all of them the number
+    and the digest (`digest_of`), as of the lines "entity day verdict" of days not complete."""
     codes = [
         code for (code,) in con.execute("SELECT DISTINCT code FROM truth ORDER BY 1").fetchall()
     ]
