@@ -76,21 +76,21 @@ _ITEM = (
 _VERSIONS = f"""
 INSERT INTO versions
 WITH counted AS (
-    SELECT u, e, d, fault, CASE WHEN work = 'batch' THEN p // {BATCH} ELSE 0 END
-        AS batch, version, work, n, event_id, {_ITEM} AS item, version = 'doubled'
-        AS twice
+    SELECT u, CASE WHEN work = 'batch' THEN p // {BATCH} ELSE 0 END AS batch, n, event_id,
+        version = 'doubled' AS twice, {_ITEM} AS item
     FROM events JOIN faults USING (fault) JOIN days USING (u, e, d, fault)
     WHERE u >= @first AND u < @end AND work IN ('batch', 'backfill')
         AND events.sent AND events.loaded
+), joined AS (
+    SELECT u, batch, bool_or(twice) AS twice, count(*) AS events, list(event_id ORDER BY n) AS ids,
+        string_agg(CASE WHEN twice THEN concat(item, ',', item) ELSE item END, ',' ORDER BY n)
+            AS inputs
+    FROM counted GROUP BY u, batch
 )
-SELECT u, e, d, fault, batch, version, work, any_value(twice) AS twice,
-    CASE WHEN any_value(twice)
-        THEN sha256('[' || string_agg(item || ',' || item, ',' ORDER BY n) || ']')
-        ELSE sha256('[' || string_agg(item, ',' ORDER BY n) || ']') END AS inputs_hash,
-    count(*) * CASE WHEN any_value(twice) THEN 2 ELSE 1 END AS input_count,
-    CASE WHEN any_value(twice) THEN flatten(list([event_id, event_id] ORDER BY n))
-        ELSE list(event_id ORDER BY n) END[1:{pipeline.SAMPLE_IDS}] AS sample_event_ids
-FROM counted GROUP BY u, e, d, fault, batch, version, work
+SELECT u, e, d, fault, batch, version, work, twice, sha256(concat('[', inputs, ']')),
+    CASE WHEN twice THEN 2 * events ELSE events END,
+    CASE WHEN twice THEN flatten([[id, id] FOR id IN ids]) ELSE ids END[1:{pipeline.SAMPLE_IDS}]
+FROM joined JOIN days USING (u) JOIN faults USING (fault)
 """
 _MAKE_VERSIONS = """
 CREATE TABLE versions (
