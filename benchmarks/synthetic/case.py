@@ -128,19 +128,23 @@ def _queries(traffic: Traffic) -> dict[str, list[str]]:
     """The queries that give each large table in order, a part at a time."""
     parts = max(1, -(-traffic.events // ROWS_AT_ONCE))
     entities = _ranges(0, traffic.entities, parts)
-    places = _ranges(0, 2 * len(SOURCES), min(parts, 2 * len(SOURCES)), inclusive=True)
+    last = 2 * len(SOURCES)
+    places = _ranges(0, last, min(parts, last), inclusive=True)
+    shelves = _ranges(0, (last + 1) * DAYS, min(parts, last * DAYS), inclusive=True)
     minutes = _ranges(START_MS // 60_000, int(CAPTURED.timestamp()) // 60, 3 * parts)
     times = [(low * 60_000, high * 60_000) for low, high in minutes]
-    hexes = [format(16 * n // min(parts, 16), "x") for n in range(min(parts, 16))]
+    narrow = min(-(-parts // 4), 16)
+    hexes = [format(16 * n // narrow, "x") for n in range(narrow)]
     ids = list(pairwise(["", *hexes[1:], "g"]))
     return {
-        "raw": _over(stores.RAW, places),
+        "raw": [stores.OBJECTS, *_over(stores.RAW, shelves)],
         "events": _over(stores.EVENTS, entities),
         "dedupe": _over(stores.DEDUPE, ids),
         "messages": [processing.MESSAGES],
         "dead_letters": [processing.DEAD_LETTERS_ROWS],
         "aggregates": _over(processing.AGGREGATES, entities),
         "invocations": [
+            telemetry.REQUESTS,
             *_over(telemetry.INGEST_INVOCATIONS, times),
             *_over(telemetry.PROCESSOR_INVOCATIONS, times),
             telemetry.REPLAY_INVOCATIONS,

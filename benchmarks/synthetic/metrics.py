@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from benchmarks.synthetic.sql import columns_of, json_object, literal, quoted, with_values
-from benchmarks.synthetic.telemetry import INGEST, PROCESSOR, REPLAY, REQUESTS
+from benchmarks.synthetic.sql import columns_of, json_object, literal, quoted
+from benchmarks.synthetic.telemetry import INGEST, PROCESSOR, REPLAY
 from investigate import pipeline
 
 QUEUE = "demo-replay"
 _MINUTE = "at_ms // 60000 * 60000"
 _CALLS = f"""
 SELECT '{INGEST}' AS function, at_ms, ended AS status, 60 AS duration
-FROM ({with_values(REQUESTS, low=0, high=9_000_000_000_000)})
+FROM requests
 UNION ALL SELECT '{REPLAY}', at_ms, status, 48 FROM replays
 UNION ALL SELECT '{PROCESSOR}', start_ms, status, duration FROM runs
 """
@@ -90,9 +90,8 @@ def _of_ingest(metric: str, value: str) -> str:
         Function=literal(f'"{INGEST}"'), Source=quoted("source"), Type=quoted("event_type")
     )
     listed = _points(pipeline.METRIC_NAMESPACE, metric, dimensions, value, "emf")
-    requests = with_values(REQUESTS, low=0, high=9_000_000_000_000)
     return (
-        f"SELECT {listed} FROM ({requests}) WHERE ended = 'ok' "
+        f"SELECT {listed} FROM requests WHERE ended = 'ok' "
         "AND place BETWEEN @low AND @high ORDER BY dimensions, at_utc, value"
     )
 

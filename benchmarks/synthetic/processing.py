@@ -19,9 +19,10 @@ UNTIL_MS = int(CAPTURED.timestamp()) * 1000 - 11 * 60_000
 QUEUE = "arn:aws:sqs:eu-west-1:123456789012:demo-replay"
 DEAD_LETTERS = "arn:aws:sqs:eu-west-1:123456789012:demo-dead-letters"
 
-# A day is replayed on the next one, between 00:40 and 21:30; what waits was sent after the pause.
+# A day is replayed on the next one, between 00:40 and 21:30, one entity after the other; what waits
+# was sent after the pause.
 REPLAYED_MS = f"""CASE WHEN work = 'waiting' THEN {STOPPED_MS} + e % 3000 * 1000
-    ELSE {START_MS} + (d + 1) * {DAY} + 2400000 + e * 7919 % 75000 * 1000 END"""
+    ELSE {START_MS} + (d + 1) * {DAY} + 2400000 + turn(e) * 1000 END"""
 
 _SENT = f"""
 CREATE TABLE sent AS

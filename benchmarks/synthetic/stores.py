@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from benchmarks.synthetic.faults import AFTER_PROCESSING, DAY, MINUTE
 from benchmarks.synthetic.sql import columns_of, filled, json_object, literal, quoted, raw_key
-from benchmarks.synthetic.traffic import START_MS
+from benchmarks.synthetic.traffic import DAYS, START_MS
 from investigate import pipeline
 
 BUCKET = "demo-raw"
@@ -19,17 +19,22 @@ _NEXT_HOUR = "lpad(CAST((hour(moment(event_ms)) + 1) % 24 AS VARCHAR), 2, '0')"
 MOVED_KEY = raw_key("event_ms", "ingest_ms", hour=_NEXT_HOUR)
 _BROKEN = literal("not-json (Expecting value: line 1 column 1 (char 0))")
 
-# Raw objects as the faults left them; `fate` is what became of one.
-_OBJECTS = f"""
-SELECT events.* EXCLUDE (event_ms, ingest_ms), CASE WHEN hit THEN stored ELSE 'kept' END AS fate,
+# Raw objects as the faults left them; `fate` is what became of one. A shelf holds a source, a type
+# and a date, in the order of keys: they are put in this order once, so that each part of the table
+# is read from one place however many parts there are.
+OBJECTS = f"""
+CREATE TABLE objects AS
+SELECT d, entity_id, source, event_type, idempotency_key, payload, payload_sha, event_id,
+    CASE WHEN place = 0 THEN 0 ELSE place * {DAYS} + d END AS shelf,
+    CASE WHEN hit THEN stored ELSE 'kept' END AS fate,
     event_ms - CASE WHEN gate_expired THEN {EXPIRED} ELSE 0 END AS event_ms,
     ingest_ms - CASE WHEN gate_expired THEN {EXPIRED} ELSE 0 END AS ingest_ms
-FROM events JOIN faults USING (fault)
-WHERE place BETWEEN @low AND @high AND NOT (hit AND stored IN ('none', 'deleted'))
+FROM events JOIN faults USING (fault) WHERE NOT (hit AND stored IN ('none', 'deleted'))
 UNION ALL
-SELECT events.* EXCLUDE (event_ms, ingest_ms), 'kept', event_ms, at_ms
-FROM events JOIN faults USING (fault) JOIN repeats USING (n)
-WHERE place BETWEEN @low AND @high AND hit AND stored = 'twice'
+SELECT d, entity_id, source, event_type, idempotency_key, payload, payload_sha, event_id,
+    CASE WHEN place = 0 THEN 0 ELSE place * {DAYS} + d END, 'kept', event_ms, at_ms
+FROM events JOIN faults USING (fault) JOIN repeats USING (n) WHERE hit AND stored = 'twice'
+ORDER BY shelf
 """
 
 
@@ -66,7 +71,7 @@ _RAW_COLUMNS = columns_of(
     payload=_if_whole(f"CASE WHEN fate = 'tampered' THEN {_TAMPERED} ELSE payload END"),
 )  # fmt: skip
 RAW = f"""
-SELECT {_RAW_COLUMNS} FROM ({_OBJECTS}) ORDER BY s3_key
+SELECT {_RAW_COLUMNS} FROM objects WHERE shelf BETWEEN @low AND @high ORDER BY s3_key
 """
 
 _ATTRIBUTES = json_object(

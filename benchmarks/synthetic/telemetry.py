@@ -13,18 +13,20 @@ INGEST, REPLAY, PROCESSOR = "demo-ingest", "demo-replay", "demo-processor"
 _ENTITY = "'customer-' || lpad(CAST(e AS VARCHAR), 7, '0')"
 _ERROR = "An error occurred (InternalServerError) when calling the PutItem operation"
 
-# Every request to ingest that was made in the time of the logs: the first, and each repeat.
+# Every request to ingest that was made in the time of the logs: the first, and each repeat. In the
+# order of time, once for all the tables that tell of them.
 REQUESTS = f"""
-SELECT events.*, 0 AS attempt, ingest_ms AS at_ms, CASE WHEN hit THEN asked ELSE 'ok' END AS ended,
-    '{pipeline.ACCEPTED}' AS answer
-FROM events JOIN faults USING (fault)
-WHERE ingest_ms >= @low AND ingest_ms < @high AND NOT (hit AND asked = '')
+CREATE TABLE requests AS
+SELECT n, 0 AS attempt, source, event_type, place, event_id, event_ms, ingest_ms AS at_ms,
+    CASE WHEN hit THEN asked ELSE 'ok' END AS ended, '{pipeline.ACCEPTED}' AS answer
+FROM events JOIN faults USING (fault) WHERE NOT (hit AND asked = '')
 UNION ALL
-SELECT events.*, attempt, at_ms, 'ok', CASE WHEN hit AND stored = 'twice'
-    THEN '{pipeline.ACCEPTED}' ELSE '{pipeline.DUPLICATE}' END
+SELECT n, attempt, source, event_type, place, event_id, event_ms, at_ms, 'ok',
+    CASE WHEN stored = 'twice' THEN '{pipeline.ACCEPTED}' ELSE '{pipeline.DUPLICATE}' END
 FROM events JOIN faults USING (fault) JOIN repeats USING (n)
-WHERE at_ms >= @low AND at_ms < @high
+ORDER BY at_ms
 """
+_ASKED = "SELECT * FROM requests WHERE at_ms >= @low AND at_ms < @high"
 REQUEST_ID = "uuid_of('ingest ' || n || ' ' || attempt)"
 
 
@@ -50,7 +52,7 @@ INGEST_INVOCATIONS = _invocations(
     INGEST,
     f"""SELECT {REQUEST_ID} AS request_id, at_ms, ended AS status,
     CASE ended WHEN 'timeout' THEN 30000 ELSE 20 + mix(n + attempt, 32) % 90 END AS duration
-    FROM ({REQUESTS})""",
+    FROM ({_ASKED})""",
     pipeline.INGEST_MEMORY_MB,
     trace_id="'1-' || lpad(to_hex(at_ms // 1000), 8, '0') || '-' || left(md5(request_id), 24)",
 )
@@ -92,9 +94,9 @@ SELECT {REQUEST_ID} AS request_id, at_ms + 1 AS logged_ms, 'INFO' AS level,
         request_id=quoted(REQUEST_ID), s3_key=quoted(raw_key("event_ms", "at_ms")),
         status=quoted("answer"),
     )} AS fields, event_id AS told_id, NULL AS told_entity
-FROM ({REQUESTS}) WHERE ended = 'ok'
+FROM ({_ASKED}) WHERE ended = 'ok'
 UNION ALL
-SELECT {REQUEST_ID}, at_ms + 1, {_ERROR_LINE}, NULL, NULL FROM ({REQUESTS})
+SELECT {REQUEST_ID}, at_ms + 1, {_ERROR_LINE}, NULL, NULL FROM ({_ASKED})
 WHERE ended = 'error'
 """,
 )  # fmt: skip

@@ -20,6 +20,7 @@ CAPTURED = datetime(2026, 3, 16, 18, tzinfo=UTC)
 START_MS = int(START.timestamp()) * 1000
 EVERY = 1_000  # days of entities from one of a fault to the next
 HOT_EVERY, HOT_FIRST, HOT_EVENTS = 1_000, 25, 150  # entities with more rows than a replay reads
+REPLAY_SECONDS = 75_000  # in which all entities have their turn
 EVENTS_OF_A_DAY = 12.5  # about, over all days
 SLICE = 40_000  # days of entities that are made at a time
 # In the order of their names, and all of them after the sources of single faults: raw objects are
@@ -57,6 +58,7 @@ def make_traffic(database: Path, events: int, every: int, memory_mb: int) -> Tra
     con = duckdb.connect(str(database))
     con.execute(f"SET memory_limit = '{memory_mb}MB'; SET TimeZone = 'UTC'; {MACROS}")
     entities = max(round(events / EVENTS_OF_A_DAY / DAYS), HOT_FIRST + 2)
+    con.execute(f"CREATE MACRO turn(e) AS e * {REPLAY_SECONDS} // {entities}")
     _make_faults(con, every)
     con.execute(with_values(_DAYS, units=entities * DAYS, every=every))
     con.execute(_EVENTS)
