@@ -27,13 +27,14 @@ from benchmarks.synthetic.traffic import (
     WINDOW,
     Traffic,
     make_traffic,
-)  # fmt: skip
+)
 from benchmarks.synthetic.truth import TRUTH, record_truth, write_truth
 from investigate.case import Case, Coverage, open_case
 from investigate.case_writer import CaseWriter
 from investigate.tables import TABLES
 
-DEMO = Path("data/cases/healthy")  # whose functions, queues and alarms a synthetic case has
+# Whose functions, queues and alarms a synthetic case has.
+DEMO = Path(__file__).resolve().parent.parent.parent / "data" / "cases" / "healthy"
 SETTINGS = ("functions", "alarms", "deployments")
 EMPTY = ("spans", "deliveries", "rescued")
 MEMORY_MB = 2_000
