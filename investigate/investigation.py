@@ -20,6 +20,7 @@ from investigate.errors import EngineError, NotEvaluable, UsageError
 from investigate.evidence import Evidence, Scope
 from investigate.findings import Examination, examine, read_examination
 from investigate.injected import refuse_unknown_injected
+from investigate.memory import Memory, Room, spill_folder
 from investigate.model import Finding, Outcome, Step, isoformat, verdict
 from investigate.numbers.aggregates import compared_versions
 from investigate.numbers.overview import story_breaks
@@ -51,17 +52,32 @@ Question = Callable[[Evidence], Sequence[Row]]
 
 
 def open_investigation(
-    case: str, *, start: str = "", end: str = "", entity: str = "", findings: str = ""
+    case: str,
+    *,
+    start: str = "",
+    end: str = "",
+    entity: str = "",
+    findings: str = "",
+    memory: str | Memory | None = None,
+    spill: str | Path | None = None,
 ) -> Investigation:
     """Return the investigation of a case, cut to a window and an entity if they are given.
 
     `case` is a folder, or the name of a demo case; see `case_folder` for where it is looked for.
     `findings` names a findings document of the same case and question; without it the checks are
-    run. Raises `CaseError` or `UsageError` with what was asked, what there is and what to type.
+    run. `memory` ("2GB", "30%") is what queries may take; what is more goes into a private folder
+    in `spill`. The environment variables INVESTIGATE_MEMORY and INVESTIGATE_SPILL say so for all
+    notebooks; otherwise it is 60% of the memory there is.
+
+    Raises `CaseError` or `UsageError` with what was asked, what there is and what to type.
     """
     refuse_unknown_injected()
     asked = Parameters(case, start, end, entity, findings)
-    evidence = evidence_for(replace(asked, case=str(case_folder(case))))
+    room = Room.asked(
+        Memory.parse(memory, "memory") if isinstance(memory, str) else memory,
+        spill_folder(spill, "spill") if isinstance(spill, str) else spill,
+    )
+    evidence = evidence_for(replace(asked, case=str(case_folder(case))), room=room)
     if not asked.findings:
         return Investigation(evidence, examine(evidence))
     known = read_examination(asked.findings, evidence)
@@ -70,10 +86,15 @@ def open_investigation(
 
 
 def evidence_for(
-    asked: Parameters, *, engine: str = "duckdb", thresholds: Thresholds | None = None
+    asked: Parameters,
+    *,
+    engine: str = "duckdb",
+    thresholds: Thresholds | None = None,
+    room: Room | None = None,
 ) -> Evidence:
-    """Return the verified evidence of a case, cut to the window and the entity asked about."""
-    runner = open_engine(engine)
+    """Return the verified evidence of a case, cut to the window and the entity asked about. Its
+    engine keeps within `room`; None: what the environment variables say."""
+    runner = open_engine(engine, room or Room.asked())
     opened = open_case(asked.case)
     scope = Scope(asked.window(opened.window), (asked.entity,) if asked.entity else ())
     evidence = Evidence(opened, runner, thresholds or Thresholds(), scope)

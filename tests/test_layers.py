@@ -16,7 +16,7 @@ PACKAGE = ROOT / "investigate"
 # Lowest first. A module may import from rows above its own in this list, and from its own package.
 LAYERS = [
     {"errors"},
-    {"drafts", "model", "pipeline"},
+    {"drafts", "memory", "model", "pipeline"},
     {"alarm_rules", "plans", "secret_texts", "settings", "symptoms", "tables", "unseen"},
     {"case", "engine", "aws", "display", "parameters"},
     {"case_writer", "injected"},
@@ -26,7 +26,7 @@ LAYERS = [
     {"ledger"},
     {"trace"},
     {"findings", "numbers", "process_plan", "queries", "redrive_plan", "symptom_answers"},
-    {"own_findings"},
+    {"own_findings", "statements"},
     {"precomputed"},
     {"investigation", "sandbox"},
     {"report"},
@@ -51,6 +51,7 @@ ONLY_IN = {
     "nbconvert": {"report"},
     "duckdb": {"engine"},
     "pyspark": {"engine"},
+    "sqlglot": {"queries", "statements"},
 }
 
 

@@ -6,12 +6,14 @@ import ibis
 import pytest
 
 from investigate import open_investigation
-from investigate.engine import DuckDBEngine, duckdb
+from investigate.engine import duckdb
 from investigate.errors import NotEvaluable, UsageError
 from investigate.investigation import Investigation
+from investigate.memory import Memory
 from investigate.queries import EXAMPLE, ROWS_OF, CaseTables
 from investigate.tables import TABLES
 from tests.builders import Event, at, with_a_lost_object
+from tests.test_memory import setting
 
 KEPT, LOST = Event("a", at(1)), Event("b", at(2), entity_id="=cmd()")
 
@@ -196,15 +198,17 @@ def test_a_table_of_another_engine_is_refused(incident, tmp_path):
 
 
 def test_an_own_query_cannot_fill_the_machine_and_the_next_has_room_again(incident, monkeypatch):
-    small = "SET memory_limit = '100MB'; SET max_temp_directory_size = '0B'"
-    monkeypatch.setattr(duckdb, "SPARING", small)
-    with pytest.raises(UsageError, match="Out of Memory"):
-        incident.query("select a.a, b.a from unnest(range(20000)) a(a), unnest(range(20000)) b(a)")
+    engine = incident.evidence.engine
+    engine.shrink(Memory.parse("200MB"))
+    with monkeypatch.context() as patched:
+        patched.setattr(duckdb, "SPARING_SPILL", "0B")
+        with pytest.raises(UsageError, match="Out of Memory"):
+            incident.query(
+                "select a.a, b.a from unnest(range(20000)) a(a), unnest(range(20000)) b(a)"
+            )
     limit = "select current_setting('memory_limit') as most"
-    assert incident.evidence.engine.select(limit).to_pyarrow().to_pylist() == [{"most": "95.3 MiB"}]
-    monkeypatch.setattr(duckdb, "SPARING", "")  # what holds between two queries
-    before, after = (one.select(limit) for one in (DuckDBEngine(), incident.evidence.engine))
-    assert before.to_pyarrow() == after.to_pyarrow()
+    assert engine.select(limit).to_pyarrow().to_pylist() == [{"most": "95.3 MiB"}]
+    assert setting(engine, "memory_limit") == "190.7 MiB"  # what holds between two queries
 
 
 def test_a_column_that_there_is_not_is_told_in_one_message(incident):

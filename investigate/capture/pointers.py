@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 from investigate import pipeline
 from investigate.capture.source import Source
 from investigate.capture.values import MASKED
+from investigate.memory import Memory, Room
 
 if TYPE_CHECKING:
     from investigate.engine import Engine
 
+LEAST = Memory.parse("256MB")  # beside what a capture takes itself
 MOST = 10_000  # keys that are asked for one by one; of more, something else is wrong
 
 
@@ -28,9 +30,9 @@ def unlisted(source: Source) -> list[str]:
     # Imported when it is needed: an engine takes half a second to start.
     import ibis
 
-    from investigate.engine import DuckDBEngine
+    from investigate.engine import open_engine
 
-    engine = DuckDBEngine(memory_mb=256, spill=source.draft.folder)
+    engine = open_engine(room=Room(LEAST, source.draft.folder))
     events = _kept(engine, source, "events")
     window = source.options.window
     start, end = (ibis.timestamp(t.replace(tzinfo=None)) for t in (window.start, window.end))

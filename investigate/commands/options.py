@@ -11,7 +11,9 @@ from typing import Any, NoReturn
 
 from investigate.commands.capture_options import add_aws, add_capture, add_window
 from investigate.commands.recovery_options import add_process_briefly, add_redrive, add_replay
+from investigate.commands.sql_options import add_sql
 from investigate.errors import UsageError
+from investigate.memory import Memory, spill_folder
 from investigate.model import Severity, Step
 from investigate.pipeline import DEFAULT_REPLAY_LIMIT
 
@@ -80,6 +82,24 @@ def _question(parser: argparse.ArgumentParser) -> None:
     _case(parser)
     parser.add_argument("--entity", metavar="ID", default="", help="only this entity")
     add_window(parser)
+    _room(parser)
+
+
+def _room(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--memory",
+        metavar="SIZE",
+        type=Memory.parse,
+        help="take no more memory than this for the queries, as 2GB or 30%% (default: "
+        "INVESTIGATE_MEMORY, else 60%% of what there is); what is more goes to the disk",
+    )
+    parser.add_argument(
+        "--spill",
+        metavar="DIR",
+        type=spill_folder,
+        help="where that goes, into a private folder that is removed (default: "
+        "INVESTIGATE_SPILL, else where temporary files go)",
+    )
 
 
 def _verdict(parser: argparse.ArgumentParser) -> None:
@@ -140,6 +160,7 @@ def _symptoms(parser: argparse.ArgumentParser) -> None:
         nargs="*",
         help="a case to answer for, and words of what you see; both may be left out",
     )
+    _room(parser)
 
 
 def _report(parser: argparse.ArgumentParser) -> None:
@@ -220,6 +241,7 @@ def _replay_plan(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--include-duplicates", action="store_true", help="send an id again that was seen before"
     )
+    _room(parser)
     _format(parser, "text", "json")
 
 
@@ -324,7 +346,16 @@ def _trace(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "event", metavar="EVENT_ID", help="the id of an event, or how it begins (6 characters)"
     )
+    _room(parser)
     _format(parser, "text", "json")
+
+
+def _sql(parser: argparse.ArgumentParser) -> None:
+    _question(parser)
+    parser.add_argument(
+        "--step", metavar="STEP", type=_steps, action="extend", help="only the checks of this step"
+    )
+    add_sql(parser)
 
 
 def _regenerate(parser: argparse.ArgumentParser) -> None:
@@ -347,6 +378,7 @@ COMMANDS: Mapping[str, Command] = {
     "check": Command("run the checks on a case and print the findings", _check),
     "ledger": Command("list every event, station by station, and where stories break", _ledger),
     "trace": Command("follow one event, hop by hop, to where its story breaks", _trace),
+    "sql": Command("print the checks as SQL to paste into Athena, Trino or DuckDB", _sql),
     "symptoms": Command("start from what you see; with a case, what it answers", _symptoms),
     "report": Command("execute the notebooks on a case and write the report", _report),
     "regenerate": Command("write the outputs of the committed notebooks anew", _regenerate),

@@ -8,9 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from investigate.commands.console import Console
-from investigate.commands.question import parameters_of
+from investigate.commands.question import evidence_of
 from investigate.errors import UsageError
-from investigate.investigation import evidence_for
 from investigate.model import counted
 from investigate.redrive_plan import (
     PlannedLetter,
@@ -28,7 +27,7 @@ SHOWN = 20
 
 def run(options: argparse.Namespace, console: Console) -> int:
     """Print the plan; nothing is sent, ever."""
-    evidence = evidence_for(parameters_of(options))
+    evidence = evidence_of(options)
     plan = plan_of(evidence)
     if options.decisions:
         path = Path(options.decisions)

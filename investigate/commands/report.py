@@ -9,11 +9,10 @@ from pathlib import Path
 from time import monotonic
 
 from investigate.commands.console import Console
-from investigate.commands.question import parameters_of
+from investigate.commands.question import evidence_of, room_of
 from investigate.commands.signals import stopped_by_signals
 from investigate.errors import UsageError
 from investigate.findings import examine, exit_code
-from investigate.investigation import evidence_for
 from investigate.model import counted
 from investigate.notify.memory import Memory, file_for
 from investigate.notify.message import Where
@@ -22,7 +21,7 @@ from investigate.notify.tell import Delivery, tell
 from investigate.report.briefing import Document
 from investigate.report.build import SINGLE, write_report
 from investigate.report.ending import RunState
-from investigate.report.execute import Executed
+from investigate.report.execute import Executed, share_of
 from investigate.report.folder import refuse_foreign, refuse_unwritable
 from investigate.report.history import refuse_unreadable
 from investigate.report.kernels import warm_kernels
@@ -46,7 +45,9 @@ def run(options: argparse.Namespace, console: Console) -> int:
     incident = incident_named(options.incident)
     targets = _targets(options, out)
     notebooks = sources(default_folder())
-    evidence = evidence_for(parameters_of(options))
+    room = room_of(options)
+    share_of(room.memory)  # refused before the checks have run, not after
+    evidence = evidence_of(options)
 
     def told(executed: Executed) -> None:
         console.say(f"  {executed.name}: {executed.failure or 'done'}")
@@ -64,7 +65,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
                 notebooks=notebooks,
                 incident=incident,
                 single_file=options.single_file,
-                limits=Limits(notebook=options.notebook_seconds),
+                limits=Limits(notebook=options.notebook_seconds, room=room),
                 seconds=options.deadline - (monotonic() - began),
                 told=told,
             )

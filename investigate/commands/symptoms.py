@@ -29,7 +29,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
         more = "With a case, each is answered: investigate symptoms CASE [TEXT]"
         console.out("\n\n".join([*(_described(name) for name in names), more]))
         return 0
-    incident = open_investigation(case)
+    incident = open_investigation(case, memory=options.memory, spill=options.spill)
     answers = [incident.symptom(name) for name in names]
     console.out("\n\n".join(_answered(answer) for answer in answers))
     return 0

@@ -17,6 +17,7 @@ from investigate.engine.expressions import (
     without_zone,
 )
 from investigate.errors import UsageError
+from investigate.memory import ROOM, Room
 
 __all__ = [
     "BATCH_ROWS", "ENGINES", "DuckDBEngine", "Engine", "blank", "day_of", "differ", "filled",
@@ -27,8 +28,9 @@ __all__ = [
 ENGINES = ("duckdb",)
 
 
-def open_engine(name: str = "duckdb") -> Engine:
-    """Return a fresh engine by its name; raise `UsageError` with the known ones for another."""
+def open_engine(name: str = "duckdb", room: Room = ROOM) -> Engine:
+    """Return a fresh engine by its name, which keeps within its room; raise `UsageError` with the
+    known names for another."""
     if name not in ENGINES:
         raise UsageError.unknown("engine", name, ENGINES)
-    return DuckDBEngine()
+    return DuckDBEngine(room)

@@ -12,6 +12,8 @@ import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 import pyarrow as pa
 
+from investigate.memory import Memory
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -69,6 +71,10 @@ class Engine(ABC):
     def batches(self, table: ir.Table) -> Iterator[pa.RecordBatch]:
         """Run an expression and yield its rows in batches, so that any size fits. What is read must
         be in the engine, as what `materialise` and `read_parquet` return is."""
+
+    @abstractmethod
+    def shrink(self, memory: Memory) -> None:
+        """Take no more memory than this from now on; what does not fit any more is spilled."""
 
     def rows(self, table: ir.Table) -> list[dict[str, Any]]:
         """Run an expression and return its rows as plain values; for small results only."""

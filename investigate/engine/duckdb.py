@@ -8,7 +8,10 @@ from decimal import Decimal
 from functools import cache
 from glob import escape
 from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any
+from weakref import finalize
 
 import duckdb
 import ibis
@@ -23,12 +26,14 @@ from ibis.common.exceptions import IbisError
 from investigate.engine.base import BATCH_ROWS, Engine, first_line, plain_number
 from investigate.engine.expressions import without_zone
 from investigate.errors import EngineError
+from investigate.memory import ROOM, Memory, Room
 
 if TYPE_CHECKING:
     import pandas as pd
 
-# A person's own query may join everything with everything: it gets a part of the machine only.
-SPARING = "SET memory_limit = '50%'; SET max_temp_directory_size = '10GB'"
+# A person's own query may join everything with everything: it gets a part of the room only.
+SPARING = 0.5
+SPARING_SPILL = "10GB"
 
 
 class DuckDBEngine(Engine):
@@ -36,8 +41,9 @@ class DuckDBEngine(Engine):
 
     name = "duckdb"
 
-    def __init__(self, *, memory_mb: int | None = None, spill: Path | None = None) -> None:
-        """Open an engine; with a limit of memory it puts what is more into the folder `spill`."""
+    def __init__(self, room: Room = ROOM) -> None:
+        """Open an engine that takes no more memory than its room gives, and puts what is more into
+        a folder of its own, which nobody else can read and which is gone when the engine is."""
         super().__init__()
         self._literals: set[str] = set()
         # Engines merge nested selects themselves, and faster than ibis does.
@@ -49,12 +55,16 @@ class DuckDBEngine(Engine):
         self._backend.raw_sql(
             "SET autoinstall_known_extensions = false; SET autoload_known_extensions = false"
         )
-        self._limited = memory_mb is not None and spill is not None
-        if memory_mb is not None and spill is not None:
-            folder = str(spill).replace("'", "''")
-            self._backend.raw_sql(
-                f"SET memory_limit = '{memory_mb}MB'; SET temp_directory = '{folder}'"
-            )
+        self._keep_within(room)
+
+    def _keep_within(self, room: Room) -> None:
+        # DuckDB's own default is a folder .tmp where the command was typed, open to everybody.
+        folder = mkdtemp(prefix="investigate-spill-", dir=room.spill)
+        # Not of the engine, whose tables can be used when nobody holds it any more.
+        finalize(self._backend, rmtree, folder, ignore_errors=True)
+        self._memory = room.memory
+        place = str(Path(folder) / "spill").replace("'", "''")
+        self._backend.raw_sql(f"SET memory_limit = '{room.memory}'; SET temp_directory = '{place}'")
 
     def read_parquet(self, paths: Sequence[Path], name: str) -> ir.Table:
         """Return the rows of Parquet files of one schema."""
@@ -102,15 +112,23 @@ class DuckDBEngine(Engine):
 
     @contextmanager
     def _sparing(self) -> Iterator[None]:
-        """Run what stands inside with a part of the machine, unless the whole engine has limits."""
-        if self._limited:
-            yield
-            return
-        self._backend.con.execute(SPARING)
+        """Run what stands inside with a part of the room."""
+        self._backend.con.execute(
+            f"SET memory_limit = '{self._memory.part(SPARING)}'; "
+            f"SET max_temp_directory_size = '{SPARING_SPILL}'"
+        )
         try:
             yield
         finally:
-            self._backend.con.execute("RESET memory_limit; RESET max_temp_directory_size")
+            self._backend.con.execute(
+                f"SET memory_limit = '{self._memory}'; RESET max_temp_directory_size"
+            )
+
+    def shrink(self, memory: Memory) -> None:
+        """Take no more memory than this from now on; what does not fit any more is spilled."""
+        with self._errors():
+            self._backend.con.execute(f"SET memory_limit = '{memory}'")
+        self._memory = memory
 
     def frame(self, table: ir.Table) -> pd.DataFrame:
         """Run an expression and return its rows as a pandas frame, for a person to look at."""

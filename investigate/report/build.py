@@ -16,7 +16,7 @@ from investigate.evidence import Evidence
 from investigate.findings import Examination, dump
 from investigate.model import isoformat
 from investigate.precomputed import write_precomputed
-from investigate.report.execute import Executed, execute_all
+from investigate.report.execute import Executed, execute_all, share_of
 from investigate.report.folder import FIRST_PAGE, Draft, drafted, refuse_foreign
 from investigate.report.history import FINDINGS, Entry, History
 from investigate.report.kernels import warm_kernels
@@ -57,6 +57,8 @@ def write_report(
     with drafted(out) as draft, warm_kernels():
         with _workplace(evidence, examination) as folder:
             parameters = _parameters(evidence)
+            # From here on the memory is the kernels' as well.
+            evidence.engine.shrink(share_of(limits.room.memory))
             executed = execute_all(
                 notebooks, parameters, folder, limits=limits, seconds=seconds, told=told
             )

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 from pathlib import Path
 from time import monotonic
@@ -28,6 +28,7 @@ from traitlets.config import Config
 from zmq import ZMQError
 
 from investigate.investigation import RESULT_MIME
+from investigate.memory import Memory, Room
 from investigate.report.ending import DONE, Ending, RunState
 from investigate.report.kernels import OwnKernel
 from investigate.report.notebooks import longest_first
@@ -72,7 +73,8 @@ def execute_all(
     not stop the others. `told` is called as each comes to an end, in the same order.
 
     After `seconds` those that run are stopped and the others do not begin; all are returned, and
-    say so. Whoever interrupts this call leaves no kernel behind.
+    say so. Whoever interrupts this call leaves no kernel behind. The room in `limits` is for the
+    kernels that run at the same time and this process together: each gets an equal share of it.
     """
     until = monotonic() + seconds
     switch = Switch()
@@ -82,9 +84,9 @@ def execute_all(
 
     # What went wrong is told by `failure`; papermill's own lines would only repeat it.
     logging.getLogger("papermill").addHandler(logging.NullHandler())
-    workers = max(2, min(4, os.cpu_count() or 1))
     done = []
-    with ThreadPoolExecutor(workers) as pool:
+    with _shared(limits.room) as room, ThreadPoolExecutor(at_once()) as pool:
+        limits = replace(limits, room=room)
         try:
             running = {source: pool.submit(run, source) for source in longest_first(sources)}
             for source in sources:
@@ -96,6 +98,26 @@ def execute_all(
             switch.off()
             pool.shutdown(cancel_futures=True)
     return done
+
+
+def at_once() -> int:
+    """Return how many notebooks run at the same time."""
+    return max(2, min(4, os.cpu_count() or 1))
+
+
+def share_of(memory: Memory) -> Memory:
+    """Return what of some memory is for one kernel, and as much for the process that runs them;
+    raise `UsageError` if that is too little."""
+    return memory.shared_by(at_once() + 1)
+
+
+@contextmanager
+def _shared(room: Room) -> Iterator[Room]:
+    """Give the room of one kernel. A kernel that is killed removes nothing, so this does."""
+    with tempfile.TemporaryDirectory(
+        prefix="investigate-spill-", dir=room.spill, ignore_cleanup_errors=True
+    ) as folder:
+        yield Room(share_of(room.memory), Path(folder))
 
 
 def execute(
@@ -179,7 +201,7 @@ class _Run:
             stdout_file=(printed := _Counted(watch)),
             stderr_file=printed,
             record_timing=False,
-            kernel_manager_class=_watched(watch),
+            kernel_manager_class=_watched(watch, self.limits.room.environment()),
             shutdown_kernel="immediate",  # it holds nothing worth a slow goodbye
             # Not cwd=: papermill would change the folder of this whole process.
             resources={"metadata": {"path": str(self.source.parent)}},
@@ -205,10 +227,12 @@ class _SavedOnce(NBClientEngine):  # type: ignore[misc]  # papermill ships no ty
 papermill_engines.register(ENGINE, _SavedOnce)
 
 
-def _watched(watch: Watch) -> type[OwnKernel]:
+def _watched(watch: Watch, environment: Mapping[str, str]) -> type[OwnKernel]:
     """Return the class of a kernel that reports to the watch: nbclient makes it, and hides it."""
 
     class Watched(OwnKernel):
+        own_environment = environment
+
         async def start_kernel(self, **options: Any) -> None:  # type: ignore[override]
             await watch.start(self, super().start_kernel(**options))
 

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from jupyter_client.kernelspec import KernelSpecManager
@@ -38,6 +39,8 @@ LOST = -9  # the exit status of a kernel whose server is gone: as if killed
 class OwnKernel(AsyncKernelManager):
     """A kernel of this very Python: no kernel spec and no start-up script of the user's is read."""
 
+    own_environment: Mapping[str, str] = MappingProxyType({})  # beside that of this process
+
     @default("kernel_spec_manager")
     def _only_the_native_kernel(self) -> KernelSpecManager:
         return KernelSpecManager(kernel_dirs=[])
@@ -49,7 +52,9 @@ class OwnKernel(AsyncKernelManager):
             self.provisioner = ForkProvisioner(
                 kernel_id="", kernel_spec=self.kernel_spec, parent=self
             )
-        await super().start_kernel(**options, env={**os.environ, "IPYTHONDIR": profile})
+        await super().start_kernel(
+            **options, env={**os.environ, **self.own_environment, "IPYTHONDIR": profile}
+        )
 
 
 @contextmanager

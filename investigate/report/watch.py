@@ -13,6 +13,7 @@ from typing import Any
 
 from jupyter_client.manager import AsyncKernelManager
 
+from investigate.memory import ROOM, Room
 from investigate.report.ending import Ending, RunState
 
 # Windows has no SIGKILL, and ends a process as hard by SIGTERM.
@@ -22,13 +23,14 @@ STOPPED = Ending(RunState.NOT_STARTED, "the run was stopped")
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one run may take: seconds, and for `printed` characters."""
+    """What one run may take: seconds, for `printed` characters, and `room` for its queries."""
 
     cell: float = 120
     notebook: float = 900
     start: int = 90  # until a new kernel answers
     grace: float = 5  # for a cell that was interrupted, before its kernel is killed
     printed: int = 1_000_000  # by one notebook; those of this package print nothing
+    room: Room = ROOM
 
 
 LIMITS = Limits()

@@ -11,6 +11,7 @@ import nbformat
 import pytest
 
 from investigate.investigation import RESULT_MIME
+from investigate.memory import Memory, Room
 from investigate.report import execute as module
 from investigate.report.ending import DONE
 from investigate.report.execute import OwnKernel, execute, execute_all
@@ -276,6 +277,19 @@ def test_at_the_deadline_of_the_run_the_running_are_stopped_and_the_others_do_no
     assert done[2].failure == "the deadline of the whole run was reached before its turn"
     assert outputs(done[2]) == []
     assert [process for process in started(place) if alive(process)] == []
+
+
+def test_kernels_share_the_room_of_the_run_and_leave_nothing_there(tmp_path, monkeypatch):
+    monkeypatch.setattr(module.os, "cpu_count", lambda: 2)
+    source, place, spill = (tmp_path / name for name in ("04_sqs.ipynb", "place", "spill"))
+    left = "from pathlib import Path; Path(os.environ['INVESTIGATE_SPILL'], 'left').write_text('')"
+    nbformat.write(notebook("import os; os.environ['INVESTIGATE_MEMORY']", left), source)
+    for folder in (place, spill):
+        folder.mkdir()
+    limits = Limits(room=Room(Memory.parse("900MB"), spill))
+    (done,) = execute_all([source], PARAMETERS, place, limits=limits)
+    assert shown(done) == ["'300.000MB'", "0"]
+    assert list(spill.iterdir()) == []
 
 
 def test_whoever_interrupts_a_run_leaves_no_kernel_behind(tmp_path):
