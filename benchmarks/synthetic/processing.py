@@ -5,7 +5,15 @@ from __future__ import annotations
 import duckdb
 
 from benchmarks.synthetic.faults import DAY
-from benchmarks.synthetic.sql import columns_of, filled, json_object, quoted, raw_key, with_values
+from benchmarks.synthetic.sql import (
+    ENTITY,
+    columns_of,
+    filled,
+    json_object,
+    quoted,
+    raw_key,
+    with_values,
+)
 from benchmarks.synthetic.stores import BUCKET
 from benchmarks.synthetic.traffic import CAPTURED, START_MS
 from investigate import pipeline
@@ -123,7 +131,6 @@ def process(con: duckdb.DuckDBPyConnection, units: int, slice_of: int) -> None:
 
 
 _DAY_TEXT = f"day_text({START_MS} + d * {DAY})"
-_ENTITY = "'customer-' || lpad(CAST(e AS VARCHAR), 7, '0')"
 _AGGREGATES_COLUMNS = columns_of(
     "aggregates",
     pk=filled(pipeline.PK_LAYOUT),
@@ -136,7 +143,7 @@ _AGGREGATES_COLUMNS = columns_of(
 )  # fmt: skip
 AGGREGATES = f"""
 WITH kept AS (
-    SELECT *, {_ENTITY} AS entity_id, {_DAY_TEXT} AS day FROM written
+    SELECT *, {ENTITY} AS entity_id, {_DAY_TEXT} AS day FROM written
     WHERE e >= @low AND e < @high AND version <> 'none'
     QUALIFY version <> 'last' OR row_number() OVER (PARTITION BY u, second ORDER BY part DESC) = 1
 )

@@ -15,6 +15,7 @@ _TYPES = {
     pa.list_(pa.string()): "VARCHAR[]", pa.timestamp("us", tz="UTC"): "TIMESTAMP",
 }  # fmt: skip
 _PRIME = 2_147_483_647
+ENTITY = "concat('customer-', lpad(CAST(e AS VARCHAR), 7, '0'))"  # by its number, in its order
 
 # Arithmetic that no version of any library changes, unlike the engine's own hash and random.
 MACROS = f"""

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from benchmarks.synthetic.faults import DAY
 from benchmarks.synthetic.processing import WRITES
-from benchmarks.synthetic.sql import columns_of, json_object, literal, quoted, raw_key
+from benchmarks.synthetic.sql import ENTITY, columns_of, json_object, literal, quoted, raw_key
 from benchmarks.synthetic.stores import BUCKET
 from benchmarks.synthetic.traffic import START_MS
 from investigate import pipeline
 
 INGEST, REPLAY, PROCESSOR = "demo-ingest", "demo-replay", "demo-processor"
-_ENTITY = "'customer-' || lpad(CAST(e AS VARCHAR), 7, '0')"
 _ERROR = "An error occurred (InternalServerError) when calling the PutItem operation"
 
 # Every request to ingest that was made in the time of the logs: the first, and each repeat. In the
@@ -106,9 +105,9 @@ REPLAY_LINES = _lines(
     f"""
 SELECT request_id, at_ms + 40 AS logged_ms, 'INFO' AS level, 'replay_enqueued' AS message,
     {json_object(
-        end=quoted(f"iso(start_ms + {DAY})"), entity_id=quoted(_ENTITY), scanned="scanned",
+        end=quoted(f"iso(start_ms + {DAY})"), entity_id=quoted(ENTITY), scanned="scanned",
         sent="sent", start=quoted("iso(start_ms)"),
-    )} AS fields, NULL AS told_id, {_ENTITY} AS told_entity
+    )} AS fields, NULL AS told_id, {ENTITY} AS told_entity
 FROM replays WHERE status = 'ok'
 UNION ALL
 SELECT request_id, at_ms + 40, {_ERROR_LINE}, NULL, NULL FROM replays WHERE status = 'error'
@@ -150,11 +149,11 @@ SELECT request_id, start_ms + {WRITES}, {_ERROR_LINE}, NULL, NULL FROM handed
 WHERE status = 'error'
 UNION ALL
 SELECT request_id, start_ms + {WRITES}, 'INFO', 'processor_aggregate_written', {json_object(
-        day=quoted(f"day_text({_DAY_START})"), entity_id=quoted(_ENTITY), input_count="input_count",
+        day=quoted(f"day_text({_DAY_START})"), entity_id=quoted(ENTITY), input_count="input_count",
         inputs_hash=quoted("inputs_hash"), metric_name=quoted(f"'{pipeline.METRIC_NAME}'"),
         value="input_count", version="second", window_end=quoted(f"iso({_DAY_START} + {DAY})"),
         window_start=quoted(f"iso({_DAY_START})"),
-    )}, NULL, {_ENTITY} FROM written
+    )}, NULL, {ENTITY} FROM written
 WHERE request_id IS NOT NULL AND start_ms >= @low AND start_ms < @high
 """,
 )  # fmt: skip

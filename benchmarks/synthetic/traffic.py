@@ -10,7 +10,7 @@ import duckdb
 import pyarrow as pa
 
 from benchmarks.synthetic.faults import DAY, FAULTS, Fault
-from benchmarks.synthetic.sql import MACROS, with_values
+from benchmarks.synthetic.sql import ENTITY, MACROS, with_values
 from investigate.model import Window
 
 START = datetime(2026, 3, 10, tzinfo=UTC)
@@ -156,7 +156,7 @@ WITH placed AS (
         END AS event_ms
     FROM placed
 ), told AS (
-    SELECT *, 'customer-' || lpad(CAST(e AS VARCHAR), 7, '0') AS entity_id,
+    SELECT *, {ENTITY} AS entity_id,
         CASE WHEN own_source = '' THEN {_SOURCE} END ELSE own_source || u END AS source,
         CASE WHEN own_source = '' THEN {_TYPE} END ELSE 'reading' END AS event_type,
         CASE WHEN own_source = '' THEN 1 + e % 4 * 2 + mix(m, 8) % 2 ELSE 0 END AS place,

@@ -12,7 +12,7 @@ import duckdb
 
 from benchmarks.synthetic.faults import DAY, FAULTS
 from benchmarks.synthetic.processing import QUEUE
-from benchmarks.synthetic.sql import filled, raw_key, with_values
+from benchmarks.synthetic.sql import ENTITY, filled, raw_key, with_values
 from benchmarks.synthetic.stores import MOVED_KEY
 from benchmarks.synthetic.telemetry import PROCESSOR
 from benchmarks.synthetic.traffic import START_MS, WINDOW
@@ -24,7 +24,6 @@ LISTED = 1_000  # first keys of one code; all of them are told by their number a
 
 _EVENTS = "FROM events JOIN faults USING (fault) WHERE fault = @fault"
 _DAYS = "FROM days WHERE fault = @fault"
-_ENTITY = "'customer-' || lpad(CAST(e AS VARCHAR), 7, '0')"
 _OWN = "(SELECT own_source FROM faults WHERE fault = @fault) || u"
 _SILENCES = f"""
 WITH edges AS (
@@ -44,8 +43,8 @@ KEYS: Mapping[str, str] = {
     "moved-key": f"SELECT {MOVED_KEY} FROM (SELECT events.* {_EVENTS} AND hit)",
     "sk": f"SELECT {filled(pipeline.SK_LAYOUT, event_time='iso(event_ms)')} {_EVENTS} AND hit",
     "request": f"SELECT uuid_of('ingest ' || n || ' 0') {_EVENTS} AND hit",
-    "day": f"SELECT {_ENTITY} || ' ' || day_text({START_MS} + d * {DAY}) {_DAYS}",
-    "entity": f"SELECT {_ENTITY} {_DAYS}",
+    "day": f"SELECT {ENTITY} || ' ' || day_text({START_MS} + d * {DAY}) {_DAYS}",
+    "entity": f"SELECT {ENTITY} {_DAYS}",
     "source": f"SELECT {_OWN} {_DAYS}",
     "silence": _SILENCES,
     "replay": f"SELECT uuid_of('failed replay ' || u) {_DAYS}",
@@ -54,7 +53,7 @@ KEYS: Mapping[str, str] = {
     "letter": f"SELECT uuid_of('message ' || n || ' 0') {_EVENTS}",
     "malformed": f"SELECT uuid_of('malformed ' || u) {_DAYS}",
 }
-_HOT = f"SELECT DISTINCT {_ENTITY} FROM days WHERE hot"
+_HOT = f"SELECT DISTINCT {ENTITY} FROM days WHERE hot"
 # Of the setting of the whole pipeline, and of the entities that have more rows than a replay reads.
 SETTING = (
     ("configuration/mapping-disabled", (PROCESSOR,)),
