@@ -14,7 +14,7 @@ from investigate.analysis.aggregates import compare
 from investigate.case import open_case
 from investigate.checks import book
 from investigate.display import Numbers, Row, Shown
-from investigate.engine import open_engine
+from investigate.engine import Engine, open_engine
 from investigate.entities import refuse_unknown_entities
 from investigate.errors import EngineError, NotEvaluable, UsageError
 from investigate.evidence import Evidence, Scope
@@ -70,13 +70,18 @@ def open_investigation(
 
 
 def evidence_for(
-    asked: Parameters, *, engine: str = "duckdb", thresholds: Thresholds | None = None
+    asked: Parameters,
+    *,
+    engine: Callable[[], Engine] = open_engine,
+    thresholds: Thresholds | None = None,
 ) -> Evidence:
-    """Return the verified evidence of a case, cut to the window and the entity asked about."""
-    runner = open_engine(engine)
+    """Return the verified evidence of a case, cut to the window and the entity asked about.
+
+    `engine` opens what runs the queries, once the case is known to be one: Spark takes a while.
+    """
     opened = open_case(asked.case)
     scope = Scope(asked.window(opened.window), (asked.entity,) if asked.entity else ())
-    evidence = Evidence(opened, runner, thresholds or Thresholds(), scope)
+    evidence = Evidence(opened, engine(), thresholds or Thresholds(), scope)
     if evidence.entities:
         refuse_unknown_entities(evidence)
     return evidence

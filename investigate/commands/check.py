@@ -6,7 +6,7 @@ import argparse
 
 from investigate.checks import book
 from investigate.commands.console import Console
-from investigate.commands.question import parameters_of
+from investigate.commands.question import engine_of, parameters_of
 from investigate.commands.rows import print_rows
 from investigate.errors import UsageError
 from investigate.findings import dump, examine, exit_code
@@ -21,7 +21,9 @@ def run(options: argparse.Namespace, console: Console) -> int:
     steps = _steps(options)
     asked = book[options.rows] if options.rows else None
     thresholds = load_settings(options.config).thresholds if options.config else Thresholds()
-    evidence = evidence_for(parameters_of(options), engine=options.engine, thresholds=thresholds)
+    evidence = evidence_for(
+        parameters_of(options), engine=engine_of(options), thresholds=thresholds
+    )
     if asked:
         return print_rows(asked, evidence, options, console)
     examination = examine(evidence, steps)

@@ -9,7 +9,7 @@ from typing import Any
 import ibis.expr.types as ir
 
 from investigate.commands.console import Console
-from investigate.commands.question import parameters_of
+from investigate.commands.question import engine_of, parameters_of
 from investigate.evidence import Evidence
 from investigate.investigation import evidence_for
 from investigate.ledger import CELLS, STATIONS, ledger
@@ -23,7 +23,7 @@ SHOWN = 50
 
 def run(options: argparse.Namespace, console: Console) -> int:
     """Print the ledger; what the checks make of it is for `investigate check` to say."""
-    evidence = evidence_for(parameters_of(options))
+    evidence = evidence_for(parameters_of(options), engine=engine_of(options))
     rows = broken(evidence) if options.divergent else evidence.in_scope(ledger(evidence))
     if options.format == "csv":
         for lines in csv_lines(evidence, rows):

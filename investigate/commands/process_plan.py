@@ -6,7 +6,7 @@ import argparse
 import json
 
 from investigate.commands.console import Console
-from investigate.commands.question import parameters_of
+from investigate.commands.question import engine_of, parameters_of
 from investigate.errors import RecoveryRefused
 from investigate.investigation import evidence_for
 from investigate.model import counted
@@ -17,7 +17,7 @@ from investigate.report.text import labelled
 
 def run(options: argparse.Namespace, console: Console) -> int:
     """Print the plan; nothing is enabled, ever."""
-    plan = document(evidence_for(parameters_of(options)))
+    plan = document(evidence_for(parameters_of(options), engine=engine_of(options)))
     if options.format == "json":
         console.out(json.dumps(plan, indent=1, ensure_ascii=False))
         return 0

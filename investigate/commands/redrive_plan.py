@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from investigate.commands.console import Console
-from investigate.commands.question import parameters_of
+from investigate.commands.question import engine_of, parameters_of
 from investigate.errors import UsageError
 from investigate.investigation import evidence_for
 from investigate.model import counted
@@ -28,7 +28,7 @@ SHOWN = 20
 
 def run(options: argparse.Namespace, console: Console) -> int:
     """Print the plan; nothing is sent, ever."""
-    evidence = evidence_for(parameters_of(options))
+    evidence = evidence_for(parameters_of(options), engine=engine_of(options))
     plan = plan_of(evidence)
     if options.decisions:
         path = Path(options.decisions)

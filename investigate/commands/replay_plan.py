@@ -14,7 +14,7 @@ from investigate.analysis.prospects import READABLE, UNKNOWN, WOULD_FAIL, with_p
 from investigate.analysis.replays import planned
 from investigate.case import MANIFEST, digest
 from investigate.commands.console import Console
-from investigate.commands.question import parameters_of
+from investigate.commands.question import engine_of, parameters_of
 from investigate.errors import UsageError
 from investigate.evidence import Evidence
 from investigate.investigation import evidence_for
@@ -37,7 +37,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
             f"--limit {options.limit} is not a number of rows",
             hint="give 1 or more; the pipeline itself takes 0 for its default of 500",
         )
-    evidence = evidence_for(parameters_of(options))
+    evidence = evidence_for(parameters_of(options), engine=engine_of(options))
     rows = planned(evidence, options.limit, include_duplicates=options.include_duplicates)
     sends, others = (rows.filter(choice) for choice in (_sends(rows), ~_sends(rows)))
     judged = with_prospects(evidence, sends).select(*COLUMNS, "prospect", "why").order_by("sk")

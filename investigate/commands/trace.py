@@ -7,6 +7,7 @@ import json
 from datetime import datetime, timedelta
 
 from investigate.commands.console import Console
+from investigate.commands.question import engine_of
 from investigate.display import visible
 from investigate.investigation import evidence_for
 from investigate.parameters import Parameters
@@ -18,7 +19,7 @@ MARKS = {"ok": " ", "error": "✗", "guard": "·", "missing": "∅", "waiting": 
 
 def run(options: argparse.Namespace, console: Console) -> int:
     """Print the story of one event; whether that is bad is for `investigate check` to say."""
-    evidence = evidence_for(Parameters(case=options.case))
+    evidence = evidence_for(Parameters(case=options.case), engine=engine_of(options))
     story = story_of(evidence, options.event)
     if options.format == "json":
         told = document(story, evidence.case.name)

@@ -24,11 +24,25 @@ __all__ = [
     "seconds_since_1970", "text_of", "without_zone",
 ]  # fmt: skip
 
-ENGINES = ("duckdb",)
+ENGINES = ("duckdb", "spark")
 
 
-def open_engine(name: str = "duckdb") -> Engine:
-    """Return a fresh engine by its name; raise `UsageError` with the known ones for another."""
+def open_engine(name: str = "duckdb", *, master: str = "", scratch: str = "") -> Engine:
+    """Return a fresh engine by its name; of Spark, `master` and `scratch` say where it runs and
+    where it keeps what several checks share (`SparkEngine`).
+
+    Raises `UsageError` for an unknown name, or if Spark cannot be started at that address.
+    """
     if name not in ENGINES:
         raise UsageError.unknown("engine", name, ENGINES)
-    return DuckDBEngine()
+    if name == "duckdb":
+        if master or scratch:
+            raise UsageError(
+                "--spark-master and --spark-scratch have no meaning for the engine duckdb",
+                hint="add --engine spark, or leave them out",
+            )
+        return DuckDBEngine()
+    # Imported when it is asked for: pyspark is an extra, and takes its time.
+    from investigate.engine.spark import LOCAL, SparkEngine
+
+    return SparkEngine(master or LOCAL, scratch=scratch)
