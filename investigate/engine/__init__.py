@@ -11,6 +11,7 @@ from investigate.engine.expressions import (
     filled,
     literal_rows,
     milliseconds_since_1970,
+    number_text,
     seconds_between,
     seconds_since_1970,
     text_of,
@@ -20,7 +21,7 @@ from investigate.errors import UsageError
 
 __all__ = [
     "BATCH_ROWS", "ENGINES", "DuckDBEngine", "Engine", "blank", "day_of", "differ", "filled",
-    "literal_rows", "milliseconds_since_1970", "open_engine", "seconds_between",
+    "literal_rows", "milliseconds_since_1970", "number_text", "open_engine", "seconds_between",
     "seconds_since_1970", "text_of", "without_zone",
 ]  # fmt: skip
 

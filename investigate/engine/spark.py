@@ -110,11 +110,7 @@ class SparkEngine(Engine):
         back as it is."""
         with self._errors():
             pq.write_table(self._arrow(table), path)
-        written = ibis.Schema.from_pyarrow(pq.read_schema(path))
-        return all(
-            written[name].copy(nullable=True) == kind.copy(nullable=True)
-            for name, kind in table.schema().items()
-        )
+        return bool(pq.read_schema(path).types == table.schema().to_pyarrow().types)
 
     def read_written(self, path: Path) -> ir.Table:
         """Return a table that `write_parquet` wrote, with the very types it had."""
