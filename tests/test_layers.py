@@ -52,7 +52,7 @@ ONLY_IN = {
     "nbconvert": {"report"},
     "duckdb": {"engine"},
     "pyspark": {"engine"},
-    "sqlglot": {"queries", "statements"},
+    "sqlglot": {"engine", "queries", "statements"},
 }
 
 
