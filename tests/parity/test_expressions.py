@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 
 import ibis
 import pyarrow as pa
@@ -171,10 +171,11 @@ def test_a_table_of_another_engine_is_refused(spark, tables):
 
 def test_a_query_in_the_sql_of_duckdb_is_answered(spark, tables):
     _, rows = tables
-    name = rows.op().name
-    (found,) = spark.rows(spark.select(f'select count(*) as many from "{name}" where n < 3'))
+    asked = 'select count(*) as many from "{}" where n < 3'
+    (found,) = spark.rows(spark.select(asked.format(rows.op().name)))
     assert found == {"many": 3}
 
 
 def test_nothing_of_spark_is_left_in_the_folder_one_stands_in(spark, tables):
-    assert not {"spark-warehouse", "metastore_db", "derby.log"} & set(os.listdir())
+    here = {path.name for path in Path().iterdir()}
+    assert not {"spark-warehouse", "metastore_db", "derby.log"} & here
