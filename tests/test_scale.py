@@ -108,12 +108,6 @@ def test_synthetic_events_follow_the_recipes_of_the_pipeline(case):
         assert json.loads(row["attributes"])["GSI1SK"] == row["gsi1sk"]
 
 
-def test_too_few_days_for_every_fault_are_refused(tmp_path):
-    with pytest.raises(ValueError, match="faults need at least"):
-        synthetic.write_case(tmp_path / "case", 2_000, every=60)
-    assert list(tmp_path.iterdir()) == []
-
-
 @pytest.mark.parametrize(
     ("figures", "slope"),
     [
@@ -181,6 +175,16 @@ def test_a_kept_case_is_written_again_with_the_same_bytes_and_measured(case, cap
     assert "| `write` |" in document.read_text(encoding="utf-8")
     assert "<!-- end scale -->" in document.read_text(encoding="utf-8")
     assert "| all tables |" in capsys.readouterr().out
+
+
+def test_a_case_that_cannot_be_made_is_told_and_nothing_else_is_measured(capsys, tmp_path):
+    figures = tmp_path / "figures.json"
+    asked = ["scale", "--events", "1e3", "--every", "60", "--json", str(figures)]
+    assert main(asked) == 1
+    (size,) = json.loads(figures.read_text(encoding="utf-8"))
+    assert set(size["failures"]) == {"generate"}
+    assert "faults need at least" in size["failures"]["generate"]
+    assert "`generate` failed: ValueError" in capsys.readouterr().out
 
 
 def test_the_tables_tell_of_growth_failures_and_differences():

@@ -26,9 +26,9 @@ WITHIN = 3_600.0  # seconds for one stage
 
 @dataclass
 class Size:
-    """What was measured of one size."""
+    """What was measured of one size: as many events as were asked for, or as the case has."""
 
-    events: int = 0
+    events: int
     generated: Measured | None = None
     stages: dict[str, Measured] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
@@ -98,13 +98,12 @@ def run(chosen: argparse.Namespace) -> int:
 
 
 def _measured(events: int, chosen: argparse.Namespace) -> Size:
-    size = Size()
+    size = Size(events)
     with _place(chosen.cases) as cases, tempfile.TemporaryDirectory() as scratch:
         name = f"synthetic-{events}-{chosen.every}"
         bench = Bench(cases / name, Path(scratch), chosen.within, chosen.memory)
-        if not bench.case.exists():
-            _say(f"{events:,} events: generate")
-            size.generated = generate(bench, events, chosen.every)
+        if not _has_case(size, bench, chosen.every):
+            return size
         size.events = happened(bench.case)
         size.bytes = {
             table: sum(file.bytes for file in files)
@@ -116,6 +115,23 @@ def _measured(events: int, chosen: argparse.Namespace) -> Size:
     return size
 
 
+def _has_case(size: Size, bench: Bench, every: int) -> bool:
+    """Return whether the case is there, after making it if it was not."""
+    if bench.case.exists():
+        return True
+    _say(f"{size.events:,} events: generate")
+    try:
+        size.generated = generate(bench, size.events, every)
+    except Failed as error:
+        _fail(size, "generate", error)
+    return size.generated is not None
+
+
+def _fail(size: Size, stage: str, error: Failed) -> None:
+    size.failures[stage] = str(error)
+    _say(f"  FAILED: {error}")
+
+
 def _take(size: Size, stage: str, bench: Bench) -> None:
     try:
         size.stages[stage] = STAGES[stage](bench)
@@ -124,8 +140,7 @@ def _take(size: Size, stage: str, bench: Bench) -> None:
             for line in size.differences:
                 _say(f"  NOT THE TRUTH: {line}")
     except Failed as error:
-        size.failures[stage] = str(error)
-        _say(f"  FAILED: {error}")
+        _fail(size, stage, error)
     finally:
         shutil.rmtree(bench.scratch / bench.case.name, ignore_errors=True)
         shutil.rmtree(bench.scratch / "report", ignore_errors=True)

@@ -55,16 +55,18 @@ def write_case(
 ) -> Written:
     """Write a case of about so many events with its truth.json, and return where it is.
 
-    Each fault is on one of `every` days of entities. Two runs give the same bytes.
+    Each fault is on one of `every` days of entities. Two runs give the same bytes. Raises
+    `UsageError` if there is something in that place, `ValueError` for too small an `every`.
     """
+    demo = open_case(DEMO)
+    writer = _writer(folder, demo)  # refuses a place that is taken, before anything is made
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
         traffic = make_traffic(Path(scratch) / "traffic.db", events, every, memory_mb)
         con = traffic.con
         processing.process(con, traffic.entities * DAYS, SLICE)
-        demo = open_case(DEMO)
         mapping = _settings(demo, "mappings").column("uuid")[0].as_py()
         record_truth(con, str(mapping))
-        with _writer(folder, demo) as writer:
+        with writer:
             _write_tables(writer, traffic, demo)
         write_truth(con, folder, traffic.events)
         con.close()

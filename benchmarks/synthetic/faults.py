@@ -24,7 +24,9 @@ class Fault:
     source: str = ""  # how the name of the day's own source begins
     shape: str = ""  # of the day's event times and ids: edge, silence, twin, keyed
     # What became of the events that are hit.
-    stored: str = "kept"  # none, deleted, corrupt, tampered, renamed, moved, rewritten, twice
+    stored: str = (
+        "kept"  # none, deleted, corrupt, tampered, renamed, moved, copied, rewritten, twice
+    )
     row: str = "kept"  # none, no-refs, repeated, accepted-again, conflict, status, index, second
     gate: str = "kept"  # none, again, expired
     asked: str = "ok"  # how the first request to ingest ended; empty: there was none
@@ -78,6 +80,15 @@ _STORES = (
         (("raw/misplaced", "moved-key"),
          *_hit("raw/overwritten", "events/dangling-key", _FAILS)),
         stored="moved",
+    ),
+    Fault(
+        "raw-copied",
+        (("raw/misplaced", "copied-key"), *_hit("raw/duplicate-objects", "raw/overwritten")),
+        stored="copied",
+    ),
+    Fault(
+        "raw-expired", _hit("raw/expired", _FAILS), "", stored="none", gate="none", asked="",
+        lag=-92 * DAY, sent=False, work="none",
     ),
     Fault("raw-rewritten", _hit("raw/overwritten"), stored="rewritten"),
     Fault(

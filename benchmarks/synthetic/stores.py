@@ -17,6 +17,7 @@ _DAY_MS = f"{START_MS} + d * {DAY}"
 _HOUR = "strftime(moment(event_ms), '%H')"
 _NEXT_HOUR = "lpad(CAST((hour(moment(event_ms)) + 1) % 24 AS VARCHAR), 2, '0')"
 MOVED_KEY = raw_key("event_ms", "ingest_ms", hour=_NEXT_HOUR)
+COPIED_KEY = raw_key("event_ms", f"(ingest_ms + {DAY})")
 _BROKEN = literal("not-json (Expecting value: line 1 column 1 (char 0))")
 
 # Raw objects as the faults left them; `fate` is what became of one. A shelf holds a source, a type
@@ -26,7 +27,7 @@ OBJECTS = f"""
 CREATE TABLE objects AS
 SELECT d, entity_id, source, event_type, idempotency_key, payload, payload_sha, event_id,
     CASE WHEN place = 0 THEN 0 ELSE place * {DAYS} + d END AS shelf,
-    CASE WHEN hit THEN stored ELSE 'kept' END AS fate,
+    CASE WHEN hit AND stored <> 'copied' THEN stored ELSE 'kept' END AS fate,
     event_ms - CASE WHEN gate_expired THEN {EXPIRED} ELSE 0 END AS event_ms,
     ingest_ms - CASE WHEN gate_expired THEN {EXPIRED} ELSE 0 END AS ingest_ms
 FROM events JOIN faults USING (fault) WHERE NOT (hit AND stored IN ('none', 'deleted'))
@@ -34,8 +35,18 @@ UNION ALL
 SELECT d, entity_id, source, event_type, idempotency_key, payload, payload_sha, event_id,
     CASE WHEN place = 0 THEN 0 ELSE place * {DAYS} + d END, 'kept', event_ms, at_ms
 FROM events JOIN faults USING (fault) JOIN repeats USING (n) WHERE hit AND stored = 'twice'
+UNION ALL
+SELECT d, entity_id, source, event_type, idempotency_key, payload, payload_sha, event_id,
+    CASE WHEN place = 0 THEN 0 ELSE place * {DAYS} + d END, stored, event_ms, ingest_ms
+FROM events JOIN faults USING (fault) WHERE hit AND stored = 'copied'
 ORDER BY shelf
 """
+
+
+def _by_fate(usual: str, **others: str) -> str:
+    """Return what an object has, as SQL, unless its fate is one of these."""
+    told = " ".join(f"WHEN '{fate}' THEN {value}" for fate, value in others.items())
+    return f"CASE fate {told} ELSE {usual} END"
 
 
 def _if_whole(value: str) -> str:
@@ -43,32 +54,32 @@ def _if_whole(value: str) -> str:
 
 
 _WRITTEN_AGAIN = f"""CASE WHEN fate = 'corrupt' THEN {_DAY_MS} + {DAY + 30 * MINUTE}
-    WHEN fate IN ('tampered', 'renamed', 'moved', 'rewritten') THEN {_DAY_MS} + {AFTER_PROCESSING}
+    WHEN fate IN ('tampered', 'renamed', 'moved', 'copied', 'rewritten')
+        THEN {_DAY_MS} + {AFTER_PROCESSING}
     ELSE ingest_ms END"""
 
 _RAW_COLUMNS = columns_of(
     "raw",
-    s3_key=f"CASE WHEN fate = 'moved' THEN {MOVED_KEY} ELSE {raw_key('event_ms', 'ingest_ms')} END",
+    s3_key=_by_fate(raw_key("event_ms", "ingest_ms"), moved=MOVED_KEY, copied=COPIED_KEY),
     size="300 + octet_length(encode(payload))",
     last_modified=f"moment(({_WRITTEN_AGAIN}) // 1000 * 1000)",
     etag="md5(event_id || fate)",
     key_event_id="event_id", key_source="source", key_event_type="event_type",
-    key_event_date="day_text(event_ms)", key_ingest_date="day_text(ingest_ms)",
-    key_hour=f"CASE WHEN fate = 'moved' THEN {_NEXT_HOUR} ELSE {_HOUR} END",
+    key_event_date="day_text(event_ms)",
+    key_ingest_date=_by_fate("day_text(ingest_ms)", copied=f"day_text(ingest_ms + {DAY})"),
+    key_hour=_by_fate(_HOUR, moved=_NEXT_HOUR),
     readable="fate <> 'corrupt'",
     error=f"CASE WHEN fate = 'corrupt' THEN {_BROKEN} END",
-    event_id=_if_whole(f"CASE WHEN fate = 'renamed' THEN {OTHER_ID} ELSE event_id END"),
+    event_id=_if_whole(_by_fate("event_id", renamed=OTHER_ID)),
     source=_if_whole("source"), event_type=_if_whole("event_type"),
     entity_id=_if_whole("entity_id"),
     event_time=_if_whole("iso(event_ms)"), event_time_utc=_if_whole("moment(event_ms)"),
     ingest_time=_if_whole("iso(ingest_ms)"), ingest_time_utc=_if_whole("moment(ingest_ms)"),
     idempotency_key=_if_whole("idempotency_key"),
     payload_sha=_if_whole("payload_sha"),
-    payload_sha_actual=_if_whole(
-        f"CASE WHEN fate = 'tampered' THEN sha256({_TAMPERED}) ELSE payload_sha END"
-    ),
+    payload_sha_actual=_if_whole(_by_fate("payload_sha", tampered=f"sha256({_TAMPERED})")),
     event_id_actual=_if_whole("event_id"),
-    payload=_if_whole(f"CASE WHEN fate = 'tampered' THEN {_TAMPERED} ELSE payload END"),
+    payload=_if_whole(_by_fate("payload", tampered=_TAMPERED)),
 )  # fmt: skip
 RAW = f"""
 SELECT {_RAW_COLUMNS} FROM objects WHERE shelf BETWEEN @low AND @high ORDER BY s3_key

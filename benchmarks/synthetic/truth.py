@@ -13,7 +13,7 @@ import duckdb
 from benchmarks.synthetic.faults import DAY, FAULTS
 from benchmarks.synthetic.processing import QUEUE
 from benchmarks.synthetic.sql import ENTITY, filled, raw_key, with_values
-from benchmarks.synthetic.stores import MOVED_KEY
+from benchmarks.synthetic.stores import COPIED_KEY, MOVED_KEY
 from benchmarks.synthetic.telemetry import PROCESSOR
 from benchmarks.synthetic.traffic import START_MS, WINDOW
 from investigate import pipeline
@@ -41,6 +41,7 @@ KEYS: Mapping[str, str] = {
     "event": f"SELECT event_id {_EVENTS}",
     "key": f"SELECT {raw_key('event_ms', 'ingest_ms')} FROM (SELECT events.* {_EVENTS} AND hit)",
     "moved-key": f"SELECT {MOVED_KEY} FROM (SELECT events.* {_EVENTS} AND hit)",
+    "copied-key": f"SELECT {COPIED_KEY} FROM (SELECT events.* {_EVENTS} AND hit)",
     "sk": f"SELECT {filled(pipeline.SK_LAYOUT, event_time='iso(event_ms)')} {_EVENTS} AND hit",
     "request": f"SELECT uuid_of('ingest ' || n || ' 0') {_EVENTS} AND hit",
     "day": f"SELECT {ENTITY} || ' ' || day_text({START_MS} + d * {DAY}) {_DAYS}",
