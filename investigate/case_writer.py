@@ -191,12 +191,13 @@ class _Compact(_Plain):
 
 
 def _in_groups(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
-    """Yield the rows in groups of always the same size, however they came: the same bytes."""
+    """Yield the rows in groups of always the same size, however they came: the same bytes. Each
+    group is one piece, because a column is cut into pages where its pieces end."""
     waiting = pa.Table.from_batches([], schema)
     for batch in batches:
         waiting = pa.concat_tables([waiting, pa.Table.from_batches([batch]).cast(schema)])
         while waiting.num_rows >= ROWS_PER_GROUP:
-            yield waiting.slice(0, ROWS_PER_GROUP)
+            yield waiting.slice(0, ROWS_PER_GROUP).combine_chunks()
             waiting = waiting.slice(ROWS_PER_GROUP)
     if waiting.num_rows:
-        yield waiting
+        yield waiting.combine_chunks()

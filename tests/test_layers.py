@@ -27,7 +27,7 @@ LAYERS = [
     {"ledger"},
     {"trace"},
     {"findings", "numbers", "process_plan", "queries", "redrive_plan", "symptom_answers"},
-    {"own_findings"},
+    {"own_findings", "statements"},
     {"precomputed"},
     {"investigation", "sandbox"},
     {"report"},
@@ -52,6 +52,7 @@ ONLY_IN = {
     "nbconvert": {"report"},
     "duckdb": {"engine"},
     "pyspark": {"engine"},
+    "sqlglot": {"queries", "statements"},
 }
 
 

@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 from investigate.commands.capture_options import add_aws, add_capture, add_window
 from investigate.commands.recovery_options import add_process_briefly, add_redrive, add_replay
+from investigate.commands.sql_options import add_sql
 from investigate.errors import UsageError
 from investigate.memory import Memory, spill_folder
 from investigate.model import Severity, Step
@@ -349,6 +350,14 @@ def _trace(parser: argparse.ArgumentParser) -> None:
     _format(parser, "text", "json")
 
 
+def _sql(parser: argparse.ArgumentParser) -> None:
+    _question(parser)
+    parser.add_argument(
+        "--step", metavar="STEP", type=_steps, action="extend", help="only the checks of this step"
+    )
+    add_sql(parser)
+
+
 def _regenerate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "notebooks", metavar="NOTEBOOK", nargs="*", help="as 04_sqs, or a path; default: all"
@@ -369,6 +378,7 @@ COMMANDS: Mapping[str, Command] = {
     "check": Command("run the checks on a case and print the findings", _check),
     "ledger": Command("list every event, station by station, and where stories break", _ledger),
     "trace": Command("follow one event, hop by hop, to where its story breaks", _trace),
+    "sql": Command("print the checks as SQL to paste into Athena, Trino or DuckDB", _sql),
     "symptoms": Command("start from what you see; with a case, what it answers", _symptoms),
     "report": Command("execute the notebooks on a case and write the report", _report),
     "regenerate": Command("write the outputs of the committed notebooks anew", _regenerate),
