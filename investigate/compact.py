@@ -74,6 +74,12 @@ def pieces(layout: str) -> Iterator[Piece]:
         yield Piece(text, column, (int(start), int(length)) if part else None)
 
 
+def is_joined(layout: str) -> bool:
+    """Return whether a layout is a text of several parts, before which there may be a prefix, and
+    not another column as it is."""
+    return next(pieces(layout)).text != ""
+
+
 def stored_columns(table: str, column: str) -> tuple[str, ...]:
     """Return the columns that files of a large table hold instead of one."""
     return (column + OWN, column + FOLLOWS) if column in LAYOUTS.get(table, {}) else (column,)
@@ -93,24 +99,25 @@ def shrunk(table: str, rows: pa.Table) -> pa.Table:
     columns = {name: rows[name].combine_chunks() for name in rows.column_names}
     stored = dict(columns)
     for name, layout in LAYOUTS.get(table, {}).items():
-        own, follows = _parted(columns[name], _put_together(layout, columns))
+        ending = _put_together(layout, columns)
+        prefix = _prefix(columns[name], ending) if is_joined(layout) else ""
+        own, follows = _parted(columns[name], prefix, ending)
         stored |= {name + OWN: own, name + FOLLOWS: follows}
     schema = schema_of(table, rows.schema)
     return pa.table([stored[name] for name in schema.names], schema=schema)
 
 
-def _parted(texts: Any, ending: Any) -> tuple[Any, Any]:
-    """Return what stands before an ending, and whether that ending is there; one text before it is
-    tried for all rows, as keys have one prefix."""
-    prefix = next(
-        (
-            text.removesuffix(end)
-            for text, end in zip(texts[:1].to_pylist(), ending[:1].to_pylist(), strict=True)
-            if text is not None and end is not None and text.endswith(end)
-        ),
-        "",
-    )
-    follows = pc.fill_null(pc.equal(texts, _joined([pa.scalar(prefix), ending])), False)
+def _prefix(texts: Any, ending: Any) -> str:
+    """Return what stands before the ending of the first text, as keys have one prefix."""
+    text, end = (column[:1].to_pylist() or [None] for column in (texts, ending))
+    known = text[0] is not None and end[0] is not None and text[0].endswith(end[0])
+    return str(text[0].removesuffix(end[0])) if known else ""
+
+
+def _parted(texts: Any, prefix: str, ending: Any) -> tuple[Any, Any]:
+    """Return what of each text does not follow, and whether the rest does."""
+    whole = _joined([pa.scalar(prefix), ending])
+    follows = pc.fill_null(pc.equal(texts, whole), False)
     return pc.if_else(follows, pa.scalar(prefix), texts), follows
 
 

@@ -121,6 +121,9 @@ for _name in ROWS_OF:
     setattr(CaseTables, _name, _reader(_name))
 
 
+MOST_ROWS = 1_000_000  # of an answer as a pandas frame, unless somebody asks for more
+
+
 @dataclass(frozen=True, repr=False)
 class Answer:
     """The rows of a query, shown as a table of at most 50 rows that says how many there are.
@@ -133,9 +136,17 @@ class Answer:
     reads: tuple[str, ...] = ()  # the tables of the case that the rows were made of
     limit: int = 50
 
-    def to_pandas(self) -> pd.DataFrame:
-        """Return all rows as a pandas frame."""
-        return self.evidence.engine.frame(self.table)
+    def to_pandas(self, most: int = MOST_ROWS) -> pd.DataFrame:
+        """Return all rows as a pandas frame; raise `UsageError` if there are more than `most`,
+        because pandas holds all of them in memory at once."""
+        engine = self.evidence.engine
+        if (total := int(engine.scalar(self.table.count()))) > most:
+            raise UsageError(
+                f"the answer has {total:,} rows, and more than {most:,} take gigabytes in pandas",
+                hint="count or group them in the query, or ask for so many: "
+                f".to_pandas(most={total})",
+            )
+        return engine.frame(self.table)
 
     def unseen(self) -> str:
         """Say in words which of the tables behind the rows do not show everything; empty if all

@@ -18,6 +18,11 @@ __all__ = [
     "compare", "day_events", "days", "document_rows", "overwritten", "version_inputs", "versions",
 ]  # fmt: skip
 
+COMPLETE = "complete"
+# In the findings document. A case of a hundred million events has millions of days, nearly all of
+# them complete; the checks count all of them.
+MOST_DAYS, MOST_VERSIONS = 10_000, 100_000
+
 # A part of the versions proves these; the other verdicts rest on the absence of a version.
 _PROVEN_IN_PART = ("unexplained", "overwritten", "inflated")
 # An event that no store knows changes none of these; it would make a split day a partial one.
@@ -51,7 +56,8 @@ def compare(evidence: Evidence, entity: str, day: str, version_a: int, version_b
 
 
 def document_rows(evidence: Evidence) -> list[dict[str, Any]]:
-    """Return the `aggregates` of the findings document: days in scope with verdict and versions.
+    """Return the `aggregates` of the findings document: days in scope with verdict and versions;
+    at most `MOST_DAYS` days with `MOST_VERSIONS` versions, those that are not complete first.
 
     Empty where aggregates, or both raw and events, were not captured; where only a part of the
     versions, or only one store of events or a part of one, was captured, days whose verdict needs
@@ -65,11 +71,12 @@ def document_rows(evidence: Evidence) -> list[dict[str, Any]]:
     one_store = not (evidence.has("raw") and evidence.has("events"))
     if one_store or unkept(evidence) or ends_early(evidence):
         judged = judged.filter(judged.verdict.isin(_PROVEN_BY_ROWS))
+    judged = judged.select("entity_id", "day", "verdict")
+    first = judged.order_by((judged.verdict == COMPLETE).cast("int64"), "entity_id", "day")
+    judged = evidence.engine.materialise(first.limit(MOST_DAYS))
     listed = {
         (row["entity_id"], row["day"]): {**row, "versions": []}
-        for row in evidence.engine.rows(
-            judged.select("entity_id", "day", "verdict").order_by("entity_id", "day")
-        )
+        for row in evidence.engine.rows(judged.order_by("entity_id", "day"))
     }
     for row in _listed_versions(evidence, judged):
         listed[row.pop("entity_id"), row.pop("day")]["versions"].append(row)
@@ -78,7 +85,7 @@ def document_rows(evidence: Evidence) -> list[dict[str, Any]]:
 
 def _listed_versions(evidence: Evidence, judged: ir.Table) -> list[dict[str, Any]]:
     rows = versions(evidence).semi_join(judged, ["entity_id", "day"])
-    rows = rows.order_by("entity_id", "day", "version", "sk")
+    rows = rows.order_by("entity_id", "day", "version", "sk").limit(MOST_VERSIONS)
     return evidence.engine.rows(
         rows.select("entity_id", "day", "version", "inputs_hash", "explained_by")
     )
