@@ -9,6 +9,7 @@ from benchmarks import concurrent, explain, history, report, trace, undo
 from benchmarks.capture import run as capture
 from benchmarks.diagnosis import run as diagnosis
 from benchmarks.mutants import run as mutants
+from benchmarks.scale import run as scale
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -44,6 +45,9 @@ def main(arguments: list[str] | None = None) -> int:
     reporting = benchmarks.add_parser("report", help=report.__doc__)
     reporting.add_argument("--case", default=str(report.DEFAULT_CASE), help="the demo case")
     reporting.set_defaults(run=lambda chosen: report.run(chosen.case))
+    growing = benchmarks.add_parser("scale", help="growth with the number of events")
+    scale.add_options(growing)
+    growing.set_defaults(run=scale.run)
     chosen = parser.parse_args(arguments)
     return int(chosen.run(chosen))
 
