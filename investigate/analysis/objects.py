@@ -8,7 +8,8 @@ import ibis
 import ibis.expr.types as ir
 
 from investigate import pipeline
-from investigate.analysis.arrivals import raw_id, with_arrival
+from investigate.analysis.arrivals import with_arrival
+from investigate.analysis.known_ids import raw_id
 from investigate.analysis.reach import unkept, within_reach
 from investigate.engine import blank
 from investigate.errors import NotEvaluable
