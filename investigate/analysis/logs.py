@@ -31,11 +31,14 @@ def text_in(json: ir.StringValue, name: str) -> ir.StringValue:
     # A pattern reads the same on every engine; JSON functions do not. It takes plain characters in
     # runs, because an alternative per character overflows the stack of Java on a long text.
     written = json.re_extract(f'"{name}" *: *"([^"\\\\]*(?:\\\\.[^"\\\\]*)*)"', 1).nullif("")
+    # Hardly any text has an escape, and looking for one is cheaper than replacing seven.
+    escaped = written.contains("\\")
     text = written.replace("\\\\", _BACKSLASH)  # first, so that it escapes nothing that follows
     numbered = text.contains("\\u")
     for escape, meant in _ESCAPES.items():
         text = text.replace(escape, meant)
-    return ibis.ifelse(numbered, ibis.null("string"), text.replace(_BACKSLASH, "\\"))
+    text = ibis.ifelse(numbered, ibis.null("string"), text.replace(_BACKSLASH, "\\"))
+    return ibis.ifelse(escaped, text, written)
 
 
 def whole_in(json: ir.StringValue, name: str) -> ir.IntegerValue:

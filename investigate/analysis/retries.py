@@ -14,8 +14,8 @@ import ibis
 import ibis.expr.types as ir
 
 from investigate.analysis import logs
-from investigate.analysis.arrivals import raw_id
 from investigate.analysis.identities import identities
+from investigate.analysis.known_ids import known_ids
 from investigate.analysis.managed_retries import managed
 from investigate.analysis.retry_patterns import classify
 from investigate.engine import literal_rows, seconds_between
@@ -99,19 +99,10 @@ def _rounded(gap: float | None) -> float | None:
 def reused(evidence: Evidence) -> ir.Table:
     """Return the ids (event_id) that raw and events together know with more than one payload: such
     an id is a key used again, not a retry."""
-    return evidence.derived("reused_ids", _reused)
-
-
-def _reused(evidence: Evidence) -> ir.Table:
-    known = [literal_rows([], {"event_id": "string", "payload_sha": "string"})]
-    if evidence.has("raw"):
-        raw = evidence["raw"]
-        known.append(raw.select("payload_sha", event_id=raw_id(raw)))
-    if evidence.has("events"):
-        known.append(evidence["events"].select("payload_sha", "event_id"))
-    rows = ibis.union(*known) if len(known) > 1 else known[0]
-    counts = rows.group_by("event_id").agg(payloads=rows.payload_sha.nunique())
-    return counts.filter(counts.payloads > 1).select("event_id")
+    if not (evidence.has("raw") or evidence.has("events")):
+        return literal_rows([], {"event_id": "string"})
+    ids = known_ids(evidence)
+    return ids.filter(ids.reused).select("event_id")
 
 
 def _attempts(evidence: Evidence) -> ir.Table:
