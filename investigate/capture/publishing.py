@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from investigate.capture.draft import IN_ORDER, Draft
 from investigate.capture.ordered import batches, in_order
+from investigate.capture.raw_in_place import UNIT
 from investigate.capture.source import Captured
 from investigate.case_writer import CaseWriter
+from investigate.in_place import RAW_OBJECTS
 from investigate.tables import ORDER
 
 
@@ -20,7 +25,10 @@ def publish(
         reason = one.coverage.reason
         coverage = replace(one.coverage, reason=reason and hidden(reason))
         parts = draft.parts(one.table)
-        if not one.kept:
+        if one.in_place:
+            is_listed = one.in_place.kind == RAW_OBJECTS
+            writer.point(one.table, one.in_place, coverage, _listing(draft) if is_listed else None)
+        elif not one.kept:
             writer.leave_out(one.table, coverage)
         elif not parts:
             writer.add(one.table, [], coverage)
@@ -30,3 +38,9 @@ def publish(
         else:
             ordered = batches(parts, ORDER[one.table], draft.folder)
             writer.add_batches(one.table, ordered, coverage)
+
+
+def _listing(draft: Draft) -> Iterator[pa.RecordBatch]:
+    """Yield what is known of raw objects that stay where they are, in the order of their keys."""
+    for part in draft.parts(UNIT):  # each of which begins behind the one before
+        yield from pq.ParquetFile(part.path).iter_batches()

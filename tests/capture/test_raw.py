@@ -146,7 +146,7 @@ def test_a_silent_endpoint_is_asked_only_so_often():
 
 def test_an_object_far_larger_than_ingest_can_write_is_not_loaded(world, monkeypatch):
     store(world, EVENTS[0])
-    monkeypatch.setattr(raw, "LARGEST_BODY", 10)
+    monkeypatch.setattr(raw_rows, "LARGEST_BODY", 10)
     captured = read(source_of(world))
     (row,) = rows_of(captured)
     assert row["error"] == f"failed ({row['size']} bytes)"
