@@ -274,5 +274,8 @@ def _description(source: Source, account: str, mask: Mask) -> dict[str, Any]:
         "account_id": account,
         "dead_letter_queue_urls": list(source.names.dead_letter_queue_urls),
     }
+    for name in ("raw_folder", "raw_copied_at"):  # of no pipeline on AWS, and of few cases
+        if described[name] is None:
+            del described[name]
     shown: dict[str, Any] = storable(described, mask.account)
     return shown
