@@ -13,6 +13,7 @@ import pytest
 
 from investigate.engine import DuckDBEngine
 from investigate.errors import AccessError, EngineError
+from investigate.memory import Room
 from investigate.spread import spread
 
 SCHEMA = pa.schema([("n", pa.int64())])
@@ -69,7 +70,7 @@ def test_no_items_are_no_rows(tmp_path):
 
 
 def test_the_files_of_an_engine_are_gone_when_its_tables_are(tmp_path):
-    engine = DuckDBEngine(spill=tmp_path, processes=1)
+    engine = DuckDBEngine(Room(spill=tmp_path), processes=1)
     table = engine.spread([1, 2], partial(counted, 1), SCHEMA, "numbers")
     assert engine.scalar(table.n.sum()) == 3
     (folder,) = tmp_path.iterdir()
