@@ -105,6 +105,10 @@ class Case:
         """The Parquet files of a captured table that is in the case itself."""
         return [self.folder / file.path for file in self.files[table]]
 
+    def count(self, table: str) -> int | None:
+        """The rows of a captured table, wherever they are; None if it was not captured."""
+        return self.lake[table].rows if table in self.lake else self.rows.get(table)
+
     def covered(self, table: str) -> Coverage:
         """The coverage of any table; one that the manifest does not mention was not asked for."""
         return self.coverage.get(table, Coverage("skipped", "not part of this capture"))

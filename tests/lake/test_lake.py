@@ -8,10 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from investigate import cli
 from investigate.capture import CaptureOptions
 from investigate.capture import run as capture_run
 from investigate.case import open_case, read_manifest
+from investigate.engine import DuckDBEngine
 from investigate.errors import AccessError, CaseDamagedError, SettingsError, UsageError
+from investigate.lake.verification import changes
 from investigate.model import Outcome, Window
 from tests.builders import END, START
 from tests.capture.delivered import BUCKET, Objects
@@ -237,3 +240,51 @@ def test_a_folder_that_is_not_there_stops_before_anything_is_read(full, tmp_path
     with pytest.raises(SettingsError, match="there is no such folder"):
         pointed(full, tmp_path / "case", names, connection=over(full))
     assert list(tmp_path.iterdir()) == []
+
+
+# verify
+
+
+def test_verify_says_what_a_case_in_place_proves_and_what_not(full, tmp_path, capsys):
+    names = synced(full, tmp_path, CAPTURED_AT)
+    case = pointed(full, tmp_path / "case", names, only=STORES)
+    assert cli.main(["verify", str(case.folder)]) == 0
+    out, err = capsys.readouterr()
+    assert f"raw: 6 objects in {case.lake['raw'].location}; their list is in the case" in out
+    assert f"events: 6 items in {case.lake['events'].location}; the case has the MD5" in out
+    assert "nothing in place was read" in err
+
+
+def test_verify_in_place_counts_what_is_gone_and_what_was_written_again(full, tmp_path):
+    names = synced(full, tmp_path, CAPTURED_AT)
+    case = pointed(full, tmp_path / "case", names, only=STORES)
+    engine = DuckDBEngine(processes=1)
+    assert list(changes(case, engine)) == []
+    first, second, *_ = sorted((tmp_path / "bucket").rglob("*.json"))
+    first.unlink()
+    second.write_text("{}")
+    place = case.lake["raw"].location
+    assert list(changes(case, engine)) == [
+        f"raw: of 6 in {place} 1 object written again since",
+        f"raw: of 6 in {place} 1 object gone",
+    ]
+    damaged(data_files(tmp_path, "dedupe")[0])
+    with pytest.raises(AccessError, match="has the MD5"):
+        list(changes(case, engine))
+
+
+# another command, another process
+
+
+def test_a_check_in_its_own_processes_answers_from_the_folder(full, tmp_path, capsys):
+    case = pointed(full, tmp_path / "case", synced(full, tmp_path, CAPTURED_AT), only=STORES)
+    lost = sorted((tmp_path / "bucket").rglob("*.json"))[0]
+    lost.unlink()
+    cli.main(["check", str(case.folder), "--rows", "raw/missing"])
+    assert lost.stem.removeprefix("event_id=") in capsys.readouterr().out
+
+
+def test_no_statement_is_made_of_tables_that_are_not_in_the_case(full, tmp_path, capsys):
+    case = pointed(full, tmp_path / "case", synced(full, tmp_path, CAPTURED_AT), only=("raw",))
+    assert cli.main(["sql", str(case.folder), "--dialect", "athena"]) == 2
+    assert "raw is not in the case, which only points at it" in capsys.readouterr().err
