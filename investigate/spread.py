@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import os
 import pickle
+import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -23,6 +25,7 @@ from investigate.errors import EngineError, InvestigationError
 Work: TypeAlias = "Callable[[Any], Iterator[pa.RecordBatch]]"
 
 _JOB = "job.pickle"
+_FAILURE = re.compile(r"investigate-failure:(?P<pickled>[A-Za-z0-9+/=]+):")
 _GROUP_ROWS, _GROUP_BYTES = 100_000, 64 * 1024 * 1024  # written at once
 
 
@@ -65,6 +68,32 @@ def spread(
     else:
         _in_processes(job, shares)
     return [job.path(number) for number in range(len(items))]
+
+
+def rows_of_items(work: bytes, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of pickled items, for an engine that hands these to its own workers.
+
+    An `InvestigationError` becomes an error whose text `failure_in` understands, because a text is
+    all that such engines hand back.
+    """
+    do: Work = pickle.loads(work)  # noqa: S301 (pickled by the engine, of this package)
+    for batch in batches:
+        for item in batch.column("item").to_pylist():
+            try:
+                yield from do(pickle.loads(item))  # noqa: S301 (the same)
+            except InvestigationError as error:
+                whole = b64encode(pickle.dumps(error)).decode("ascii")
+                raise RuntimeError(f"investigate-failure:{whole}: {error.message}") from error
+
+
+def failure_in(error: BaseException) -> InvestigationError | None:
+    """Return what went wrong in a worker, out of an engine's error about it; None if it is not of
+    this package."""
+    found = _FAILURE.search(str(error))
+    if found is None:
+        return None
+    failure: InvestigationError = pickle.loads(b64decode(found["pickled"]))  # noqa: S301 (above)
+    return failure
 
 
 def cores() -> int:

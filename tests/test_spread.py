@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
+import pickle
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -14,7 +16,7 @@ import pytest
 from investigate.engine import DuckDBEngine
 from investigate.errors import AccessError, EngineError
 from investigate.memory import Room
-from investigate.spread import spread
+from investigate.spread import failure_in, rows_of_items, spread
 
 SCHEMA = pa.schema([("n", pa.int64())])
 
@@ -76,7 +78,17 @@ def test_the_files_of_an_engine_are_gone_when_its_tables_are(tmp_path):
     (folder,) = tmp_path.iterdir()
     assert Path(folder).is_dir()
     del engine, table
-    import gc
-
     gc.collect()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_fails_in_a_worker_of_another_engine_is_found_in_its_text():
+    items = pa.RecordBatch.from_pydict({"item": [pickle.dumps(0), pickle.dumps(3)]})
+    rows = rows_of_items(pickle.dumps(refusing), [items])
+    assert next(rows)["n"].to_pylist() == [0]
+    with pytest.raises(RuntimeError) as failed:
+        next(rows)
+    failure = failure_in(ValueError(f"PythonException: said\n{failed.value}\nSQLSTATE"))
+    assert isinstance(failure, AccessError)
+    assert (failure.message, failure.code) == ("file 3 is damaged", "Damaged")
+    assert failure_in(ValueError("no such table")) is None
