@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from investigate.errors import CaseDamagedError, CaseError, CaseVersionError, UsageError
+from investigate.in_place import InPlace
 from investigate.model import Window, parse_time
 from investigate.tables import TABLES, missing_columns
 
@@ -92,15 +93,21 @@ class Case:
     event_dates: tuple[str, str] | None = None  # first and last day of the raw objects; None: all
     masked: Mapping[str, bool] = field(default_factory=dict)  # field -> whether it was met
     consumed: Mapping[str, Any] = field(default_factory=dict)  # requests and read units it took
+    lake: Mapping[str, InPlace] = field(default_factory=dict)  # tables that it only points at
+    listings: Mapping[str, tuple[TableFile, ...]] = field(default_factory=dict)  # of these tables
 
     @property
     def tables(self) -> tuple[str, ...]:
-        """The captured tables, in the fixed order of `TABLES`."""
-        return tuple(name for name in TABLES if name in self.files)
+        """The captured tables, those in place included, in the fixed order of `TABLES`."""
+        return tuple(name for name in TABLES if name in self.files or name in self.lake)
 
     def paths(self, table: str) -> list[Path]:
-        """The Parquet files of a captured table."""
+        """The Parquet files of a captured table that is in the case itself."""
         return [self.folder / file.path for file in self.files[table]]
+
+    def count(self, table: str) -> int | None:
+        """The rows of a captured table, wherever they are; None if it was not captured."""
+        return self.lake[table].rows if table in self.lake else self.rows.get(table)
 
     def covered(self, table: str) -> Coverage:
         """The coverage of any table; one that the manifest does not mention was not asked for."""
@@ -148,10 +155,12 @@ def _readable(folder: Path) -> Iterator[None]:
 
 def verify_case(case: Case) -> list[str]:
     """Return every way in which the tables of a case are not what its manifest says."""
-    problems = [problem for table in case.tables for problem in _file_problems(case, table)]
+    problems = [problem for table in case.files for problem in _table_problems(case, table)]
+    for listing in case.listings.values():
+        problems.extend(_file_problems(case, listing))
     if problems:
         return problems
-    for table in case.tables:
+    for table in case.files:
         counted = sum(pq.read_metadata(path).num_rows for path in case.paths(table))
         if counted != case.rows[table]:
             problems.append(f"{table}: {counted} rows, the manifest says {case.rows[table]}")
@@ -160,7 +169,8 @@ def verify_case(case: Case) -> list[str]:
 
 def extra_files(case: Case) -> list[str]:
     """Return the files in a case's folder that its manifest does not know; nothing reads them."""
-    known = {file.path for files in case.files.values() for file in files} | BESIDE
+    listed = (*case.files.values(), *case.listings.values())
+    known = {file.path for files in listed for file in files} | BESIDE
     found = (path for path in case.folder.rglob("*") if path.is_symlink() or not path.is_dir())
     names = (path.relative_to(case.folder).as_posix() for path in found)
     return sorted(name for name in names if name not in known)
@@ -231,6 +241,7 @@ def _parse_manifest(folder: Path, manifest: Mapping[str, Any]) -> Case:
             },
             **_scope(manifest.get("scope", {})),
             consumed=dict(manifest.get("consumed", {})),
+            **_lake(folder, manifest),
         )
     except KeyError as error:
         raise CaseDamagedError(
@@ -253,6 +264,22 @@ def _scope(told: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _lake(folder: Path, manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the tables that a case points at, and the files in it that name their rows."""
+    told: Mapping[str, Any] = manifest.get("lake", {})
+    strange = sorted(name for name in told if name not in TABLES or name in manifest["tables"])
+    if strange:
+        raise ValueError(f"lake: {', '.join(strange)} cannot be a table that is only pointed at")
+    return {
+        "lake": {name: InPlace.of_json(one) for name, one in told.items()},
+        "listings": {
+            name: _table_files(folder, one["listing"])
+            for name, one in told.items()
+            if "listing" in one
+        },
+    }
+
+
 def _settling(seconds: Any) -> int:
     if not 0 <= int(seconds) <= _LONGEST_SETTLING:
         raise ValueError(f"settle_seconds is {seconds}")
@@ -270,22 +297,32 @@ def _table_files(folder: Path, files: Sequence[Mapping[str, Any]]) -> tuple[Tabl
     return tuple(listed)
 
 
-def _file_problems(case: Case, table: str) -> list[str]:
-    problems = []
-    root = case.folder.resolve()
-    for file in case.files[table]:
-        path = case.folder / file.path
-        if not path.is_file():
-            problems.append(f"{file.path} is missing")
-        elif not path.resolve().is_relative_to(root):
-            problems.append(f"{file.path} is a link out of the case")
-        elif path.stat().st_size != file.bytes:
-            problems.append(f"{file.path} has {path.stat().st_size} bytes, not {file.bytes}")
-        elif digest(path) != file.sha256:
-            problems.append(f"{file.path}: its SHA-256 is not the one in the manifest")
-        else:
-            problems.extend(_column_problems(table, path, file.path))
-    return problems
+def _table_problems(case: Case, table: str) -> list[str]:
+    problems = _file_problems(case, case.files[table])
+    if problems:
+        return problems
+    return [
+        problem
+        for file in case.files[table]
+        for problem in _column_problems(table, case.folder / file.path, file.path)
+    ]
+
+
+def _file_problems(case: Case, files: Sequence[TableFile]) -> list[str]:
+    return [problem for file in files if (problem := _file_problem(case, file))]
+
+
+def _file_problem(case: Case, file: TableFile) -> str:
+    path = case.folder / file.path
+    if not path.is_file():
+        return f"{file.path} is missing"
+    if not path.resolve().is_relative_to(case.folder.resolve()):
+        return f"{file.path} is a link out of the case"
+    if path.stat().st_size != file.bytes:
+        return f"{file.path} has {path.stat().st_size} bytes, not {file.bytes}"
+    if digest(path) != file.sha256:
+        return f"{file.path}: its SHA-256 is not the one in the manifest"
+    return ""
 
 
 def _column_problems(table: str, path: Path, name: str) -> list[str]:

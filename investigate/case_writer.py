@@ -7,7 +7,7 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from itertools import chain, islice
 from pathlib import Path
@@ -20,12 +20,15 @@ import pyarrow.parquet as pq
 from investigate import compact
 from investigate.case import MANIFEST, SCHEMA, Coverage, TableFile, digest
 from investigate.errors import UsageError
+from investigate.in_place import InPlace
 from investigate.model import Window, isoformat
-from investigate.tables import ORDER, TABLES, as_table
+from investigate.tables import LISTING, ORDER, TABLES, as_table
 
 ROWS_PER_GROUP = 20_000  # of a table that is written as a stream
 LARGE = 10_000  # rows; from so many on a table that is written as a stream is written compactly
 GROUPS_PER_FILE = 50
+# Of a listing: what one process reads at a time of the objects it names.
+ROWS_PER_LISTING = 5_000
 
 
 @dataclass
@@ -49,6 +52,7 @@ class CaseWriter:
     _files: dict[str, tuple[TableFile, ...]] = field(default_factory=dict)
     _rows: dict[str, int] = field(default_factory=dict)
     _coverage: dict[str, Coverage] = field(default_factory=dict)
+    _lake: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.folder.exists():
@@ -91,22 +95,45 @@ class CaseWriter:
     def add_batches(self, table: str, batches: Iterable[pa.RecordBatch], coverage: Coverage) -> int:
         """Store a captured table of any size, whose rows come in order; return their number. A
         large one is written compactly, unless this writer is told not to."""
-        folder = self._draft / table
-        folder.mkdir()
-        groups = _in_groups(batches, TABLES[table])
+        groups = _in_groups(batches, TABLES[table], ROWS_PER_GROUP)
+        start = list(islice(groups, 1))
+        is_large = self.compact and any(group.num_rows >= LARGE for group in start)
+        shape = _Compact(table) if is_large else _Plain(TABLES[table])
+        paths, rows = self._write(self._draft / table, chain(start, groups), shape)
+        self._take(table, paths, rows, coverage)
+        return rows
+
+    def _write(
+        self, folder: Path, groups: Iterator[pa.Table], shape: _Plain
+    ) -> tuple[list[Path], int]:
+        """Write groups of rows into files of a new folder; return these, and how many rows."""
+        folder.mkdir(parents=True)
         paths: list[Path] = []
         rows = 0
-        shape = _Plain(table)
         for first in groups:
-            if not paths and self.compact and first.num_rows >= LARGE:
-                shape = _Compact(table)
             paths.append(folder / f"part-{len(paths)}.parquet")
             with pq.ParquetWriter(paths[-1], shape.schema, **shape.options) as file:
                 for group in chain([first], islice(groups, GROUPS_PER_FILE - 1)):
                     file.write_table(shape.stored(group))
                     rows += group.num_rows
-        self._take(table, paths, rows, coverage)
-        return rows
+        return paths, rows
+
+    def point(
+        self,
+        table: str,
+        in_place: InPlace,
+        coverage: Coverage,
+        listing: Iterable[pa.RecordBatch] | None = None,
+    ) -> None:
+        """Record where the rows of a table are, instead of storing them; with the listing that
+        names them, in order, if no report of AWS does."""
+        told = in_place.as_json()
+        if listing is not None:
+            groups = _in_groups(listing, LISTING, ROWS_PER_LISTING)
+            paths, _ = self._write(self._draft / "lake" / table, groups, _Plain(LISTING))
+            told["listing"] = [asdict(file) for file in self._files_of(paths)]
+        self._lake[table] = told
+        self._coverage[table] = coverage
 
     def add_files(self, table: str, files: Sequence[Path], rows: int, coverage: Coverage) -> None:
         """Take Parquet files that hold a captured table in order; they stay where they are."""
@@ -121,12 +148,15 @@ class CaseWriter:
         self._take(table, paths, rows, coverage)
 
     def _take(self, table: str, paths: Sequence[Path], rows: int, coverage: Coverage) -> None:
-        self._files[table] = tuple(
+        self._files[table] = self._files_of(paths)
+        self._rows[table] = rows
+        self._coverage[table] = coverage
+
+    def _files_of(self, paths: Sequence[Path]) -> tuple[TableFile, ...]:
+        return tuple(
             TableFile(path.relative_to(self._draft).as_posix(), path.stat().st_size, digest(path))
             for path in paths
         )
-        self._rows[table] = rows
-        self._coverage[table] = coverage
 
     def leave_out(self, table: str, coverage: Coverage) -> None:
         """Record why a table is not part of the case."""
@@ -146,10 +176,7 @@ class CaseWriter:
             "tables": {
                 table: {
                     "rows": self._rows[table],
-                    "files": [
-                        {"path": file.path, "bytes": file.bytes, "sha256": file.sha256}
-                        for file in self._files[table]
-                    ],
+                    "files": [asdict(file) for file in self._files[table]],
                 }
                 for table in TABLES
                 if table in self._files
@@ -158,7 +185,11 @@ class CaseWriter:
                 table: known.as_json() for table in TABLES if (known := self._coverage.get(table))
             },
         }
-        for name, value in (("scope", self.scope), ("consumed", self.consumed)):
+        for name, value in (
+            ("lake", self._lake),
+            ("scope", self.scope),
+            ("consumed", self.consumed),
+        ):
             if value:
                 manifest[name] = dict(value)
         (self._draft / MANIFEST).write_text(
@@ -169,9 +200,8 @@ class CaseWriter:
 class _Plain:
     """How the files of a small table are written: each column as it is."""
 
-    def __init__(self, table: str) -> None:
-        self.table = table
-        self.schema = TABLES[table]
+    def __init__(self, schema: pa.Schema) -> None:
+        self.schema = schema
         self.options: dict[str, Any] = {"compression": "zstd"}
 
     def stored(self, rows: pa.Table) -> pa.Table:
@@ -182,22 +212,24 @@ class _Compact(_Plain):
     """How the files of a large table are written: without what follows, see `compact`."""
 
     def __init__(self, table: str) -> None:
-        super().__init__(table)
-        self.schema = compact.schema_of(table, TABLES[table])
+        super().__init__(compact.schema_of(table, TABLES[table]))
+        self._table = table
         self.options = compact.writing(self.schema)
 
     def stored(self, rows: pa.Table) -> pa.Table:
-        return compact.shrunk(self.table, rows)
+        return compact.shrunk(self._table, rows)
 
 
-def _in_groups(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
+def _in_groups(
+    batches: Iterable[pa.RecordBatch], schema: pa.Schema, most: int
+) -> Iterator[pa.Table]:
     """Yield the rows in groups of always the same size, however they came: the same bytes. Each
     group is one piece, because a column is cut into pages where its pieces end."""
     waiting = pa.Table.from_batches([], schema)
     for batch in batches:
         waiting = pa.concat_tables([waiting, pa.Table.from_batches([batch]).cast(schema)])
-        while waiting.num_rows >= ROWS_PER_GROUP:
-            yield waiting.slice(0, ROWS_PER_GROUP).combine_chunks()
-            waiting = waiting.slice(ROWS_PER_GROUP)
+        while waiting.num_rows >= most:
+            yield waiting.slice(0, most).combine_chunks()
+            waiting = waiting.slice(most)
     if waiting.num_rows:
         yield waiting.combine_chunks()

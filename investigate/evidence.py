@@ -15,6 +15,7 @@ from investigate.case import Case, Coverage
 from investigate.compact_reading import spelled_out
 from investigate.engine import Engine, open_engine
 from investigate.errors import CaseDamagedError, NotEvaluable, UsageError
+from investigate.lake import read_in_place
 from investigate.model import Window, isoformat, parse_time
 from investigate.settings import Thresholds
 from investigate.tables import LATER, schema_of
@@ -95,7 +96,7 @@ class Evidence:
 
     def has(self, table: str) -> bool:
         """Whether a table was captured, wholly or in part."""
-        return table in self.case.files
+        return table in self.case.files or table in self.case.lake
 
     def is_whole(self, table: str) -> bool:
         """Whether a table was captured wholly: every row in the capture's scope, and all in it."""
@@ -128,15 +129,30 @@ class Evidence:
         return self.case.covered(table)
 
     def __getitem__(self, table: str) -> ir.Table:
-        """Return a captured table; raise `NotEvaluable` with the reason if it was not captured."""
+        """Return a captured table; raise `NotEvaluable` with the reason if it was not captured.
+
+        One that the case only points at is read now, and once: raises `AccessError` if what is
+        there is not what the case says.
+        """
         if table not in self._tables:
             schema_of(table)
             if not self.has(table):
                 raise NotEvaluable(self.absence(table))
-            found = self.engine.read_parquet(self.case.paths(table), table)
+            found = self._read(table)
             whole = spelled_out(_with_later_columns(found, table), table)
             self._tables[table] = whole if whole is found else self.engine.view(whole, table)
         return self._tables[table]
+
+    def _read(self, table: str) -> ir.Table:
+        if table in self.case.files:
+            return self.engine.read_parquet(self.case.paths(table), table)
+        self._derived.append(table)
+        given = self._given.get(table)
+        return (
+            self.engine.read_written(given)
+            if given
+            else read_in_place(self.case, table, self.engine)
+        )
 
     def derived(self, name: str, build: Callable[[Evidence], ir.Table]) -> ir.Table:
         """Return a table that several checks share, built and run once."""

@@ -158,7 +158,7 @@ class Investigation:
         rows = []
         for table in self._tables_of(step):
             known = self.evidence.coverage(table)
-            count = self.evidence.case.rows.get(table)
+            count = self.evidence.case.count(table)
             word = "passed" if known.status == "captured" else "not-evaluated"
             status = Shown(f"{display.MARKS[word]} {display.esc(known.status)}", known.status)
             rows.append((table, status, "" if count is None else f"{count:,}", known.reason or ""))

@@ -13,6 +13,7 @@ from investigate import pipeline
 from investigate.errors import InvestigationError, SettingsError, UsageError
 from investigate.model import Window
 
+FILE = "file:///"
 _MOST, _MOST_DAYS = 1_000_000_000, 36_500  # decades; beyond, times cannot be reckoned with
 
 
@@ -90,11 +91,24 @@ class PipelineNames:
     aggregates_table: str | None = None
     replay_queue_url: str | None = None
     dead_letter_queue_urls: tuple[str, ...] = ()
+    raw_folder: str | None = None  # a copy of the bucket, to read in place
+    raw_copied_at: str | None = None  # when that copy was begun
     raw_inventory: str | None = None  # s3:// URLs of what S3 and DynamoDB wrote there themselves
     events_export: str | None = None
     dedupe_export: str | None = None
     aggregates_export: str | None = None
     functions: Mapping[str, str] = field(default_factory=dict)  # role -> function name
+
+    @property
+    def in_folders(self) -> frozenset[str]:
+        """The tables whose rows are in folders of this machine, for which no AWS is asked."""
+        exported = {
+            table
+            for table in ("events", "dedupe", "aggregates")
+            if (getattr(self, f"{table}_export") or "").startswith(FILE)
+        }
+        listed = self.raw_folder and (self.raw_inventory or FILE).startswith(FILE)
+        return frozenset({"raw"} if listed else ()) | exported
 
     def lacks(self, what: str) -> str:
         """Return why there is no such resource, for example no `aggregates table`."""
@@ -130,7 +144,11 @@ _QUEUE = (
     "as https://sqs.eu-west-1.amazonaws.com/123456789012/name",
 )
 _TABLE = (r"[^/:]+", "the name of a table", "leave out the ARN around it")
-_OBJECT = (r"s3://[^/]+/.+", "the address of a manifest", "as s3://bucket/folder/manifest.json")
+_OBJECT = (
+    r"s3://[^/]+/.+|file:///.+",
+    "the address of a manifest",
+    "as s3://bucket/folder/manifest.json, or file:///folder/manifest.json",
+)
 # What an entry must look like, that in words, and what to do.
 _SHAPES = {
     "account_id": (r"[0-9]{12}", "an account id", 'twelve digits in quotes, as "123456789012"'),
@@ -141,6 +159,11 @@ _SHAPES = {
     "aggregates_table": _TABLE,
     "replay_queue_url": _QUEUE,
     "dead_letter_queue_urls": _QUEUE,
+    "raw_folder": (
+        r"/.+",
+        "the whole path of a folder",
+        "as /data/orders-raw, a copy of the bucket",
+    ),
     "raw_inventory": _OBJECT,
     "events_export": _OBJECT,
     "dedupe_export": _OBJECT,

@@ -129,6 +129,12 @@ RESCUED = _schema(
     partition_key=TEXT, arrived_utc=MOMENT, data=TEXT, event_id=TEXT, error=TEXT,
 )  # fmt: skip
 
+# The raw objects that a case only points at: every version of each key, with what S3 knew of it.
+LISTING = _schema(
+    key=TEXT, version_id=TEXT, size=WHOLE, last_modified=MOMENT, etag=TEXT, newest=FLAG,
+    deleted=FLAG,
+)  # fmt: skip
+
 TABLES: Mapping[str, pa.Schema] = {
     "raw": RAW, "events": EVENTS, "dedupe": DEDUPE, "messages": MESSAGES,
     "dead_letters": DEAD_LETTERS, "aggregates": AGGREGATES, "invocations": INVOCATIONS,

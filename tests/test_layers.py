@@ -16,12 +16,14 @@ PACKAGE = ROOT / "investigate"
 # Lowest first. A module may import from rows above its own in this list, and from its own package.
 LAYERS = [
     {"errors"},
-    {"drafts", "memory", "model", "pipeline"},
+    {"drafts", "in_place", "memory", "model", "pipeline", "spread"},
     {"compact"},
     {"alarm_rules", "plans", "secret_texts", "settings", "symptoms", "tables", "unseen"},
     {"case", "engine", "aws", "display", "parameters"},
     {"case_writer", "compact_reading", "injected"},
-    {"evidence", "capture"},
+    {"capture"},
+    {"lake"},
+    {"evidence"},
     {"analysis", "entities", "figures"},
     {"checks"},
     {"ledger"},

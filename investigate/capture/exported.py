@@ -7,9 +7,11 @@ from datetime import timedelta
 
 from investigate import pipeline
 from investigate.capture.exports import Export, Item
+from investigate.capture.raw_in_place import in_folder, told
 from investigate.capture.rows import converted
-from investigate.capture.source import Row, Source, between
+from investigate.capture.source import Captured, Row, Source, between
 from investigate.case import Coverage
+from investigate.in_place import DYNAMODB_EXPORT, DataFile, InPlace
 from investigate.model import isoformat
 
 STEP_ROWS = 10_000  # kept at once
@@ -28,15 +30,39 @@ def read(source: Source, table: str, url: str, name: str | None) -> Coverage:
         if number < done["files"]:
             continue
         at = done["items"] if number == done["files"] else 0
-        for items in _steps(export.items(file), at):
+        for items in in_steps(export.items(file), at):
             at += len(items)
             rows = [row for row in converted(table, items) if _is_wanted(source, table, row)]
             source.keep(unit, {table: rows}, {"files": number, "items": at})
         source.keep(unit, {}, {"files": number + 1, "items": 0})
     entities = ", ".join(source.options.entities)
-    told = f"from its export of {isoformat(export.export_time)}"
-    told += f", entity {entities} only" if entities else ""
-    return Coverage("captured", told, between(None, export.export_time - ACCURACY))
+    reason = f"from its export of {isoformat(export.export_time)}"
+    reason += f", entity {entities} only" if entities else ""
+    return Coverage("captured", reason, between(None, export.export_time - ACCURACY))
+
+
+def in_place(source: Source, table: str, url: str, name: str | None) -> Captured:
+    """Return a table as the export it is in: its manifests are read and checked, no data file is.
+
+    Raises `AccessError` for manifests that are not what they say.
+    """
+    where = {"region": source.connection.region, "account": source.names.account_id}
+    export = Export.open(url, source.body, table=name, **where)
+    folder = "" if export.place.bucket else export.place.folder
+    known = InPlace(
+        DYNAMODB_EXPORT,
+        f"s3://{export.place.bucket}/" if export.place.bucket else in_folder(folder),
+        export.item_count,
+        as_of=isoformat(export.export_time),
+        report=str(export.place),
+        files=tuple(
+            DataFile(file.key.removeprefix(folder), file.item_count, file.md5)
+            for file in export.files
+        ),
+    )
+    reason = f"{told(known)}; from its export of {known.as_of}"
+    horizon = between(None, export.export_time - ACCURACY)
+    return Captured(table, Coverage("captured", reason, horizon), in_place=known)
 
 
 def _is_wanted(source: Source, table: str, row: Row) -> bool:
@@ -49,7 +75,8 @@ def _is_wanted(source: Source, table: str, row: Row) -> bool:
     return row["pk"] in map(pipeline.event_pk, entities)
 
 
-def _steps(items: Iterator[Item], done: int) -> Iterator[list[Item]]:
+def in_steps(items: Iterator[Item], done: int = 0) -> Iterator[list[Item]]:
+    """Yield items some at a time, without those that are done."""
     step: list[Item] = []
     for place, item in enumerate(items):
         if place >= done:

@@ -25,6 +25,7 @@ from investigate.capture.verified import (
     unreadable,
 )
 from investigate.errors import AccessError, SettingsError
+from investigate.in_place import leaves
 
 EXAMPLE = "s3://BUCKET/PREFIX/AWSDynamoDB/01234567890123-a1b2c3d4/manifest-summary.json"
 
@@ -98,15 +99,22 @@ class Export:
 
         Raises `AccessError` for a file that is not what the manifest says.
         """
-        place = Place(self.place.bucket, file.key)
-        body = fetch(self._read, place, missing="is named by the manifest, but is not there")
-        check_digest(place, body, file.md5)
-        # Unpacked twice, line by line: as a whole it would be ten times what was read.
-        count = sum(1 for _ in _lines(place, body))
-        if count != file.item_count:
-            said = f"has {count} items, but its manifest states {file.item_count}"
-            raise contradiction(place, "CountMismatch", said)
-        return (_item(place, line) for line in _lines(place, body))
+        return items_of(self._read, Place(self.place.bucket, file.key), file)
+
+
+def items_of(read: ReadObject, place: Place, file: ExportFile) -> Iterator[Item]:
+    """Return the items of the data file at a place, after checking it against what is stated.
+
+    Raises `AccessError` for a file that is not that.
+    """
+    body = fetch(read, place, missing="is named by the manifest, but is not there")
+    check_digest(place, body, file.md5)
+    # Unpacked twice, line by line: as a whole it would be ten times what was read.
+    count = sum(1 for _ in _lines(place, body))
+    if count != file.item_count:
+        said = f"has {count} items, but its manifest states {file.item_count}"
+        raise contradiction(place, "CountMismatch", said)
+    return (_item(place, line) for line in _lines(place, body))
 
 
 def summary_of(url: str) -> Place:
@@ -214,9 +222,13 @@ def _moved(place: Place, holder: Mapping[str, Any], name: str, summary: Mapping[
     lies under another one: what follows the export's id is the same in all of them.
     """
     key = member(place, holder, name, str)
+    if leaves(key):
+        raise unreadable(place, f"the key {key!r} leads out of its folder")
     export_id = member(place, summary, "exportArn", str).rpartition("/")[2]
     before, found, inner = key.rpartition(f"{export_id}/")
-    return place.folder + inner if found and before[-1:] in ("", "/") else key
+    if found and before[-1:] in ("", "/"):
+        return place.folder + inner
+    return key if place.bucket else place.folder + key
 
 
 def _check_total(export: Export, listing: Place) -> None:

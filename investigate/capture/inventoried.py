@@ -47,6 +47,11 @@ class InventoryListing:
         return False
 
     @property
+    def as_of(self) -> str:
+        """The time of the report."""
+        return isoformat(self._report.created)
+
+    @property
     def notes(self) -> Sequence[str]:
         """Where the list is from."""
         return (f"as the inventory of {isoformat(self._report.created)} lists them",)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from investigate.aws import Connection
@@ -14,8 +15,8 @@ from investigate.capture.discovery import check_account, discover
 from investigate.capture.exports import Export
 from investigate.capture.inventory import Inventory
 from investigate.capture.privacy import Mask
-from investigate.capture.source import CaptureOptions
-from investigate.errors import AccessError, UsageError
+from investigate.capture.source import CaptureOptions, body_at
+from investigate.errors import AccessError, SettingsError, UsageError
 from investigate.settings import PipelineNames
 from investigate.tables import TABLES, schema_of
 
@@ -55,6 +56,9 @@ def prepare(connection: Connection, names: PipelineNames, options: CaptureOption
             hint="connect(..., sampling=True)",
         )
     Mask(options.mask)  # refuses what cannot be masked
+    _refuse_folders(names, options)
+    if set(wanted) <= names.in_folders:
+        return _without_aws(connection, names, wanted)
     account = check_account(connection, names)
     names = replace(names, account_id=account)
     if names.stack:
@@ -62,6 +66,28 @@ def prepare(connection: Connection, names: PipelineNames, options: CaptureOption
     _refuse_unknowable(names, options, wanted)
     first_look(connection, names, wanted)
     return Prepared(names, account, wanted)
+
+
+def _without_aws(connection: Connection, names: PipelineNames, wanted: tuple[str, ...]) -> Prepared:
+    """Return a pipeline of which everything that is wanted lies in folders of this machine."""
+    first_look(connection, names, wanted)
+    return Prepared(names, names.account_id or "", wanted)
+
+
+def _refuse_folders(names: PipelineNames, options: CaptureOptions) -> None:
+    """Raise `SettingsError` for a folder that is not there, and `UsageError` if folders of this
+    machine are named and a copy of them is asked for."""
+    if names.raw_folder and not Path(names.raw_folder).is_dir():
+        raise SettingsError(
+            f"raw_folder is {names.raw_folder!r}, and there is no such folder",
+            hint=f"correct it, or: aws s3 sync s3://BUCKET/{names.raw_prefix} FOLDER",
+        )
+    if names.in_folders and not options.in_place:
+        tables = ", ".join(table for table in TABLES if table in names.in_folders)
+        raise UsageError(
+            f"the configuration names folders of this machine for {tables}: these are not copied",
+            hint="add --in-place, or name what is on AWS",
+        )
 
 
 def _refuse_unknowable(
@@ -83,7 +109,7 @@ def first_look(connection: Connection, names: PipelineNames, wanted: Sequence[st
     A denied request is left to the readers, who record it; a report that is damaged, too.
     """
     for tables, service, operation, parameters in _first_requests(names):
-        if set(tables) & set(wanted):
+        if set(tables) & set(wanted) - names.in_folders:
             if operation == "GetQueueAttributes":
                 _check_queue_region(connection, parameters["QueueUrl"])
             with _left_to_the_readers():
@@ -153,7 +179,7 @@ def _reports(
     """Which tables are read from a report, and what opens it."""
 
     def read(bucket: str, key: str) -> bytes:
-        return connection.read_object(Bucket=bucket, Key=key)[1]
+        return body_at(connection, bucket, key)
 
     if names.raw_inventory and names.raw_bucket:
         yield "raw", partial(Inventory.open, names.raw_inventory, read, bucket=names.raw_bucket)

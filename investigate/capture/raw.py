@@ -11,17 +11,15 @@ from typing import Any
 
 from investigate import pipeline
 from investigate.aws import Body, Listed
-from investigate.capture import known_ids, listings, pointers
-from investigate.capture.body import read_body
+from investigate.capture import known_ids, listings, pointers, raw_in_place
 from investigate.capture.partitions import dates_of
+from investigate.capture.raw_rows import LARGEST_BODY, Layout, is_folder, read_objects, row_of
 from investigate.capture.readers import Patience, Readers
 from investigate.capture.source import Captured, Row, Source
 from investigate.case import Coverage
 from investigate.errors import AccessError
 from investigate.model import counted
 
-# Ingest sits behind an API that takes 10 MB; what is far larger is none of its objects.
-LARGEST_BODY = 32 * 1024 * 1024
 # Objects are kept in steps of so many, or of so many bytes if they are large. The steps depend on
 # nothing but the listing, so that a capture that was killed ends with the same files.
 STEP_OBJECTS, STEP_BYTES = 5_000, 32 * 1024 * 1024
@@ -30,7 +28,6 @@ _ASKED_AT_ONCE = 500  # objects in a step of those whose size no list has told
 _NOTHING: Mapping[str, Any] = {"after": "", "objects": 0, "unread": {}}
 _POINTED_AT = "raw/pointed-at"
 _NOT_THERE = ("NoSuchKey", "404")
-_OF_KEY = tuple(f"key_{part}" for part in pipeline.RawKey._fields)
 
 
 # What is missing where an object is denied.
@@ -86,6 +83,8 @@ def read(source: Source) -> list[Captured]:
 
     An object that cannot be read is a row that says so.
     """
+    if source.options.in_place:
+        return raw_in_place.read(source)
     if not source.names.raw_bucket:
         return [Captured("raw", source.lacks("raw bucket"))]
     dates, listing = dates_of(source.options.window), listings.opened(source)
@@ -99,7 +98,7 @@ def read(source: Source) -> list[Captured]:
         return listing.names_all(entry.key, dates) and is_of(entry)
 
     begun = (source.draft.note("raw") or _NOTHING)["after"]
-    entries = (one for one in listing.entries(dates, begun) if not _is_folder(one) and is_of(one))
+    entries = (one for one in listing.entries(dates, begun) if not is_folder(one) and is_of(one))
     _keep(source, entries, tally, patience)
     # What is found by name afterwards does not tell how much the list leaves out.
     unproven = not tally.objects and not listing.proves_emptiness
@@ -116,22 +115,12 @@ def read(source: Source) -> list[Captured]:
     return [Captured("raw", replace(coverage, horizon=listing.horizon), kept=True)]
 
 
-def _is_folder(entry: Listed) -> bool:
-    # The console marks a folder by an empty object; it holds no event and never did.
-    return entry.key.endswith("/") and not entry.size
-
-
 def _keep(source: Source, entries: Iterable[Listed], tally: Tally, patience: Patience) -> None:
     """Read the objects and keep them step by step."""
     objects = source.connection.objects(str(source.names.raw_bucket))
 
     def read_some(some: Sequence[Listed]) -> list[Row]:
-        wanted = [entry for entry in some if _is_wanted(entry)]
-        bodies = iter(objects.read_all(wanted))
-        return [
-            _row(source, entry, next(bodies) if _is_wanted(entry) else None, patience)
-            for entry in some
-        ]
+        return read_objects(objects, some, _layout(source), patience)
 
     with closing(_read_in_steps(read_some, _steps(entries, STEP_OBJECTS))) as steps:
         for last, found in steps:
@@ -150,7 +139,7 @@ def _keep_pointed_at(
 
     def read_some(some: Sequence[Listed]) -> list[Row]:
         return [
-            _row(source, entry, body, patience)
+            row_of(entry, body, _layout(source), patience)
             for entry, body in zip(some, objects.read_all(some, LARGEST_BODY), strict=True)
             if not _is_absent(body, is_listed(entry))
         ]
@@ -166,6 +155,10 @@ def _keep_pointed_at(
     if not keys:
         source.keep(_POINTED_AT, {}, done)
     return done
+
+
+def _layout(source: Source) -> Layout:
+    return Layout(source.names.raw_prefix, source.options.payloads)
 
 
 def _to_ask_for(source: Source) -> tuple[Sequence[str], Mapping[str, Any]]:
@@ -243,48 +236,3 @@ def _shares(step: Sequence[Listed]) -> Iterator[Sequence[Listed]]:
     yield step[:_FIRST]
     for at in range(_FIRST, len(step), _AT_ONCE):
         yield step[at : at + _AT_ONCE]
-
-
-def _described(source: Source, entry: Listed) -> Row:
-    key = pipeline.parse_raw_key(entry.key, source.names.raw_prefix)
-    row: Row = {
-        "s3_key": entry.key,
-        "size": None if entry.last_modified is None and not entry.size else entry.size,
-        "last_modified": entry.last_modified,
-        "etag": entry.etag,
-    }
-    if entry.version_id is not None:
-        row["version_id"] = entry.version_id
-    if key:
-        row.update(zip(_OF_KEY, key, strict=True))
-    return row
-
-
-def _is_wanted(entry: Listed) -> bool:
-    return not entry.deleted and entry.size <= LARGEST_BODY
-
-
-def _row(source: Source, entry: Listed, body: Body | AccessError | None, patience: Patience) -> Row:
-    row = {**_described(source, entry), "readable": False}
-    if body is None:
-        row["error"] = "deleted" if entry.deleted else f"failed ({entry.size} bytes)"
-    elif isinstance(body, AccessError):
-        patience.spend(body)
-        row["error"] = _unread(body)
-    else:
-        row = _described(source, entry._replace(key=body.key))
-        # Written again since it was listed? Then the row describes what was read.
-        row["size"] = len(body.data)
-        row["etag"] = body.etag
-        row["last_modified"] = body.last_modified
-        row.update(read_body(body.data, payloads=source.options.payloads))
-    return row
-
-
-def _unread(error: AccessError) -> str:
-    if error.code in ("NoSuchKey", "NoSuchVersion", "404"):
-        return "gone"
-    if error.code == "InvalidObjectState":
-        return "archived"
-    word = "denied" if error.kind == "denied" else "failed"
-    return f"{word} ({error.code})"

@@ -44,6 +44,7 @@ from investigate.capture.values import storable
 from investigate.case import Case, Coverage, open_case
 from investigate.case_writer import CaseWriter
 from investigate.errors import AccessError
+from investigate.in_place import InPlace
 from investigate.model import isoformat, parse_time
 from investigate.settings import Settings
 
@@ -185,7 +186,7 @@ def _without_account(plan: dict[str, Any], account: str) -> dict[str, Any]:
 
 
 def _scope(options: CaptureOptions, known: Sequence[Captured], mask: Mask) -> dict[str, Any]:
-    has_raw = any(one.table == "raw" and one.kept for one in known)
+    has_raw = any(one.table == "raw" and (one.kept or one.in_place) for one in known)
     scope: dict[str, Any] = {
         "entities": list(options.entities),
         "event_dates": list(dates_of(options.window)) if has_raw else None,
@@ -215,7 +216,12 @@ def _read_all(source: Source, wanted: Sequence[str]) -> list[Captured]:
     for unit, found in unsettled.items():
         _settle(source, unit, found)
     return [
-        Captured(one["table"], Coverage.of_json(one["coverage"]), kept=one["kept"])
+        Captured(
+            one["table"],
+            Coverage.of_json(one["coverage"]),
+            kept=one["kept"],
+            in_place=InPlace.of_json(one["in_place"]) if "in_place" in one else None,
+        )
         for unit in units
         for one in (source.draft.note(unit) or {})["tables"]
     ]
@@ -228,6 +234,7 @@ def _settle(source: Source, unit: str, found: Sequence[Captured]) -> None:
             "table": one.table,
             "coverage": one.coverage.as_json(),
             "kept": one.kept or one.rows is not None,
+            **({"in_place": one.in_place.as_json()} if one.in_place else {}),
         }
         for one in found
     ]
@@ -267,5 +274,8 @@ def _description(source: Source, account: str, mask: Mask) -> dict[str, Any]:
         "account_id": account,
         "dead_letter_queue_urls": list(source.names.dead_letter_queue_urls),
     }
+    for name in ("raw_folder", "raw_copied_at"):  # of no pipeline on AWS, and of few cases
+        if described[name] is None:
+            del described[name]
     shown: dict[str, Any] = storable(described, mask.account)
     return shown

@@ -14,9 +14,11 @@ import pyarrow.compute as pc
 
 from investigate.aws import Connection
 from investigate.capture.draft import Draft, Note
+from investigate.capture.folder import file_body
 from investigate.capture.values import storable
 from investigate.case import Coverage
 from investigate.errors import AccessError, UsageError
+from investigate.in_place import InPlace
 from investigate.model import Window, isoformat
 from investigate.settings import PipelineNames
 from investigate.tables import ORDER, as_table
@@ -70,6 +72,7 @@ class CaptureOptions:
     entities: tuple[str, ...] = ()  # none: all
     mask: tuple[str, ...] = ()  # names of fields whose values are not kept
     mask_account: bool = False
+    in_place: bool = False  # point at the raw objects and at exports, and copy neither
     resumed_at: datetime | None = None  # when this run began, if an earlier one began the capture
 
     def __post_init__(self) -> None:
@@ -84,6 +87,11 @@ class CaptureOptions:
             raise UsageError(
                 "--force-sampling forces a sample, and none is asked for",
                 hint="add --sample-messages N",
+            )
+        if self.in_place and (self.entities or self.mask or self.mask_account):
+            raise UsageError(
+                "what is read in place is neither of single entities nor masked: it stays as it is",
+                hint="leave out --in-place, or --entity, --mask and --mask-account",
             )
 
     @property
@@ -101,13 +109,15 @@ class CaptureOptions:
 class Captured:
     """One table as it was captured; without rows it is left out of the case, for that reason.
 
-    A large table is `kept`: its rows are in the draft, where its reader put them step by step.
+    A large table is `kept`: its rows are in the draft, where its reader put them step by step. A
+    table `in_place` has its rows elsewhere, and at most their listing in the draft.
     """
 
     table: str
     coverage: Coverage
     rows: list[Row] | None = None
     kept: bool = False
+    in_place: InPlace | None = None
 
 
 @dataclass
@@ -186,13 +196,11 @@ class Source:
 
     def _table(self, table: str, rows: Rows) -> pa.Table:
         made = rows if isinstance(rows, pa.Table) else stored(table, rows)
-        if self._mask and any(_found(self._mask.signs, texts) for texts in _texts(made)):
-            made = stored(table, [self._mask.row(table, row) for row in made.to_pylist()])
-        return made
+        return hidden(table, made, self._mask) if self._mask else made
 
     def body(self, bucket: str, key: str) -> bytes:
-        """Return a whole object of any bucket; raise `AccessError`."""
-        return self.connection.read_object(Bucket=bucket, Key=key)[1]
+        """Return a whole object of any bucket, or a file if there is none; raise `AccessError`."""
+        return body_at(self.connection, bucket, key)
 
     def once(self, what: str, ask: Callable[[], Answer]) -> Answer:
         """Return the answer that several readers share: asked for by the first of them."""
@@ -248,6 +256,20 @@ class Source:
             return self.connection.call("lambda", "GetFunctionConfiguration", FunctionName=name)
         except AccessError as error:
             return gap(error)
+
+
+def body_at(connection: Connection, bucket: str, key: str) -> bytes:
+    """Return a whole object of any bucket, or a file if there is none; raise `AccessError`."""
+    if not bucket:
+        return file_body(key)
+    return connection.read_object(Bucket=bucket, Key=key)[1]
+
+
+def hidden(table: str, rows: pa.Table, mask: Mask) -> pa.Table:
+    """Return rows as they may be kept: the same table if there is nothing to hide in it."""
+    if any(_found(mask.signs, texts) for texts in _texts(rows)):
+        return stored(table, [mask.row(table, row) for row in rows.to_pylist()])
+    return rows
 
 
 def stored(table: str, rows: Sequence[Row]) -> pa.Table:

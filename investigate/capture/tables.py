@@ -52,6 +52,8 @@ Ask = Callable[[Source, str, str], Coverage]
 
 def _read(source: Source, table: str, name: str | None, of_entities: Ask) -> list[Captured]:
     export = getattr(source.names, f"{table}_export")
+    if export and source.options.in_place:
+        return [exported.in_place(source, table, export, name)]
     if export:
         return [Captured(table, exported.read(source, table, export, name), kept=True)]
     if not name:

@@ -8,26 +8,32 @@ import re
 from base64 import b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import unquote, urlsplit
 
 from investigate.errors import AccessError, SettingsError
 
 ReadObject = Callable[[str, str], bytes]  # (bucket, key) -> body; raises `AccessError`
 Value = TypeVar("Value")
 
+_FILE = "file:///"
 _URL = re.compile(r"s3://(?P<bucket>[a-z0-9][a-z0-9._-]{1,254})/(?P<key>.+)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One object: its bucket and its key."""
+    """One object: its bucket and its key; or a file, whose bucket is empty and key its path."""
 
     bucket: str
     key: str
 
     @classmethod
     def parse(cls, url: str, *, example: str) -> Place:
-        """Return where an s3:// URL points; raise `SettingsError` showing the example."""
+        """Return where an s3:// or file:/// URL points; raise `SettingsError` with the example."""
+        if url.startswith(_FILE):
+            folder = "/" if url.endswith("/") else ""
+            return cls("", str(Path(unquote(urlsplit(url).path)).resolve()) + folder)
         match = _URL.fullmatch(url.strip())
         if not match:
             raise SettingsError(
@@ -36,7 +42,12 @@ class Place:
         return cls(match["bucket"], match["key"])
 
     def __str__(self) -> str:
-        return f"s3://{self.bucket}/{self.key}"
+        return f"s3://{self.bucket}/{self.key}" if self.bucket else self.key
+
+    @property
+    def look(self) -> str:
+        """The command that shows what lies beside it."""
+        return f"aws s3 ls s3://{self.bucket}/{self.folder}" if self.bucket else f"ls {self.folder}"
 
     @property
     def folder(self) -> str:
@@ -54,8 +65,8 @@ def fetch(read: ReadObject, place: Place, *, missing: str) -> bytes:
         return read(place.bucket, place.key)
     except AccessError as error:
         absent = error.kind == "not-found" and error.code != "NoSuchBucket"
-        hint = f"aws s3 ls s3://{place.bucket}/{place.folder}" if absent else error.hint
-        if error.kind == "denied":
+        hint = place.look if absent else error.hint
+        if error.kind == "denied" and place.bucket:
             hint += "; without s3:ListBucket an object that is not there is denied, too"
         raise AccessError(
             f"{place} {missing}" if absent else f"{place}: {error.message}",
@@ -82,7 +93,7 @@ def contradiction(place: Place, code: str, said: str) -> AccessError:
         f"{place} {said}",
         hint="name another report, or take the entry out of [pipeline] to read the source itself",
         code=code,
-        asked=f"s3:GetObject of {place.bucket}",
+        asked=f"s3:GetObject of {place.bucket}" if place.bucket else place.key,
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import ibis.expr.types as ir
 
 from investigate.analysis.identities import with_owners
-from investigate.errors import InvestigationError, NotEvaluable, UsageError
+from investigate.errors import AccessError, InvestigationError, NotEvaluable, UsageError
 from investigate.evidence import SCOPED_BY, Evidence
 from investigate.model import Finding, Outcome, Severity, Step
 
@@ -180,6 +180,8 @@ def answer(check: Check, evidence: Evidence) -> Finding:
         count, keys = _keys(rows.rows, evidence)
     except NotEvaluable as unknown:
         return _without_answer(check, Outcome.NOT_EVALUATED, unknown.message)
+    except AccessError:
+        raise  # evidence in place that is not there or not what the case says: no answer is right
     except InvestigationError as failed:
         return _without_answer(check, Outcome.ERROR, failed.message)
     if not count and rows.reason:

@@ -38,6 +38,11 @@ def run(options: argparse.Namespace, console: Console) -> int:
     folder = Path(options.case)
     if not options.estimate:
         refuse_finished(folder)
+    elif options.in_place:
+        raise UsageError(
+            "--estimate reckons what a copy takes, and --in-place makes none",
+            hint="leave out --in-place: each reading of a case in place takes what its copy takes",
+        )
     settings = load_settings(options.config)
     wanted = _options(options, settings)
     limits = Limits(options.max_requests, options.max_read_units)
@@ -52,7 +57,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
     if options.estimate:
         _estimate(connection, settings, wanted, limits, console)
         return 0
-    if limits != Limits() and not options.resume:
+    if limits != Limits() and not (options.resume or options.in_place):
         names = prepare(connection, settings.names, wanted).names
         check_limits(estimate(connection, names, wanted), limits)
     console.say(_SAMPLING if wanted.sample_messages else "reading; nothing of the pipeline changes")
@@ -101,6 +106,7 @@ def _options(options: argparse.Namespace, settings: Settings) -> CaptureOptions:
         entities=tuple(options.entity),
         mask=tuple(options.mask),
         mask_account=options.mask_account,
+        in_place=options.in_place,
     )
 
 
@@ -141,12 +147,18 @@ def _window(options: argparse.Namespace, settings: Settings) -> Window:
     return Window.parse(start, end)
 
 
+def _rows(case: Case, table: str) -> str:
+    if table in case.lake:
+        return f"({case.lake[table].rows:,})"  # there, and not in the case
+    return f"{case.rows[table]:,}" if table in case.rows else ""
+
+
 def _told(case: Case) -> str:
     rows = [
         (
             name,
             known.status,
-            f"{case.rows[name]:,}" if name in case.rows else "",
+            _rows(case, name),
             known.reason or "",
         )
         for name, known in case.coverage.items()

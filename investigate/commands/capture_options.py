@@ -47,6 +47,11 @@ def add_capture(parser: argparse.ArgumentParser) -> None:
         help="only this entity, by queries instead of scans; repeatable",
     )
     parser.add_argument("--only", metavar="TABLE,…", help=f"these tables only: {', '.join(TABLES)}")
+    parser.add_argument(
+        "--in-place",
+        action="store_true",
+        help="copy neither the raw objects nor what an export holds: the case points at them",
+    )
     add_aws(parser)
     _cost(parser)
     _sample(parser)

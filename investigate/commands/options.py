@@ -78,6 +78,15 @@ def _case(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("case", metavar="CASE", help="the folder that holds case.json")
 
 
+def _verify(parser: argparse.ArgumentParser) -> None:
+    _case(parser)
+    parser.add_argument(
+        "--in-place",
+        action="store_true",
+        help="also read all that the case only points at, and say what has changed",
+    )
+
+
 def _question(parser: argparse.ArgumentParser) -> None:
     _case(parser)
     parser.add_argument("--entity", metavar="ID", default="", help="only this entity")
@@ -407,7 +416,7 @@ COMMANDS: Mapping[str, Command] = {
     "report": Command("execute the notebooks on a case and write the report", _report),
     "regenerate": Command("write the outputs of the committed notebooks anew", _regenerate),
     "checks": Command("list every check: code, step, severity, question", _checks),
-    "verify": Command("recompute every digest in a case's manifest", _case),
+    "verify": Command("recompute every digest in a case's manifest", _verify),
     "replay-plan": Command("say what a replay would send, and what not and why", _replay_plan),
     "redrive-plan": Command("say what to do with each dead letter, and until when", _redrive_plan),
     "process-plan": Command(

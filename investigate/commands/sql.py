@@ -70,6 +70,12 @@ def _chosen(options: argparse.Namespace) -> list[Check]:
 def _evidence(options: argparse.Namespace) -> RecordingEvidence:
     asked = parameters_of(options)
     case = open_case(asked.case)
+    if case.lake:
+        tables = ", ".join(case.lake)
+        raise UsageError(
+            f"{tables} is not in the case, which only points at it: no statement can read it",
+            hint="capture a copy, without --in-place; its files can lie in S3",
+        )
     thresholds = load_settings(options.config).thresholds if options.config else Thresholds()
     scope = Scope(asked.window(case.window), (asked.entity,) if asked.entity else ())
     evidence = recording_evidence(case, thresholds, scope)

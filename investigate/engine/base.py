@@ -15,6 +15,7 @@ import ibis.expr.types as ir
 import pyarrow as pa
 
 from investigate.memory import Memory
+from investigate.spread import Work
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -80,6 +81,12 @@ class Engine(ABC):
     def shrink(self, memory: Memory) -> None:
         """Take no more memory than this from now on, if the engine works in this process; what does
         not fit any more is spilled."""
+
+    @abstractmethod
+    def spread(self, items: Sequence[Any], work: Work, schema: pa.Schema, name: str) -> ir.Table:
+        """Return the rows that the workers of this engine read: `work` yields those of one item, in
+        batches of the schema. It runs in other processes or on other machines, so it is a function
+        of a module or a `partial` of one. Raises its `InvestigationError` as it is."""
 
     def rows(self, table: ir.Table) -> list[dict[str, Any]]:
         """Run an expression and return its rows as plain values; for small results only."""

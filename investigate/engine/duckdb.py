@@ -27,6 +27,7 @@ from investigate.engine.base import BATCH_ROWS, Engine, first_line, plain_number
 from investigate.engine.expressions import without_zone
 from investigate.errors import EngineError
 from investigate.memory import ROOM, Memory, Room
+from investigate.spread import Work, spread
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,10 +42,12 @@ class DuckDBEngine(Engine):
 
     name = "duckdb"
 
-    def __init__(self, room: Room = ROOM) -> None:
+    def __init__(self, room: Room = ROOM, *, processes: int | None = None) -> None:
         """Open an engine that takes no more memory than its room gives, and puts what is more into
-        a folder of its own, which nobody else can read and which is gone when the engine is."""
+        a folder of its own, which nobody else can read and which is gone when the engine is. What
+        is spread runs in as many processes as this machine has cores, or in `processes`."""
         super().__init__(ibis.duckdb.connect())
+        self._processes = processes
         # Engines merge nested selects themselves, and faster than ibis does.
         ibis.options.sql.fuse_selects = False
         # Ibis 12 writes lambdas with an arrow, which DuckDB 2 reads only when told so.
@@ -61,6 +64,7 @@ class DuckDBEngine(Engine):
         # Not of the engine, whose tables can be used when nobody holds it any more.
         finalize(self._backend, rmtree, folder, ignore_errors=True)
         self._memory = room.memory
+        self._own_folder = Path(folder)
         place = str(Path(folder) / "spill").replace("'", "''")
         self._backend.raw_sql(f"SET memory_limit = '{room.memory}'; SET temp_directory = '{place}'")
 
@@ -157,6 +161,13 @@ class DuckDBEngine(Engine):
             # in the engine, as what `materialise` and `read_parquet` return is.
             rows = self._backend.con.sql(ibis.to_sql(table, "duckdb"))
             yield from rows.to_arrow_reader(BATCH_ROWS)
+
+    def spread(self, items: Sequence[Any], work: Work, schema: pa.Schema, name: str) -> ir.Table:
+        """Return the rows that processes of this machine read, by way of Parquet files that are
+        gone when the last table of this engine is."""
+        folder = self._own_folder / self._fresh("spread")
+        folder.mkdir()
+        return self.read_parquet(spread(items, work, schema, folder, self._processes), name)
 
     @contextmanager
     def _errors(self) -> Iterator[None]:

@@ -21,8 +21,10 @@ from ibis.common.exceptions import IbisError
 
 from investigate.engine.base import BATCH_ROWS, Engine, first_line, plain_number
 from investigate.engine.spark_session import ANSWERS, LOCAL, quiet, session_at
+from investigate.engine.spark_spread import spread_frame
 from investigate.errors import EngineError
 from investigate.memory import Memory
+from investigate.spread import Work, failure_in
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -125,6 +127,13 @@ class SparkEngine(Engine):
             while some := [row.asDict(recursive=True) for row in islice(rows, BATCH_ROWS)]:
                 yield pa.RecordBatch.from_pylist(some, schema=schema)
 
+    def spread(self, items: Sequence[Any], work: Work, schema: pa.Schema, name: str) -> ir.Table:
+        """Return the rows that Spark's workers read, once: a later query reads nothing again. They
+        need this package, in the Python that runs them."""
+        with self._errors():
+            frame = spread_frame(self._session, items, work, schema)
+            return self._named_frame(self._kept(frame, self._fresh(name)), name)
+
     def shrink(self, memory: Memory) -> None:
         """Do nothing: the memory of Spark's processes is settled when they start."""
 
@@ -137,6 +146,8 @@ class SparkEngine(Engine):
             with quiet():
                 yield
         except (PySparkException, Py4JError, IbisError, pa.ArrowException) as error:
+            if failure := failure_in(error):
+                raise failure from error
             raise EngineError(
                 f"the query failed: {type(error).__name__}: {first_line(error)}"
             ) from error

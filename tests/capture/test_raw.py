@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from investigate.aws import Body, Listed
-from investigate.capture import listings, raw, readers, tables
+from investigate.capture import listings, raw, raw_rows, readers, tables
 from investigate.errors import AccessError
 from tests.builders import Event, at
 from tests.capture.helpers import coverage, loaded, refuse, rows_of, source_of
@@ -57,9 +57,9 @@ def test_the_rows_come_in_the_order_of_the_list_whichever_was_read_first(world):
 
 def test_more_objects_than_a_page_holds_are_all_listed(world, monkeypatch):
     monkeypatch.setattr(
-        raw,
-        "_row",
-        lambda source, entry, body, patience: {"s3_key": entry.key, "readable": True},
+        raw_rows,
+        "row_of",
+        lambda entry, body, layout, patience: {"s3_key": entry.key, "readable": True},
     )
     for number in range(1005):
         world.put_object(f"raw/{number:04d}", b"{")
@@ -146,7 +146,7 @@ def test_a_silent_endpoint_is_asked_only_so_often():
 
 def test_an_object_far_larger_than_ingest_can_write_is_not_loaded(world, monkeypatch):
     store(world, EVENTS[0])
-    monkeypatch.setattr(raw, "LARGEST_BODY", 10)
+    monkeypatch.setattr(raw_rows, "LARGEST_BODY", 10)
     captured = read(source_of(world))
     (row,) = rows_of(captured)
     assert row["error"] == f"failed ({row['size']} bytes)"
