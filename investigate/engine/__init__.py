@@ -44,6 +44,7 @@ def open_engine(name: str = "duckdb", *, master: str = "", scratch: str = "") ->
             )
         return DuckDBEngine()
     # Imported when it is asked for: pyspark is an extra, and takes its time.
-    from investigate.engine.spark import LOCAL, SparkEngine
+    from investigate.engine.spark import SparkEngine
+    from investigate.engine.spark_session import LOCAL
 
     return SparkEngine(master or LOCAL, scratch=scratch)
