@@ -25,13 +25,18 @@ $(VENV)/ministack/.ready: tests/live/ministack.lock $(VENV)/.ready
 	$(VENV)/ministack/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	touch $@
 
+# Spark comes as a source of 430 MB, so that only the tests that compare it with DuckDB wait for it.
+$(VENV)/.spark: requirements-spark.lock $(VENV)/.ready
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
+	touch $@
+
 setup: $(VENV)/.ready ## create .venv from requirements.lock
 
 report: setup ## the report of the demo case, or of CASE=..., into reports/
 	@# Exit code 1 says that faults were found, which is the point of the demo.
 	@$(BIN)/investigate report $(CASE) --out reports || [ $$? -eq 1 ]
 
-test: setup $(VENV)/ministack/.ready ## every test
+test: setup $(VENV)/ministack/.ready $(VENV)/.spark ## every test
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 check: setup ## format, lint and types, as CI runs them
@@ -53,7 +58,9 @@ cases: setup ## make the demo cases again, byte for byte
 	$(BIN)/investigate sandbox demo
 
 lock: setup ## resolve the dependencies anew into the lock files
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --all-extras --generate-hashes \
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra sandbox --extra dev --generate-hashes \
 	  --no-emit-index-url --no-header --no-annotate --upgrade pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-header --no-annotate --upgrade tests/live/ministack.in -o tests/live/ministack.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes -c requirements.lock \
+	  --no-emit-index-url --no-header --no-annotate --upgrade requirements-spark.in -o requirements-spark.lock

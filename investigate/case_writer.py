@@ -17,12 +17,14 @@ from typing import Any, Self
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from investigate import compact
 from investigate.case import MANIFEST, SCHEMA, Coverage, TableFile, digest
 from investigate.errors import UsageError
 from investigate.model import Window, isoformat
 from investigate.tables import ORDER, TABLES, as_table
 
 ROWS_PER_GROUP = 20_000  # of a table that is written as a stream
+LARGE = 10_000  # rows; from so many on a table that is written as a stream is written compactly
 GROUPS_PER_FILE = 50
 
 
@@ -43,6 +45,7 @@ class CaseWriter:
     scope: Mapping[str, Any] = field(default_factory=dict)  # entities, event_dates, masked
     consumed: Mapping[str, Any] = field(default_factory=dict)  # requests and read units it took
     draft: Path | None = None  # where it is written until it is complete; default: beside it
+    compact: bool = True  # large tables: without the columns that follow from others
     _files: dict[str, tuple[TableFile, ...]] = field(default_factory=dict)
     _rows: dict[str, int] = field(default_factory=dict)
     _coverage: dict[str, Coverage] = field(default_factory=dict)
@@ -86,17 +89,21 @@ class CaseWriter:
         return int(captured.num_rows)
 
     def add_batches(self, table: str, batches: Iterable[pa.RecordBatch], coverage: Coverage) -> int:
-        """Store a captured table of any size, whose rows come in order; return their number."""
+        """Store a captured table of any size, whose rows come in order; return their number. A
+        large one is written compactly, unless this writer is told not to."""
         folder = self._draft / table
         folder.mkdir()
         groups = _in_groups(batches, TABLES[table])
         paths: list[Path] = []
         rows = 0
+        shape = _Plain(table)
         for first in groups:
+            if not paths and self.compact and first.num_rows >= LARGE:
+                shape = _Compact(table)
             paths.append(folder / f"part-{len(paths)}.parquet")
-            with pq.ParquetWriter(paths[-1], TABLES[table], compression="zstd") as file:
+            with pq.ParquetWriter(paths[-1], shape.schema, **shape.options) as file:
                 for group in chain([first], islice(groups, GROUPS_PER_FILE - 1)):
-                    file.write_table(group)
+                    file.write_table(shape.stored(group))
                     rows += group.num_rows
         self._take(table, paths, rows, coverage)
         return rows
@@ -157,6 +164,30 @@ class CaseWriter:
         (self._draft / MANIFEST).write_text(
             json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
         )
+
+
+class _Plain:
+    """How the files of a small table are written: each column as it is."""
+
+    def __init__(self, table: str) -> None:
+        self.table = table
+        self.schema = TABLES[table]
+        self.options: dict[str, Any] = {"compression": "zstd"}
+
+    def stored(self, rows: pa.Table) -> pa.Table:
+        return rows
+
+
+class _Compact(_Plain):
+    """How the files of a large table are written: without what follows, see `compact`."""
+
+    def __init__(self, table: str) -> None:
+        super().__init__(table)
+        self.schema = compact.schema_of(table, TABLES[table])
+        self.options = compact.writing(self.schema)
+
+    def stored(self, rows: pa.Table) -> pa.Table:
+        return compact.shrunk(self.table, rows)
 
 
 def _in_groups(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:

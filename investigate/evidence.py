@@ -12,6 +12,7 @@ import ibis
 import ibis.expr.types as ir
 
 from investigate.case import Case, Coverage
+from investigate.compact_reading import spelled_out
 from investigate.engine import Engine, open_engine
 from investigate.errors import CaseDamagedError, NotEvaluable, UsageError
 from investigate.model import Window, isoformat, parse_time
@@ -133,7 +134,8 @@ class Evidence:
             if not self.has(table):
                 raise NotEvaluable(self.absence(table))
             found = self.engine.read_parquet(self.case.paths(table), table)
-            self._tables[table] = _with_later_columns(found, table)
+            whole = spelled_out(_with_later_columns(found, table), table)
+            self._tables[table] = whole if whole is found else self.engine.view(whole, table)
         return self._tables[table]
 
     def derived(self, name: str, build: Callable[[Evidence], ir.Table]) -> ir.Table:

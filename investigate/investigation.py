@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import ibis.expr.types as ir
@@ -14,7 +15,7 @@ from investigate.analysis.aggregates import compare
 from investigate.case import open_case
 from investigate.checks import book
 from investigate.display import Numbers, Row, Shown
-from investigate.engine import open_engine
+from investigate.engine import Engine, open_engine
 from investigate.entities import refuse_unknown_entities
 from investigate.errors import EngineError, NotEvaluable, UsageError
 from investigate.evidence import Evidence, Scope
@@ -77,7 +78,9 @@ def open_investigation(
         Memory.parse(memory, "memory") if isinstance(memory, str) else memory,
         spill_folder(spill, "spill") if isinstance(spill, str) else spill,
     )
-    evidence = evidence_for(replace(asked, case=str(case_folder(case))), room=room)
+    evidence = evidence_for(
+        replace(asked, case=str(case_folder(case))), engine=partial(open_engine, room=room)
+    )
     if not asked.findings:
         return Investigation(evidence, examine(evidence))
     known = read_examination(asked.findings, evidence)
@@ -88,15 +91,17 @@ def open_investigation(
 def evidence_for(
     asked: Parameters,
     *,
-    engine: str = "duckdb",
+    engine: Callable[[], Engine] | None = None,
     thresholds: Thresholds | None = None,
-    room: Room | None = None,
 ) -> Evidence:
-    """Return the verified evidence of a case, cut to the window and the entity asked about. Its
-    engine keeps within `room`; None: what the environment variables say."""
-    runner = open_engine(engine, room or Room.asked())
+    """Return the verified evidence of a case, cut to the window and the entity asked about.
+
+    `engine` opens what runs the queries, once the case is known to be one: Spark takes a while.
+    None: DuckDB, which keeps within what the environment variables say.
+    """
     opened = open_case(asked.case)
     scope = Scope(asked.window(opened.window), (asked.entity,) if asked.entity else ())
+    runner = engine() if engine else open_engine(room=Room.asked())
     evidence = Evidence(opened, runner, thresholds or Thresholds(), scope)
     if evidence.entities:
         refuse_unknown_entities(evidence)

@@ -47,7 +47,7 @@ def times(*moments: datetime) -> list[ibis.Column]:
 
 
 def test_an_unknown_engine_is_refused_with_the_known_ones():
-    with pytest.raises(UsageError, match=r"unknown engine 'duck' \(known: duckdb\)"):
+    with pytest.raises(UsageError, match=r"unknown engine 'duck' \(known: duckdb, spark\)"):
         open_engine("duck")
 
 

@@ -17,9 +17,10 @@ PACKAGE = ROOT / "investigate"
 LAYERS = [
     {"errors"},
     {"drafts", "memory", "model", "pipeline"},
+    {"compact"},
     {"alarm_rules", "plans", "secret_texts", "settings", "symptoms", "tables", "unseen"},
     {"case", "engine", "aws", "display", "parameters"},
-    {"case_writer", "injected"},
+    {"case_writer", "compact_reading", "injected"},
     {"evidence", "capture"},
     {"analysis", "entities", "figures"},
     {"checks"},
@@ -51,7 +52,7 @@ ONLY_IN = {
     "nbconvert": {"report"},
     "duckdb": {"engine"},
     "pyspark": {"engine"},
-    "sqlglot": {"queries", "statements"},
+    "sqlglot": {"engine", "queries", "statements"},
 }
 
 

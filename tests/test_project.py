@@ -13,6 +13,7 @@ from packaging.requirements import Requirement
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+SPARK_LOCK = (ROOT / "requirements-spark.lock").read_text(encoding="utf-8")
 ENVIRONMENT = (ROOT / "environment.yml").read_text(encoding="utf-8")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -28,7 +29,8 @@ def direct() -> list[Requirement]:
 
 def locked() -> dict[str, set[str]]:
     versions: dict[str, set[str]] = {}
-    for name, version in re.findall(r"^([A-Za-z0-9._-]+)==([^ ;\\]+)", LOCK, flags=re.MULTILINE):
+    pins = LOCK + SPARK_LOCK
+    for name, version in re.findall(r"^([A-Za-z0-9._-]+)==([^ ;\\]+)", pins, flags=re.MULTILINE):
         versions.setdefault(name.lower(), set()).add(version)
     return versions
 
@@ -46,11 +48,20 @@ def test_the_lock_holds_every_direct_dependency_within_its_bounds(requirement):
     assert all(version in requirement.specifier for version in versions)
 
 
-def test_the_lock_has_a_hash_for_every_pin_and_no_address():
-    pins = re.split(r"\n(?=[A-Za-z0-9])", LOCK.strip())
+@pytest.mark.parametrize("lock", [LOCK, SPARK_LOCK], ids=["all", "spark"])
+def test_the_lock_has_a_hash_for_every_pin_and_no_address(lock):
+    pins = re.split(r"\n(?=[A-Za-z0-9])", lock.strip())
     assert [pin.split()[0] for pin in pins if "--hash=sha256:" not in pin] == []
-    assert "://" not in LOCK
-    assert "index" not in LOCK
+    assert "://" not in lock
+    assert "index" not in lock
+
+
+def test_the_lock_of_spark_is_that_of_the_extra_and_holds_nothing_else():
+    asked = (ROOT / "requirements-spark.in").read_text(encoding="utf-8").splitlines()
+    assert [line for line in asked if not line.startswith("#")] == PROJECT["optional-dependencies"][
+        "spark"
+    ]
+    assert set(re.findall(r"^([a-z0-9]+)==", SPARK_LOCK, re.MULTILINE)) == {"py4j", "pyspark"}
 
 
 def test_the_conda_environment_pins_what_the_lock_pins():

@@ -128,6 +128,6 @@ def _only(rows: ir.Table) -> ir.BooleanValue:
 def _counted(evidence: Evidence, metric: str, why: str) -> ir.Table:
     sums = lambda_sums(evidence, metric)
     return sums.filter(sums.total > 0).select(
-        "function", why=ibis.literal(f"{why} ({metric})"), lost=sums.total.cast("int64"),
+        "function", why=ibis.literal(f"{why} ({metric})"), lost=sums.total.round().cast("int64"),
         example=ibis.null("string"),
     )  # fmt: skip

@@ -51,7 +51,8 @@ def _with_object(evidence: Evidence, rows: ir.Table, hidden: Sequence[str]) -> i
     objects = raw.mutate(readable=raw.readable.fill_null(False), unlooked=word.isin(hidden))
     # One key can have several versions; the processor reads the newest.
     newest = objects.last_modified.max().over(ibis.window(group_by=objects.s3_key))
-    objects = objects.filter(~differ(objects.last_modified, newest))
+    objects = objects.mutate(newest=newest)  # named, as Spark finds no column beside a window
+    objects = objects.filter(~differ(objects.last_modified, objects.newest))
     by_key = objects.group_by(object_key=objects.s3_key).agg(
         readable=objects.readable.any(),
         unlooked=objects.unlooked.any() & ~objects.readable.any(),

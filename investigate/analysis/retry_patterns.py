@@ -98,8 +98,9 @@ def _schedule(telling: ir.Table) -> ir.Table:
         typical=telling.gap_s.median(), sequences=telling.count()
     )
     of_group = ibis.window(group_by="group")
-    most = typical.sequences.max().over(of_group)
-    typical = typical.filter(typical.sequences * 4 >= most)
+    # Named before it is asked for, as Spark finds no column beside a window.
+    typical = typical.mutate(most=typical.sequences.max().over(of_group))
+    typical = typical.filter(typical.sequences * 4 >= typical.most)
     last = typical.mutate(reached=typical.ordinal.max().over(of_group))
     last = last.filter(last.ordinal == last.reached).select("group", "reached", plateau_s="typical")
     rows = typical.inner_join(last, "group")

@@ -36,6 +36,12 @@ def _key(values: Iterable[object]) -> Key:
     )
 
 
+def one_after_the_other(parts: Sequence[Part]) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of files that are in order as they are."""
+    for part in parts:
+        yield from pq.ParquetFile(part.path, pre_buffer=False).iter_batches(_BATCH)
+
+
 def batches(parts: Sequence[Part], order: Sequence[str], spill: Path) -> Iterator[pa.RecordBatch]:
     """Yield the rows of files, of which each is in order, in that order; nulls last.
 

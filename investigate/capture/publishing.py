@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
-from investigate.capture.draft import IN_ORDER, Draft
-from investigate.capture.ordered import batches, in_order
+from investigate.capture.draft import IN_ORDER, Draft, Part
+from investigate.capture.ordered import batches, in_order, one_after_the_other
 from investigate.capture.source import Captured
-from investigate.case_writer import CaseWriter
+from investigate.case import Coverage
+from investigate.case_writer import LARGE, CaseWriter
 from investigate.tables import ORDER
 
 
@@ -25,8 +26,16 @@ def publish(
         elif not parts:
             writer.add(one.table, [], coverage)
         elif one.table in IN_ORDER and in_order(parts):
-            rows = sum(part.rows for part in parts)
-            writer.add_files(one.table, [part.path for part in parts], rows, coverage)
+            _take_over(writer, one.table, parts, coverage)
         else:
             ordered = batches(parts, ORDER[one.table], draft.folder)
             writer.add_batches(one.table, ordered, coverage)
+
+
+def _take_over(writer: CaseWriter, table: str, parts: Sequence[Part], coverage: Coverage) -> None:
+    """Write files that are in order: a large table anew, as that makes it much smaller."""
+    rows = sum(part.rows for part in parts)
+    if writer.compact and rows >= LARGE:
+        writer.add_batches(table, one_after_the_other(parts), coverage)
+    else:
+        writer.add_files(table, [part.path for part in parts], rows, coverage)

@@ -146,11 +146,30 @@ def _check(parser: argparse.ArgumentParser) -> None:
         "--limit", metavar="N", type=int, default=50, help="of --rows, default: %(default)s"
     )
     parser.add_argument("--config", metavar="FILE", help="a TOML file whose [thresholds] hold")
-    parser.add_argument(
-        "--engine", metavar="NAME", default="duckdb", help="what runs the queries: duckdb"
-    )
+    _engine(parser)
     _format(parser, "table", "json")
     _verdict(parser)
+
+
+def _engine(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--engine",
+        metavar="NAME",
+        default="duckdb",
+        help="what runs the queries: duckdb (default), or spark for cases that outgrow one machine",
+    )
+    parser.add_argument(
+        "--spark-master",
+        metavar="ADDRESS",
+        default="",
+        help="where Spark runs, as spark://HOST:PORT, yarn or sc://HOST (default: local[*], here)",
+    )
+    parser.add_argument(
+        "--spark-scratch",
+        metavar="FOLDER",
+        default="",
+        help="a folder that all of a cluster reaches, as s3a://BUCKET/tmp, for what checks share",
+    )
 
 
 def _symptoms(parser: argparse.ArgumentParser) -> None:
@@ -242,6 +261,7 @@ def _replay_plan(parser: argparse.ArgumentParser) -> None:
         "--include-duplicates", action="store_true", help="send an id again that was seen before"
     )
     _room(parser)
+    _engine(parser)
     _format(parser, "text", "json")
 
 
@@ -250,11 +270,13 @@ def _redrive_plan(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--decisions", metavar="FILE", help="an edited table of --format csv, read back"
     )
+    _engine(parser)
     _format(parser, "text", "json", "csv")
 
 
 def _process_plan(parser: argparse.ArgumentParser) -> None:
     _question(parser)
+    _engine(parser)
     _format(parser, "text", "json")
 
 
@@ -338,6 +360,7 @@ def _ledger(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--divergent", action="store_true", help="only events whose story breaks somewhere"
     )
+    _engine(parser)
     _format(parser, "table", "csv")
 
 
@@ -347,6 +370,7 @@ def _trace(parser: argparse.ArgumentParser) -> None:
         "event", metavar="EVENT_ID", help="the id of an event, or how it begins (6 characters)"
     )
     _room(parser)
+    _engine(parser)
     _format(parser, "text", "json")
 
 

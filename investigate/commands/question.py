@@ -1,9 +1,13 @@
-"""What was asked of which case: a command line's options as parameters, and as evidence."""
+"""What was asked of which case, and of which engine: a command line's options."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
+from functools import partial
 
+from investigate.engine import Engine, open_engine
+from investigate.errors import UsageError
 from investigate.evidence import Evidence
 from investigate.investigation import evidence_for
 from investigate.memory import Room
@@ -23,12 +27,32 @@ def room_of(options: argparse.Namespace) -> Room:
     return Room.asked(options.memory, options.spill)
 
 
-def evidence_of(options: argparse.Namespace, thresholds: Thresholds | None = None) -> Evidence:
-    """Return the evidence of the case that was asked about, in an engine that keeps within the
-    room that was asked for."""
-    return evidence_for(
-        parameters_of(options),
-        engine=getattr(options, "engine", "duckdb"),
-        thresholds=thresholds,
+def engine_of(options: argparse.Namespace) -> Callable[[], Engine]:
+    """Return what opens the engine that was asked for, DuckDB where a command knows no other; it
+    raises `UsageError` if it cannot."""
+    if not hasattr(options, "engine"):
+        return partial(open_engine, room=room_of(options))
+    if options.engine == "spark" and (options.memory or options.spill):
+        raise UsageError(
+            "--memory and --spill have no meaning for the engine spark",
+            hint="leave them out: what Spark may take is set where it is started, "
+            "for --spark-master local[*] with SPARK_DRIVER_MEMORY",
+        )
+    return partial(
+        open_engine,
+        options.engine,
         room=room_of(options),
+        master=options.spark_master,
+        scratch=options.spark_scratch,
     )
+
+
+def evidence_of(
+    options: argparse.Namespace,
+    thresholds: Thresholds | None = None,
+    asked: Parameters | None = None,
+) -> Evidence:
+    """Return the evidence of what was asked about (None: what the options say), in the engine that
+    was asked for, which keeps within the room that was asked for."""
+    asked = asked or parameters_of(options)
+    return evidence_for(asked, engine=engine_of(options), thresholds=thresholds)

@@ -7,9 +7,8 @@ import json
 from datetime import datetime, timedelta
 
 from investigate.commands.console import Console
-from investigate.commands.question import room_of
+from investigate.commands.question import evidence_of
 from investigate.display import visible
-from investigate.investigation import evidence_for
 from investigate.parameters import Parameters
 from investigate.report.text import labelled, table
 from investigate.trace import Hop, Story, document, story_of
@@ -19,7 +18,7 @@ MARKS = {"ok": " ", "error": "✗", "guard": "·", "missing": "∅", "waiting": 
 
 def run(options: argparse.Namespace, console: Console) -> int:
     """Print the story of one event; whether that is bad is for `investigate check` to say."""
-    evidence = evidence_for(Parameters(case=options.case), room=room_of(options))
+    evidence = evidence_of(options, asked=Parameters(case=options.case))
     story = story_of(evidence, options.event)
     if options.format == "json":
         told = document(story, evidence.case.name)

@@ -11,6 +11,7 @@ from investigate.engine.expressions import (
     filled,
     literal_rows,
     milliseconds_since_1970,
+    number_text,
     seconds_between,
     seconds_since_1970,
     text_of,
@@ -21,16 +22,32 @@ from investigate.memory import ROOM, Room
 
 __all__ = [
     "BATCH_ROWS", "ENGINES", "DuckDBEngine", "Engine", "blank", "day_of", "differ", "filled",
-    "literal_rows", "milliseconds_since_1970", "open_engine", "seconds_between",
+    "literal_rows", "milliseconds_since_1970", "number_text", "open_engine", "seconds_between",
     "seconds_since_1970", "text_of", "without_zone",
 ]  # fmt: skip
 
-ENGINES = ("duckdb",)
+ENGINES = ("duckdb", "spark")
 
 
-def open_engine(name: str = "duckdb", room: Room = ROOM) -> Engine:
-    """Return a fresh engine by its name, which keeps within its room; raise `UsageError` with the
-    known names for another."""
+def open_engine(
+    name: str = "duckdb", room: Room = ROOM, *, master: str = "", scratch: str = ""
+) -> Engine:
+    """Return a fresh engine by its name. DuckDB keeps within its room; of Spark, `master` and
+    `scratch` say where it runs and where it keeps what several checks share (`SparkEngine`).
+
+    Raises `UsageError` for an unknown name, or if Spark cannot be started at that address.
+    """
     if name not in ENGINES:
         raise UsageError.unknown("engine", name, ENGINES)
-    return DuckDBEngine(room)
+    if name == "duckdb":
+        if master or scratch:
+            raise UsageError(
+                "--spark-master and --spark-scratch have no meaning for the engine duckdb",
+                hint="add --engine spark, or leave them out",
+            )
+        return DuckDBEngine(room)
+    # Imported when it is asked for: pyspark is an extra, and takes its time.
+    from investigate.engine.spark import SparkEngine
+    from investigate.engine.spark_session import LOCAL
+
+    return SparkEngine(master or LOCAL, scratch=scratch)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import ibis.expr.datatypes as dt
+import ibis.expr.operations as ops
 import ibis.expr.types as ir
 import pyarrow as pa
 
@@ -29,8 +31,10 @@ class Engine(ABC):
 
     name: ClassVar[str]  # what `--engine` calls it
 
-    def __init__(self) -> None:
+    def __init__(self, backend: Any) -> None:
+        self._backend = backend  # ibis's: it writes the engine's SQL
         self._named = 0
+        self._literals: set[str] = set()
 
     @abstractmethod
     def read_parquet(self, paths: Sequence[Path], name: str) -> ir.Table:
@@ -74,7 +78,8 @@ class Engine(ABC):
 
     @abstractmethod
     def shrink(self, memory: Memory) -> None:
-        """Take no more memory than this from now on; what does not fit any more is spilled."""
+        """Take no more memory than this from now on, if the engine works in this process; what does
+        not fit any more is spilled."""
 
     def rows(self, table: ir.Table) -> list[dict[str, Any]]:
         """Run an expression and return its rows as plain values; for small results only."""
@@ -96,10 +101,27 @@ class Engine(ABC):
     def _errors(self) -> AbstractContextManager[None]:
         """Turn what the engine raises inside into an `EngineError` of one line."""
 
+    @abstractmethod
+    def _register(self, rows: ops.InMemoryTable) -> None:
+        """Bring known rows into the engine, under their name."""
+
+    def _sql(self, table: ir.Table) -> str:
+        """Return an expression as the engine's SQL, once all it reads is in the engine."""
+        for rows in table.op().find((ops.InMemoryTable, ops.DatabaseTable)):
+            if isinstance(rows, ops.DatabaseTable):
+                if rows.source is not self._backend:
+                    # Tables of two engines may share a name: the answer would be of another case.
+                    raise ValueError(f"{rows.name} is a table of another engine")
+            elif rows.name not in self._literals:
+                self._register(rows)
+                self._literals.add(rows.name)
+        return str(self._backend.compile(table))
+
     def _fresh(self, name: str) -> str:
-        # Two cases in one engine must not replace each other's tables.
+        # Two cases in one engine must not replace each other's tables. What checks share has names
+        # such as "lines of event_ingested", and Spark takes words only.
         self._named += 1
-        return f"{name}_{self._named}"
+        return f"{re.sub(r'[^A-Za-z0-9]+', '_', name)}_{self._named}"
 
 
 def first_line(error: Exception) -> str:

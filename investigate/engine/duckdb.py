@@ -44,11 +44,9 @@ class DuckDBEngine(Engine):
     def __init__(self, room: Room = ROOM) -> None:
         """Open an engine that takes no more memory than its room gives, and puts what is more into
         a folder of its own, which nobody else can read and which is gone when the engine is."""
-        super().__init__()
-        self._literals: set[str] = set()
+        super().__init__(ibis.duckdb.connect())
         # Engines merge nested selects themselves, and faster than ibis does.
         ibis.options.sql.fuse_selects = False
-        self._backend = ibis.duckdb.connect()
         # Ibis 12 writes lambdas with an arrow, which DuckDB 2 reads only when told so.
         self._backend.raw_sql("SET lambda_syntax = 'ENABLE_SINGLE_ARROW'; SET TimeZone = 'UTC'")
         # A query that names a URL must not make the engine fetch an extension for it.
@@ -180,17 +178,8 @@ class DuckDBEngine(Engine):
         kinds = table.schema().types
         return [tuple(map(_plain, row, kinds)) for row in found]
 
-    def _sql(self, table: ir.Table) -> str:
-        """Return an expression as the engine's SQL, once all it reads is in the engine."""
-        for rows in table.op().find((ops.InMemoryTable, ops.DatabaseTable)):
-            if isinstance(rows, ops.DatabaseTable):
-                if rows.source is not self._backend:
-                    # Tables of two engines may share a name: the answer would be of another case.
-                    raise ValueError(f"{rows.name} is a table of another engine")
-            elif rows.name not in self._literals:
-                self._backend.con.register(rows.name, rows.data.to_pyarrow(rows.schema))
-                self._literals.add(rows.name)
-        return str(self._backend.compile(table))
+    def _register(self, rows: ops.InMemoryTable) -> None:
+        self._backend.con.register(rows.name, rows.data.to_pyarrow(rows.schema))
 
     def _known(self, name: str, schema: ibis.Schema) -> ir.Table:
         """Return what was just put into the engine under a name, with the columns it has there."""

@@ -22,6 +22,12 @@ def without_zone(table: ir.Table) -> ir.Table:
     return table.mutate(**times) if times else table
 
 
+# Spark cuts a span at the second towards its start, and DuckDB towards the past: from a start that
+# is before every time, both cut alike.
+_YEAR_ONE = ibis.timestamp("0001-01-01 00:00:00")
+_UNTIL_1970 = 62_135_596_800  # seconds
+
+
 # Not epoch_seconds(): DuckDB 2 answers it with fractions, while Ibis takes it for a whole number.
 def seconds_between(earlier: ir.TimestampValue, later: ir.TimestampValue) -> ir.FloatingValue:
     """Return by how many seconds, fractions included, `later` is after `earlier`."""
@@ -30,22 +36,32 @@ def seconds_between(earlier: ir.TimestampValue, later: ir.TimestampValue) -> ir.
 
 def milliseconds_since_1970(moment: ir.TimestampValue) -> ir.IntegerValue:
     """Return a time as whole milliseconds since 1970."""
-    return moment.delta(ibis.timestamp("1970-01-01 00:00:00"), unit="millisecond")
+    return moment.delta(_YEAR_ONE, unit="millisecond") - _UNTIL_1970 * 1000
 
 
 def seconds_since_1970(moment: ir.TimestampValue) -> ir.IntegerValue:
     """Return a time as whole seconds since 1970."""
-    return moment.delta(ibis.timestamp("1970-01-01 00:00:00"), unit="second")
+    return moment.delta(_YEAR_ONE, unit="second") - _UNTIL_1970
 
 
 def text_of(moment: ir.TimestampValue) -> ir.StringValue:
     """Return a time as ISO 8601 text to the second, the same on every engine."""
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    # In two parts: the T and the Z would be letters of a pattern to Spark.
+    return day_of(moment) + "T" + moment.strftime("%H:%M:%S") + "Z"
 
 
 def day_of(moment: ir.TimestampValue) -> ir.StringValue:
     """Return the UTC day of a time as YYYY-MM-DD."""
     return moment.date().cast("string")
+
+
+def number_text(number: ir.NumericValue) -> ir.StringValue:
+    """Return a number as text with at least one of at most nine decimals, as `300.0`.
+
+    Not its cast to text, in which ten million is 10000000.0 for DuckDB and 1.0E7 for Spark.
+    """
+    text = number.cast("decimal(38, 9)").cast("string").re_replace("0+$", "")
+    return ibis.ifelse(text.endswith("."), text + "0", text)
 
 
 def blank(value: ir.StringValue) -> ir.BooleanValue:

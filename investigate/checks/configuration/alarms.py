@@ -8,7 +8,7 @@ from investigate.analysis import alarms
 from investigate.analysis.logs import text_in
 from investigate.checks.configuration.advice import Rule, judged
 from investigate.checks.registry import Partly, check
-from investigate.engine import literal_rows
+from investigate.engine import literal_rows, number_text
 from investigate.evidence import Evidence
 from investigate.model import Severity, counted
 
@@ -80,7 +80,7 @@ def alarm_misses_first(evidence: Evidence) -> Partly:
         "Threshold", "GreaterThanOrEqualToThreshold 1", _PAGE,
         "the first dead letters expire without anybody having been told",
     )  # fmt: skip
-    told = rows.comparison + " " + rows.threshold.cast("string")
+    told = rows.comparison + " " + number_text(rows.threshold)
     return judged(evidence, rows, rule, found=told, bad=above | from_on | never, noun="alarm")
 
 

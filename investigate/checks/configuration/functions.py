@@ -7,6 +7,7 @@ import ibis.expr.types as ir
 
 from investigate.checks.configuration.advice import Rule, judged, seconds
 from investigate.checks.registry import Partly, check
+from investigate.engine import number_text
 from investigate.evidence import Evidence
 from investigate.model import Severity, counted
 
@@ -155,7 +156,9 @@ def timeout_headroom(evidence: Evidence) -> Partly:
         "Best practices for working with AWS Lambda functions",
         "the next slow minute of a dependency cuts runs off in the middle of their work",
     )  # fmt: skip
-    found = longest.round(1).cast("string") + " s of " + seconds(rows.timeout_s)
+    # Tenths are counted before they are divided: engines round 1.45 in two ways.
+    tenths = (rows.longest_ms / 100).round()
+    found = number_text(tenths / 10) + " s of " + seconds(rows.timeout_s)
     return judged(
         evidence, rows, rule, found=found, bad=longest >= most, noun="function",
         gap=_without_success(evidence),
