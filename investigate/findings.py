@@ -37,7 +37,8 @@ def examine(evidence: Evidence, steps: Sequence[Step] = tuple(Step)) -> Examinat
         "aggregates": _rows(aggregates.document_rows, evidence, asked=Step.AGGREGATES in steps),
         "retries": _rows(retries.document_rows, evidence, asked=Step.RETRIES in steps),
     }
-    return Examination(tuple(findings), document(evidence, findings, **parts))
+    left_out = aggregates.left_out(evidence, parts["aggregates"])
+    return Examination(tuple(findings), document(evidence, findings, **parts, left_out=left_out))
 
 
 def _rows(
@@ -84,8 +85,10 @@ def document(
     *,
     aggregates: Sequence[dict[str, Any]],
     retries: Sequence[dict[str, Any]],
+    left_out: Mapping[str, int] | None = None,
 ) -> dict[str, Any]:
-    """Return the findings document (schema investigate.findings/1) as plain values.
+    """Return the findings document (schema investigate.findings/1) as plain values; with
+    `aggregates_left_out` if there are more days than it lists.
 
     It holds nothing but what follows from the case and the scope: two runs give the same bytes.
     """
@@ -96,6 +99,7 @@ def document(
         "checks": [as_document(finding) for finding in findings],
         "retries": list(retries),
         "aggregates": list(aggregates),
+        **({"aggregates_left_out": dict(left_out)} if left_out else {}),
         "coverage": {
             table: {"status": known.status, "reason": known.reason, "horizon": known.horizon}
             for table in TABLES

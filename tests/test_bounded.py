@@ -8,7 +8,7 @@ import pytest
 from benchmarks.days_case import EVENTS_A_DAY, write_case
 from investigate import numbers
 from investigate.analysis import aggregates
-from investigate.analysis.aggregates import document_rows
+from investigate.analysis.aggregates import document_rows, left_out
 from investigate.case import open_case
 from investigate.checks.registry import MAX_KEYS
 from investigate.engine import BATCH_ROWS, DuckDBEngine
@@ -20,6 +20,7 @@ from investigate.ledger import ledger
 from investigate.ledger.csv import csv_lines
 from investigate.ledger.summary import breaks, cells
 from investigate.precomputed import first_rows
+from investigate.report.index import _days_told
 from investigate.symptoms import SYMPTOMS
 
 EVENTS = 20_000
@@ -114,11 +115,17 @@ def test_a_findings_document_lists_the_days_that_are_not_complete_first(incident
     every = document_rows(incident.evidence)
     assert len(every) == EVENTS / EVENTS_A_DAY
     worse = sum(row["verdict"] != "complete" for row in every)
+    assert left_out(incident.evidence, every) == {}
     monkeypatch.setattr(aggregates, "MOST_DAYS", 5)
     listed = document_rows(incident.evidence)
     assert len(listed) == 5
     assert sum(row["verdict"] != "complete" for row in listed) == min(5, worse)
     assert [row for row in every if row in listed] == listed
+    of_all, of_listed = (sum(len(day["versions"]) for day in some) for some in (every, listed))
+    lacking = left_out(incident.evidence, listed)
+    assert lacking == {"days": len(every) - 5, "versions": of_all - of_listed}
+    document = {"aggregates": listed, "aggregates_left_out": lacking}
+    assert _days_told(document, 5).startswith(f"At least 5 of {len(every):,} days")
 
 
 def test_an_answer_of_too_many_rows_becomes_no_frame_unless_it_is_asked_for(incident):

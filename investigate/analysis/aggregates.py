@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import ibis
@@ -57,7 +58,8 @@ def compare(evidence: Evidence, entity: str, day: str, version_a: int, version_b
 
 def document_rows(evidence: Evidence) -> list[dict[str, Any]]:
     """Return the `aggregates` of the findings document: days in scope with verdict and versions;
-    at most `MOST_DAYS` days with `MOST_VERSIONS` versions, those that are not complete first.
+    at most `MOST_DAYS` days with `MOST_VERSIONS` versions, those that are not complete first
+    (`left_out` counts the others).
 
     Empty where aggregates, or both raw and events, were not captured; where only a part of the
     versions, or only one store of events or a part of one, was captured, days whose verdict needs
@@ -65,13 +67,7 @@ def document_rows(evidence: Evidence) -> list[dict[str, Any]]:
     """
     if not evidence.has("aggregates") or not (evidence.has("raw") or evidence.has("events")):
         return []
-    judged = evidence.in_scope(days(evidence))
-    if evidence.blind(("aggregates",)):
-        judged = judged.filter(judged.verdict.isin(_PROVEN_IN_PART))
-    one_store = not (evidence.has("raw") and evidence.has("events"))
-    if one_store or unkept(evidence) or ends_early(evidence):
-        judged = judged.filter(judged.verdict.isin(_PROVEN_BY_ROWS))
-    judged = judged.select("entity_id", "day", "verdict")
+    judged = _judged(evidence)
     first = judged.order_by((judged.verdict == COMPLETE).cast("int64"), "entity_id", "day")
     judged = evidence.engine.materialise(first.limit(MOST_DAYS))
     listed = {
@@ -81,6 +77,31 @@ def document_rows(evidence: Evidence) -> list[dict[str, Any]]:
     for row in _listed_versions(evidence, judged):
         listed[row.pop("entity_id"), row.pop("day")]["versions"].append(row)
     return list(listed.values())
+
+
+def left_out(evidence: Evidence, listed: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """Return how many days, and versions of all days, are not among the rows of
+    `document_rows`: {"days": …, "versions": …}; empty where all are."""
+    versions_listed = sum(len(day["versions"]) for day in listed)
+    if len(listed) < MOST_DAYS and versions_listed < MOST_VERSIONS:
+        return {}
+    judged = _judged(evidence)
+    total = evidence.engine.scalar(judged.count())
+    of_days = versions(evidence).semi_join(judged, ["entity_id", "day"])
+    known = evidence.engine.scalar(of_days.count())
+    lacking = {"days": total - len(listed), "versions": known - versions_listed}
+    return lacking if any(lacking.values()) else {}
+
+
+def _judged(evidence: Evidence) -> ir.Table:
+    """Return the days in scope whose verdict is proven by what was captured."""
+    judged = evidence.in_scope(days(evidence))
+    if evidence.blind(("aggregates",)):
+        judged = judged.filter(judged.verdict.isin(_PROVEN_IN_PART))
+    one_store = not (evidence.has("raw") and evidence.has("events"))
+    if one_store or unkept(evidence) or ends_early(evidence):
+        judged = judged.filter(judged.verdict.isin(_PROVEN_BY_ROWS))
+    return judged.select("entity_id", "day", "verdict")
 
 
 def _listed_versions(evidence: Evidence, judged: ir.Table) -> list[dict[str, Any]]:

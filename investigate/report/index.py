@@ -68,7 +68,7 @@ def facts_of(document: Document) -> Mapping[str, Any]:
         "passed": briefing.of_outcome(document, Outcome.PASSED),
         "days": days,
         "days_shown": troubled[:ROWS_SHOWN],
-        "days_told": _days_told(len(days), len(troubled)),
+        "days_told": _days_told(document, len(troubled)),
         **_BOUNDS,
         **_WORDING,
     }
@@ -128,11 +128,15 @@ def _tally(document: Document) -> str:
     return f"Of {len(document['checks'])} checks: {', '.join([*told, f'{passed} passed'])}."
 
 
-def _days_told(total: int, troubled: int) -> str:
+def _days_told(document: Document, troubled: int) -> str:
+    listed = len(document["aggregates"])
+    # Those that are not complete are listed first: where all are such, there may be more of them.
+    left_out = document.get("aggregates_left_out", {}).get("days", 0)
+    total, least = listed + left_out, "At least " if left_out and troubled == listed else ""
     shown = f" The first {ROWS_SHOWN} of them:" if troubled > ROWS_SHOWN else ""
     if not troubled:
         return f"All {total:,} days that have events or aggregates are complete."
-    return f"{troubled:,} of {total:,} days are not complete.{shown}"
+    return f"{least}{troubled:,} of {total:,} days are not complete.{shown}"
 
 
 # What the templates call to put things into words.
