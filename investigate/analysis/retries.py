@@ -125,17 +125,27 @@ def _attempts(evidence: Evidence) -> ir.Table:
 
 def _described(evidence: Evidence, told: ir.Table) -> ir.Table:
     """Lines as attempts: whose event each is, and when its request ran."""
-    key = logs.text_in(told.fields, "s3_key").fill_null("")
+    told = logs.with_text(told, "s3_key")
     rows = told.select(
         "event_id", "request_id", attempted_utc=told.logged_utc,
         status=logs.text_in(told.fields, "status"),
-        in_key=key.re_extract("source=(.*)/event_type=", 1).nullif(""),
+        in_key=_source_in(told.s3_key.fill_null("")),
     )  # fmt: skip
     rows = rows.left_join(identities(evidence), "event_id").drop("event_id_right")
     if evidence.case.scope_entities:  # whose the other ids are, nothing tells
         rows = rows.filter(rows.entity_id.isin(evidence.case.scope_entities))
     group = ibis.coalesce(rows.in_key, rows.source, ibis.literal(UNKNOWN_SOURCE))
     return _with_runs(evidence, rows.mutate(group=group).drop("in_key", "source"))
+
+
+def _source_in(key: ir.StringValue) -> ir.StringValue:
+    """The source in an object's key: from the first mark of one to the last of a type."""
+    lead, mark = "source=", "/event_type="
+    start, end = key.find(lead) + len(lead), key.find(mark)
+    one = (end >= start) & (start >= len(lead)) & ~key.substr(end + len(mark)).contains(mark)
+    # Where the mark stands once, as in nearly every key, no pattern has to look for the last.
+    matched = key.re_extract(f"{lead}(.*){mark}", 1)
+    return ibis.ifelse(one, key.substr(start, end - start), matched).nullif("")
 
 
 def _with_runs(evidence: Evidence, rows: ir.Table) -> ir.Table:
