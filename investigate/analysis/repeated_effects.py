@@ -14,7 +14,8 @@ import ibis.expr.types as ir
 
 from investigate import pipeline
 from investigate.analysis import logs, retries
-from investigate.analysis.managed_retries import QUEUE, tries
+from investigate.analysis.managed_retries import tries
+from investigate.analysis.redeliveries import QUEUE
 from investigate.engine import day_of, literal_rows
 from investigate.evidence import Evidence
 
@@ -60,13 +61,14 @@ def _of_queue(evidence: Evidence) -> ir.Table:
     rows = tries(evidence)
     rows = rows.filter((rows.channel == QUEUE) & ~rows.counted)
     told = logs.lines(evidence, "processor_record_loaded")
+    told = told.semi_join(rows, ["request_id", "event_id"])
     told = told.group_by("request_id", "event_id").agg(
         entity_id=told.entity_id.min(),
         event_time_utc=logs.moment_of(logs.text_in(told.fields, "event_time")).min(),
     )
     rows = rows.inner_join(told, ["request_id", "event_id"])
     rows = rows.mutate(day=day_of(rows.event_time_utc))
-    wrote = logs.lines(evidence, "processor_aggregate_written")
+    wrote = logs.lines(evidence, "processor_aggregate_written").semi_join(rows, "request_id")
     wrote = wrote.select(
         "request_id",
         entity_id=ibis.coalesce(wrote.entity_id, logs.text_in(wrote.fields, "entity_id")),

@@ -27,7 +27,8 @@ SDK_SECONDS = 20  # an SDK waits at most this long between its attempts
 
 
 def attempts(evidence: Evidence) -> ir.Table:
-    """Return every logged attempt to ingest an event, whether it was a retry or not.
+    """Return every attempt to ingest the events of which more than one was logged, whether it was a
+    retry or not; those of which a single one was are counted by `lone_attempts`.
 
     Columns: group (the source), event_id, entity_id, event_time_utc, request_id, status (what
     ingest answered), attempted_utc, ordinal (0 for the first), gap_s (since the attempt before,
@@ -35,6 +36,16 @@ def attempts(evidence: Evidence) -> ir.Table:
     request; null if not known) and `in_sequence`. Raises `NotEvaluable` without log lines.
     """
     return evidence.derived("attempts", _attempts)
+
+
+def lone_attempts(evidence: Evidence) -> ir.Table:
+    """Return the attempts within the scope to ingest the events of which no other was logged,
+    without the `reused` ids: group and request_id, and attempted_utc. They are most of all
+    attempts, so they are not kept. Raises `NotEvaluable` without log lines."""
+    rows = _logged(evidence).anti_join(_logged_again(evidence), "event_id")
+    rows = evidence.in_scope(_with_group(evidence, rows, identities(evidence)))
+    rows = rows.anti_join(reused(evidence), "event_id")
+    return rows.select("group", "request_id", "attempted_utc")
 
 
 def sequences(evidence: Evidence) -> ir.Table:
@@ -110,25 +121,48 @@ def _reused(evidence: Evidence) -> ir.Table:
     if evidence.has("events"):
         known.append(evidence["events"].select("payload_sha", "event_id"))
     rows = ibis.union(*known) if len(known) > 1 else known[0]
-    counts = rows.group_by("event_id").agg(payloads=rows.payload_sha.nunique())
-    return counts.filter(counts.payloads > 1).select("event_id")
+    sha = rows.payload_sha  # the least and the greatest: counting the distinct takes far longer
+    ends = rows.group_by("event_id").agg(first=sha.min(), last=sha.max())
+    return ends.filter(ends["first"] < ends["last"]).select("event_id")
 
 
 def _attempts(evidence: Evidence) -> ir.Table:
+    rows = _logged_again(evidence)
+    known = identities(evidence).semi_join(rows, "event_id")
+    rows = _with_runs(evidence, _with_group(evidence, rows, known))
+    return _with_gaps(rows, evidence.thresholds.client_retry_seconds)
+
+
+def _logged_again(evidence: Evidence) -> ir.Table:
+    """The attempts of the events of which more than one was logged. Few are, as a rule: whatever
+    sorts attempts sorts these only."""
+
+    def chosen(known: Evidence) -> ir.Table:
+        rows = _logged(known)
+        each = rows.group_by("event_id").agg(lines=rows.count())
+        return rows.semi_join(each.filter(each.lines > 1), "event_id")
+
+    return evidence.derived("logged_again", chosen)
+
+
+def _logged(evidence: Evidence) -> ir.Table:
     told = logs.lines(evidence, "event_ingested")
     told = told.filter(told.event_id.notnull() & told.logged_utc.notnull())
     key = logs.text_in(told.fields, "s3_key").fill_null("")
-    rows = told.select(
+    return told.select(
         "event_id", "request_id", attempted_utc=told.logged_utc,
         status=logs.text_in(told.fields, "status"),
         in_key=key.re_extract("source=(.*)/event_type=", 1).nullif(""),
     )  # fmt: skip
-    rows = rows.left_join(identities(evidence), "event_id").drop("event_id_right")
+
+
+def _with_group(evidence: Evidence, rows: ir.Table, known: ir.Table) -> ir.Table:
+    """Add whose event each attempt was for, and the group: its source."""
+    rows = rows.left_join(known, "event_id").drop("event_id_right")
     if evidence.case.scope_entities:  # whose the other ids are, nothing tells
         rows = rows.filter(rows.entity_id.isin(evidence.case.scope_entities))
     group = ibis.coalesce(rows.in_key, rows.source, ibis.literal(UNKNOWN_SOURCE))
-    rows = _with_runs(evidence, rows.mutate(group=group).drop("in_key", "source"))
-    return _with_gaps(rows, evidence.thresholds.client_retry_seconds)
+    return rows.mutate(group=group).drop("in_key", "source")
 
 
 def _with_runs(evidence: Evidence, rows: ir.Table) -> ir.Table:
@@ -137,7 +171,7 @@ def _with_runs(evidence: Evidence, rows: ir.Table) -> ir.Table:
     if not evidence.has("invocations"):
         nothing = ibis.null("timestamp")
         return rows.mutate(started_utc=nothing, ended_utc=nothing, runs=ibis.null("int64"))
-    calls = evidence["invocations"]
+    calls = evidence["invocations"].semi_join(rows, "request_id")
     known = calls.group_by("request_id").agg(
         runs=calls.count(), started_utc=calls.started_utc.min(), ended_utc=calls.ended_utc.max()
     )

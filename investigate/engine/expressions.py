@@ -38,6 +38,12 @@ def seconds_since_1970(moment: ir.TimestampValue) -> ir.IntegerValue:
     return moment.delta(ibis.timestamp("1970-01-01 00:00:00"), unit="second")
 
 
+def hour_of(moment: ir.TimestampValue) -> ir.IntegerValue:
+    """Return the start of a time's hour as whole seconds since 1970."""
+    second = seconds_since_1970(moment)
+    return second - second % 3600
+
+
 def text_of(moment: ir.TimestampValue) -> ir.StringValue:
     """Return a time as ISO 8601 text to the second, the same on every engine."""
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
