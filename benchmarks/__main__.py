@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from benchmarks import concurrent, explain, history, report, trace, undo
+from benchmarks import concurrent, explain, history, profile, report, trace, undo
 from benchmarks.capture import run as capture
 from benchmarks.diagnosis import run as diagnosis
 from benchmarks.mutants import run as mutants
@@ -48,6 +48,11 @@ def main(arguments: list[str] | None = None) -> int:
     growing = benchmarks.add_parser("scale", help="growth with the number of events")
     scale.add_options(growing)
     growing.set_defaults(run=scale.run)
+    profiling = benchmarks.add_parser("profile", help=profile.__doc__)
+    profiling.add_argument("case", help="the folder of a case")
+    profiling.add_argument("--most", type=int, default=20, help="how many lines of each (20)")
+    profiling.add_argument("--check", action="append", default=[], help="only this check")
+    profiling.set_defaults(run=lambda chosen: profile.run(chosen.case, chosen.most, chosen.check))
     chosen = parser.parse_args(arguments)
     return int(chosen.run(chosen))
 

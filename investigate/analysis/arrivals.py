@@ -5,7 +5,7 @@ from __future__ import annotations
 import ibis
 import ibis.expr.types as ir
 
-from investigate.errors import NotEvaluable
+from investigate.analysis.known_ids import known_ids, sightings
 from investigate.evidence import Evidence
 
 
@@ -15,62 +15,44 @@ def arrivals(evidence: Evidence) -> ir.Table:
     A duplicate overwrites the index row's ingest time (D1), so no single store has the answer.
     Raises `NotEvaluable` if none of raw, events and dedupe was captured.
     """
-    return evidence.derived("arrivals", _build)
-
-
-def raw_id(raw: ir.Table) -> ir.StringValue:
-    """Return the id of a raw object: the one in its key, else the one in its body."""
-    return ibis.coalesce(raw.key_event_id, raw.event_id)
+    ids = known_ids(evidence)
+    return ids.filter(ids.arrived_utc.notnull()).select("event_id", "arrived_utc")
 
 
 def with_arrival(evidence: Evidence, rows: ir.Table) -> ir.Table:
     """Add `arrived_utc` to rows that have event_id and event_time_utc: when any store first saw an
     event of this id and this time. An id can stand for several events (D5, D25), of which each came
     when it did. Raises `NotEvaluable` if none of raw, events and dedupe was captured."""
-    timed = evidence.derived("sightings_of_events", _dated)
-    others = evidence.derived("sightings_of_ids", _undated)
-    rows = rows.left_join(timed, ["event_id", "event_time_utc"])
+    return with_what_is_known(evidence, rows).drop("has_object")
+
+
+def with_what_is_known(evidence: Evidence, rows: ir.Table) -> ir.Table:
+    """Add `arrived_utc` as `with_arrival` does, and `has_object`: a raw object of the id can be
+    read."""
+    ids = known_ids(evidence)
+    ids = ids.select(
+        "dated_utc", "undated_utc", known_id="event_id", has_object="readable",
+        only_time=ibis.ifelse(
+            ids.event_time_utc == ids.last_time_utc, ids.event_time_utc, ibis.null("timestamp")
+        ),
+    )  # fmt: skip
+    rows = rows.left_join(ids, rows.event_id == ids.known_id).drop("known_id")
+    several = evidence.derived("sightings_of_several", _of_several_times)
+    rows = rows.left_join(several, ["event_id", "event_time_utc"])
     rows = rows.drop("event_id_right", "event_time_utc_right")
-    rows = rows.left_join(others, "event_id").drop("event_id_right")
-    first = ibis.ifelse(rows.of_event <= rows.of_id, rows.of_event, rows.of_id)
-    arrived = ibis.coalesce(first, rows.of_event, rows.of_id)
-    return rows.mutate(arrived_utc=arrived).drop("of_event", "of_id")
+    own = ibis.ifelse(rows.only_time == rows.event_time_utc, rows.dated_utc, ibis.null("timestamp"))
+    of_event = ibis.coalesce(rows.of_event, own)
+    first = ibis.ifelse(of_event <= rows.undated_utc, of_event, rows.undated_utc)
+    return rows.mutate(
+        arrived_utc=ibis.coalesce(first, of_event, rows.undated_utc),
+        has_object=rows.has_object.fill_null(False),
+    ).drop("dated_utc", "undated_utc", "only_time", "of_event")
 
 
-def _dated(evidence: Evidence) -> ir.Table:
-    """When each event whose time is known was first seen."""
-    seen = evidence.derived("sightings", _sightings)
-    seen = seen.filter(seen.event_time_utc.notnull())
+def _of_several_times(evidence: Evidence) -> ir.Table:
+    """When each event was first seen, of the ids that stand for events of several times."""
+    ids = known_ids(evidence)
+    several = ids.filter(ids.event_time_utc != ids.last_time_utc).select("event_id")
+    seen = sightings(evidence).semi_join(several, "event_id")
+    seen = seen.filter(seen.event_time_utc.notnull() & seen.seen.notnull())
     return seen.group_by("event_id", "event_time_utc").agg(of_event=seen.seen.min())
-
-
-def _undated(evidence: Evidence) -> ir.Table:
-    """When each id was first seen by a store that does not know the time of its event."""
-    seen = evidence.derived("sightings", _sightings)
-    seen = seen.filter(seen.event_time_utc.isnull())
-    return seen.group_by("event_id").agg(of_id=seen.seen.min())
-
-
-def _build(evidence: Evidence) -> ir.Table:
-    seen = evidence.derived("sightings", _sightings)
-    return seen.group_by("event_id").agg(arrived_utc=seen.seen.min())
-
-
-def _sightings(evidence: Evidence) -> ir.Table:
-    """Every time (seen) at which a store saw an event, by its id and its time, if that is known."""
-    sightings = []
-    if evidence.has("raw"):
-        raw = evidence["raw"]
-        sightings.append(
-            raw.select("event_time_utc", event_id=raw_id(raw), seen=raw.ingest_time_utc)
-        )
-    if evidence.has("events"):
-        events = evidence["events"]
-        sightings.append(events.select("event_time_utc", "event_id", seen=events.ingest_time_utc))
-    if evidence.has("dedupe"):
-        dedupe = evidence["dedupe"]
-        sightings.append(dedupe.select("event_time_utc", "event_id", seen=dedupe.first_seen_utc))
-    if not sightings:
-        raise NotEvaluable("none of raw, events and dedupe was captured")
-    seen = ibis.union(*sightings) if len(sightings) > 1 else sightings[0]
-    return seen.filter(seen.event_id.notnull() & seen.seen.notnull())

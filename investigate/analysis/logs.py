@@ -38,6 +38,22 @@ def text_in(json: ir.StringValue, name: str) -> ir.StringValue:
     return ibis.ifelse(numbered, ibis.null("string"), text.replace(_BACKSLASH, "\\"))
 
 
+def with_text(rows: ir.Table, name: str) -> ir.Table:
+    """Add a column of this name: what `text_in` says of the lines' `fields`.
+
+    Lines without escapes that are written the usual way, nearly all, are cut at their quotes: of a
+    long text that costs a fifth of a pattern, which would begin at the same place.
+    """
+    fields, lead = rows.fields, f'"{name}": "'
+    at = fields.find(lead)
+    usual = (at >= 0) & (fields.find(f'"{name}"') == at) & ~fields.contains("\\")
+    rows = rows.mutate(usual=usual.fill_null(False), rest=fields.substr(at + len(lead)))
+    own = rows.rest.substr(0, rows.rest.find('"')).nullif("")
+    closed = rows.usual & rows.rest.contains('"')
+    text = ibis.ifelse(closed, own, text_in(rows.fields, name))
+    return rows.mutate(**{name: text}).drop("usual", "rest")
+
+
 def whole_in(json: ir.StringValue, name: str) -> ir.IntegerValue:
     """Return the whole number under a name of flat JSON; null if it is absent."""
     return json.re_extract(f'"{name}" *: *(-?[0-9]+)', 1).nullif("").try_cast("int64")

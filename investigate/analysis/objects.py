@@ -8,7 +8,8 @@ import ibis
 import ibis.expr.types as ir
 
 from investigate import pipeline
-from investigate.analysis.arrivals import raw_id, with_arrival
+from investigate.analysis.arrivals import with_arrival
+from investigate.analysis.known_ids import raw_id
 from investigate.analysis.reach import unkept, within_reach
 from investigate.engine import blank
 from investigate.errors import NotEvaluable
@@ -130,17 +131,28 @@ def pointing_nowhere(evidence: Evidence) -> tuple[ir.Table, str]:
     """Return the rows that point at a raw object although none has their id, in its key or in its
     body, and none stands under the key they name; and why others may do so."""
     objects = raw_objects(evidence)
-    rows = pointing_rows(evidence).anti_join(ids_of(objects), [("event_id", "object_id")])
-    rows = rows.anti_join(objects.select(object_key="s3_key"), [("s3_key", "object_key")])
+    rows = without_their_key(evidence)
+    rows = rows.anti_join(ids_of(objects), [("event_id", "object_id")])
     return within_reach(evidence, rows)
 
 
+def without_their_key(evidence: Evidence) -> ir.Table:
+    """Return the pointing rows under whose `s3_key` no raw object stands."""
+    return evidence.derived("rows_without_their_key", _without_their_key)
+
+
+def _without_their_key(evidence: Evidence) -> ir.Table:
+    keys = raw_objects(evidence).select(object_key="s3_key")
+    return pointing_rows(evidence).anti_join(keys, [("s3_key", "object_key")])
+
+
 def ids_of(objects: ir.Table) -> ir.Table:
-    """Return (object_id, s3_key) of raw objects, by the id in their key and by that in their
-    body."""
+    """Return (object_id, s3_key) of raw objects, by the id in their key and by that in their body
+    if it is another."""
     in_body = objects.filter(objects.readable & objects.event_id.notnull())
+    in_body = in_body.filter(~in_body.event_id.identical_to(in_body.rid))
     known = objects.select("s3_key", object_id="rid")
-    return known.union(in_body.select("s3_key", object_id="event_id")).distinct()
+    return known.union(in_body.select("s3_key", object_id="event_id"))
 
 
 def refuse_if_unnamed(evidence: Evidence, rows: ir.Table, what: str) -> None:
@@ -193,6 +205,14 @@ def with_first_ingest(evidence: Evidence) -> ir.Table:
         "rid", "s3_key", "last_modified", "event_time_utc", "entity_id",
         first_ingest_utc=objects.readable.ifelse(objects.ingest_time_utc, ibis.null("timestamp")),
     )  # fmt: skip
+    # Nearly every body tells; the other stores are asked only about those that do not.
+    told = objects.filter(objects.first_ingest_utc.notnull())
+    untold = _told_elsewhere(evidence, objects.filter(objects.first_ingest_utc.isnull()))
+    told = told.mutate(ingested_by=told.first_ingest_utc)
+    return told.union(untold.select(*told.columns).cast(told.schema()))
+
+
+def _told_elsewhere(evidence: Evidence, objects: ir.Table) -> ir.Table:
     if evidence.has("dedupe"):
         gate = evidence["dedupe"].select(gate_id="event_id", gate_utc="first_seen_utc")
         joined = objects.left_join(gate, [("rid", "gate_id")])
@@ -202,6 +222,7 @@ def with_first_ingest(evidence: Evidence) -> ir.Table:
         return objects.mutate(ingested_by=objects.first_ingest_utc)
     rows = evidence["events"]
     accepted = rows.status == pipeline.ACCEPTED  # a duplicate's row has the time of the duplicate
+    rows = rows.semi_join(objects.select(object_key="s3_key"), [("s3_key", "object_key")])
     told = rows.group_by(row_id="event_id", row_key="s3_key").agg(
         accepted_utc=rows.ingest_time_utc.min(where=accepted), row_utc=rows.ingest_time_utc.min()
     )

@@ -207,20 +207,34 @@ def planned(
 
 def _plan(evidence: Evidence, limit: int | None, *, include_duplicates: bool) -> ir.Table:
     rows = _windowed(evidence)
-    inside = rows.filter(rows.by_text)
-    inside = inside.mutate(position=_position(inside, "pk"), repeat=_repeat(inside, "pk"))
-    outside = rows.filter(~rows.by_text)
-    outside = outside.mutate(position=ibis.null("int64"), repeat=ibis.literal(False))
-    both = inside.select(*sorted(inside.columns)).union(outside.select(*sorted(inside.columns)))
-    both = both.mutate(reason=_reason(both, limit, include_duplicates=include_duplicates))
-    sends = both.reason.isin((IN_WINDOW, BY_TEXT_ONLY))
-    return both.mutate(decision=ibis.ifelse(sends, "send", "leave out"), wanted=_wanted(both))
+    rows = _with_first_of_id(rows)
+    if limit is None:  # no place is asked about
+        rows = rows.mutate(position=ibis.null("int64"))
+    else:
+        place = ibis.row_number().over(group_by=["pk", "by_text"], order_by=rows.sk) + 1
+        rows = rows.mutate(position=ibis.ifelse(rows.by_text, place, ibis.null("int64")))
+    rows = rows.mutate(reason=_reason(rows, limit, include_duplicates=include_duplicates))
+    sends = rows.reason.isin((IN_WINDOW, BY_TEXT_ONLY))
+    rows = rows.mutate(decision=ibis.ifelse(sends, "send", "leave out"), wanted=_wanted(rows))
+    return rows.drop("first_by_text", "first_by_time")
+
+
+def _with_first_of_id(rows: ir.Table) -> ir.Table:
+    """Add `repeat` (its id stands on an earlier row of its replay), and the first sort keys of ids
+    that stand on several rows (null of the others), of those in the window by text and by time."""
+    counts = rows.group_by("pk", "event_id").agg(
+        many=rows.count(),
+        first_by_text=rows.sk.min(where=rows.by_text),
+        first_by_time=rows.sk.min(where=rows.by_time),
+    )
+    several = counts.filter((counts.many > 1) & counts.event_id.notnull()).drop("many")
+    rows = rows.left_join(several, ["pk", "event_id"]).drop("pk_right", "event_id_right")
+    later = (rows.sk > rows.first_by_text).fill_null(False)
+    return rows.mutate(repeat=rows.by_text & later)
 
 
 def _windowed(evidence: Evidence) -> ir.Table:
-    rows = _rows_with_arrival(evidence)
-    if evidence.entities:
-        rows = rows.filter(rows.pk.isin([pipeline.event_pk(name) for name in evidence.entities]))
+    rows = _of_entities_asked(evidence, _rows_with_arrival(evidence))
     rows = rows.mutate(
         by_text=_by_text(rows, evidence.window.start, evidence.window.end),
         by_time=in_time_window(
@@ -228,6 +242,19 @@ def _windowed(evidence: Evidence) -> ir.Table:
         ),
     )
     return rows.filter(rows.by_text | rows.by_time)
+
+
+def in_text_window_asked(evidence: Evidence) -> ir.Table:
+    """Return the rows of the EventsTable in the window asked about by text, of the entities asked
+    about: what a replay of that window reads."""
+    rows = _of_entities_asked(evidence, evidence["events"])
+    return rows.filter(_by_text(rows, evidence.window.start, evidence.window.end))
+
+
+def _of_entities_asked(evidence: Evidence, rows: ir.Table) -> ir.Table:
+    if not evidence.entities:
+        return rows
+    return rows.filter(rows.pk.isin([pipeline.event_pk(name) for name in evidence.entities]))
 
 
 def _by_text(rows: ir.Table, start: datetime, end: datetime) -> ir.BooleanValue:
@@ -246,9 +273,7 @@ def _reason(rows: ir.Table, limit: int | None, *, include_duplicates: bool) -> i
 
 
 def _wanted(rows: ir.Table) -> ir.BooleanValue:
-    order = [rows.by_time.desc(), rows.sk.asc()]
-    first = ibis.row_number().over(group_by=["pk", "event_id"], order_by=order) == 0
-    return rows.by_time & (first | rows.event_id.isnull())
+    return rows.by_time & (rows.sk == rows.first_by_time).fill_null(True)
 
 
 def bounds(replays: ir.Table) -> ir.Table:

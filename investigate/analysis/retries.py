@@ -14,8 +14,8 @@ import ibis
 import ibis.expr.types as ir
 
 from investigate.analysis import logs
-from investigate.analysis.arrivals import raw_id
 from investigate.analysis.identities import identities
+from investigate.analysis.known_ids import known_ids
 from investigate.analysis.managed_retries import managed
 from investigate.analysis.retry_patterns import classify
 from investigate.engine import literal_rows, seconds_between
@@ -42,7 +42,8 @@ def lone_attempts(evidence: Evidence) -> ir.Table:
     """Return the attempts within the scope to ingest the events of which no other was logged,
     without the `reused` ids: group and request_id, and attempted_utc. They are most of all
     attempts, so they are not kept. Raises `NotEvaluable` without log lines."""
-    rows = _logged(evidence).anti_join(_logged_again(evidence), "event_id")
+    told = _told(evidence).anti_join(_logged_again(evidence), "event_id")
+    rows = _read(told)
     rows = evidence.in_scope(_with_group(evidence, rows, identities(evidence)))
     rows = rows.anti_join(reused(evidence), "event_id")
     return rows.select("group", "request_id", "attempted_utc")
@@ -110,20 +111,10 @@ def _rounded(gap: float | None) -> float | None:
 def reused(evidence: Evidence) -> ir.Table:
     """Return the ids (event_id) that raw and events together know with more than one payload: such
     an id is a key used again, not a retry."""
-    return evidence.derived("reused_ids", _reused)
-
-
-def _reused(evidence: Evidence) -> ir.Table:
-    known = [literal_rows([], {"event_id": "string", "payload_sha": "string"})]
-    if evidence.has("raw"):
-        raw = evidence["raw"]
-        known.append(raw.select("payload_sha", event_id=raw_id(raw)))
-    if evidence.has("events"):
-        known.append(evidence["events"].select("payload_sha", "event_id"))
-    rows = ibis.union(*known) if len(known) > 1 else known[0]
-    sha = rows.payload_sha  # the least and the greatest: counting the distinct takes far longer
-    ends = rows.group_by("event_id").agg(first=sha.min(), last=sha.max())
-    return ends.filter(ends["first"] < ends["last"]).select("event_id")
+    if not (evidence.has("raw") or evidence.has("events")):
+        return literal_rows([], {"event_id": "string"})
+    ids = known_ids(evidence)
+    return ids.filter(ids.reused).select("event_id")
 
 
 def _attempts(evidence: Evidence) -> ir.Table:
@@ -138,22 +129,36 @@ def _logged_again(evidence: Evidence) -> ir.Table:
     sorts attempts sorts these only."""
 
     def chosen(known: Evidence) -> ir.Table:
-        rows = _logged(known)
-        each = rows.group_by("event_id").agg(lines=rows.count())
-        return rows.semi_join(each.filter(each.lines > 1), "event_id")
+        told = _told(known)
+        each = told.group_by("event_id").agg(lines=told.count())
+        return _read(told.semi_join(each.filter(each.lines > 1), "event_id"))
 
     return evidence.derived("logged_again", chosen)
 
 
-def _logged(evidence: Evidence) -> ir.Table:
+def _told(evidence: Evidence) -> ir.Table:
     told = logs.lines(evidence, "event_ingested")
-    told = told.filter(told.event_id.notnull() & told.logged_utc.notnull())
-    key = logs.text_in(told.fields, "s3_key").fill_null("")
+    return told.filter(told.event_id.notnull() & told.logged_utc.notnull())
+
+
+def _read(told: ir.Table) -> ir.Table:
+    """What the lines say of each attempt."""
+    told = logs.with_text(told, "s3_key")
     return told.select(
         "event_id", "request_id", attempted_utc=told.logged_utc,
         status=logs.text_in(told.fields, "status"),
-        in_key=key.re_extract("source=(.*)/event_type=", 1).nullif(""),
+        in_key=_source_in(told.s3_key.fill_null("")),
     )  # fmt: skip
+
+
+def _source_in(key: ir.StringValue) -> ir.StringValue:
+    """The source in an object's key: from the first mark of one to the last of a type."""
+    lead, mark = "source=", "/event_type="
+    start, end = key.find(lead) + len(lead), key.find(mark)
+    one = (end >= start) & (start >= len(lead)) & ~key.substr(end + len(mark)).contains(mark)
+    # Where the mark stands once, as in nearly every key, no pattern has to look for the last.
+    matched = key.re_extract(f"{lead}(.*){mark}", 1)
+    return ibis.ifelse(one, key.substr(start, end - start), matched).nullif("")
 
 
 def _with_group(evidence: Evidence, rows: ir.Table, known: ir.Table) -> ir.Table:

@@ -10,8 +10,8 @@ import ibis.expr.types as ir
 
 from investigate.analysis import processing
 from investigate.analysis.aggregates import version_inputs, versions
-from investigate.analysis.arrivals import arrivals
 from investigate.analysis.identities import identities
+from investigate.analysis.known_ids import is_known_to_any, known_ids
 from investigate.analysis.objects import pointing_rows, raw_objects, readable_objects, unseen
 from investigate.analysis.queues import waiting_gap
 from investigate.engine import day_of
@@ -81,8 +81,10 @@ class _Stage:
 
 def _build(evidence: Evidence) -> ir.Table:
     reached = {name: find(evidence) for name, find in _STAGES.items()}
+    # Each station is a bit, so that one aggregate tells of them all.
+    bits = {name: 1 << place for place, name in enumerate(reached)}
     listed = [
-        stage.ids.select("event_id", stage=ibis.literal(name))
+        stage.ids.select("event_id", bits=ibis.literal(bits[name], "int64"))
         for name, stage in reached.items()
         if stage.ids is not None
     ]
@@ -90,18 +92,18 @@ def _build(evidence: Evidence) -> ir.Table:
         raise NotEvaluable("no captured table names an event")
     seen = ibis.union(*listed) if len(listed) > 1 else listed[0]
     seen = seen.filter(seen.event_id.notnull())
-    rows = seen.group_by("event_id").agg(
-        **{name: _told(seen, name, stage) for name, stage in reached.items()}
-    )
+    rows = seen.group_by("event_id").agg(bits=seen.bits.bit_or())
+    told = {name: _told(rows.bits, bits[name], stage) for name, stage in reached.items()}
+    rows = rows.select("event_id", **told)
     rows = _with_doubt(evidence, _described(evidence, rows))
     rows = _with_reach(evidence, rows)
     # Ids that only lines or messages name are of other entities, or of nobody knows whom.
     return rows.filter(rows.entity_id.notnull()) if evidence.case.scope_entities else rows
 
 
-def _told(seen: ir.Table, name: str, stage: _Stage) -> ir.BooleanValue:
+def _told(bits: ir.IntegerValue, bit: int, stage: _Stage) -> ir.BooleanValue:
     """Whether the ids of a stage have the event; where they are not whole, no is unknown."""
-    here = (seen.stage == name).any()
+    here = (bits & bit) > 0
     return here if stage.whole else ibis.ifelse(here, True, ibis.null("boolean"))
 
 
@@ -132,7 +134,9 @@ def _with_doubt(evidence: Evidence, rows: ir.Table) -> ir.Table:
 
 def _described(evidence: Evidence, rows: ir.Table) -> ir.Table:
     """Add whose event it is, from the stores, else from what was sent for processing."""
-    parts = [identities(evidence)]
+    known = is_known_to_any(evidence)
+    columns = ("event_id", "entity_id", "source", "event_time_utc", "arrived_utc")
+    parts = [known_ids(evidence).select(*columns) if known else identities(evidence)]
     if evidence.has("log_lines"):
         sent = processing.sent(evidence)
         parts.append(
@@ -145,9 +149,7 @@ def _described(evidence: Evidence, rows: ir.Table) -> ir.Table:
             entity_id=ibis.coalesce(rows.entity_id, rows.sent_entity),
             event_time_utc=ibis.coalesce(rows.event_time_utc, rows.sent_time),
         ).drop("sent_entity", "sent_time")
-    if any(evidence.has(name) for name in ("raw", "events", "dedupe")):
-        rows = rows.left_join(arrivals(evidence), "event_id").drop("event_id_right")
-    else:
+    if not known:
         rows = rows.mutate(arrived_utc=ibis.null("timestamp"))
     return rows.mutate(day=day_of(rows.event_time_utc))
 

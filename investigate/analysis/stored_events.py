@@ -5,7 +5,8 @@ from __future__ import annotations
 import ibis
 import ibis.expr.types as ir
 
-from investigate.analysis.arrivals import raw_id, with_arrival
+from investigate.analysis.arrivals import with_what_is_known
+from investigate.analysis.known_ids import raw_id
 from investigate.analysis.objects import overlooked, unseen, unseen_objects
 from investigate.analysis.reach import unkept
 from investigate.engine import day_of
@@ -68,7 +69,7 @@ def _build(evidence: Evidence) -> ir.Table:
             "the events of a day are known from raw and events, and neither was captured"
         )
     events = ibis.union(*stores) if len(stores) > 1 else stores[0]
-    return _with_objects(evidence, with_arrival(evidence, events))
+    return with_what_is_known(evidence, events)
 
 
 def _one_per_id(rows: ir.Table, store: str) -> ir.Table:
@@ -79,18 +80,12 @@ def _one_per_id(rows: ir.Table, store: str) -> ir.Table:
         "entity_id", "event_id", "event_time", "event_time_utc", "payload_sha",
         store=ibis.literal(store), day=day_of(known.event_time_utc),
     )  # fmt: skip
+    # Nearly every id stands once: only of the others the first has to be looked for.
+    counts = known.group_by("event_id").agg(rows=known.count())
+    repeated = counts.filter(counts.rows > 1)
+    alone, several = known.anti_join(repeated, "event_id"), known.semi_join(repeated, "event_id")
     first = ibis.row_number().over(
         group_by=["entity_id", "day", "event_id"], order_by=["event_time", "payload_sha"]
     )
-    known = known.mutate(place=first)
-    return known.filter(known.place == 0).drop("place")
-
-
-def _with_objects(evidence: Evidence, events: ir.Table) -> ir.Table:
-    if not evidence.has(RAW):
-        return events.mutate(has_object=ibis.literal(False))
-    raw = evidence[RAW]
-    readable = raw.filter(raw.readable.fill_null(False))
-    objects = readable.select(object_id=raw_id(readable)).distinct()
-    joined = events.left_join(objects, events.event_id == objects.object_id)
-    return joined.mutate(has_object=joined.object_id.notnull()).drop("object_id")
+    placed = several.mutate(place=first)
+    return alone.union(placed.filter(placed.place == 0).drop("place"))

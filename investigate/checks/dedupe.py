@@ -77,6 +77,7 @@ def missing(evidence: Evidence) -> Partly:
     accepted = evidence.settled(_accepted(evidence), "ingest_time_utc", "dedupe")
     gate = evidence["dedupe"].select(gate_id="event_id")
     open_ids = accepted.anti_join(gate, [("key", "gate_id")])
+    open_ids = evidence.derived("accepted_without_gate", lambda _: open_ids)
     oldest = evidence.case.captured_at - timedelta(days=evidence.thresholds.dedupe_lifetime_days)
     first = arrivals(evidence).rename(arrived_id="event_id")
     rows = open_ids.left_join(first, open_ids.key == first.arrived_id).drop("arrived_id")
@@ -105,20 +106,28 @@ def reaccepted(evidence: Evidence) -> Partly:
     """Was one event accepted more than once?"""
     objects = raw_objects(evidence)
     rows = objects.group_by(key="rid").agg(
+        first_ingest=objects.ingest_time.min(where=objects.readable),
+        last_ingest=objects.ingest_time.max(where=objects.readable),
         ingests=objects.ingest_time.nunique(where=objects.readable),
         event_time_utc=objects.event_time_utc.min(),
         entity_id=objects.entity_id.min(),
     )
-    twice = rows.key.notnull() & (rows.ingests > 1)
+    # Not by their numbers: to find two that differ needs no list of all of them.
+    ingested_again = (rows.first_ingest != rows.last_ingest).fill_null(False)
+    twice = rows.key.notnull() & ingested_again
     if evidence.has("log_lines"):
         rows = rows.outer_join(_acceptances(evidence), [("key", "told_id")])
         rows = rows.mutate(key=ibis.coalesce(rows.key, rows.told_id)).drop("told_id")
         rows = rows.mutate(entity_id=ibis.coalesce(rows.entity_id, rows.told_entity))
-        twice = rows.key.notnull() & ((rows.ingests > 1) | (rows.requests > 1)).fill_null(False)
+        ingested_again = (rows.first_ingest != rows.last_ingest).fill_null(False)
+        asked_again = (rows.first_request != rows.last_request).fill_null(False)
+        twice = rows.key.notnull() & (ingested_again | asked_again)
     # One stored elsewhere only is none of this window: its time is that of its object.
     stored_once = ~twice & rows.ingests.notnull()
     elsewhere = out_of_reach(evidence, lambda: rows.filter(stored_once).mutate(event_id="key"))
-    return Partly(rows.filter(twice), joined(overlooked(evidence), elsewhere))
+    found = rows.filter(twice)
+    found = found.drop(*(name for name in found.columns if name in _FIRST_AND_LAST))
+    return Partly(found, joined(overlooked(evidence), elsewhere))
 
 
 @check(
@@ -175,6 +184,9 @@ def expired_block(evidence: Evidence) -> ir.Table:
     )  # fmt: skip
 
 
+_FIRST_AND_LAST = ("first_ingest", "last_ingest", "first_request", "last_request")
+
+
 def _accepted(evidence: Evidence) -> ir.Table:
     """What proves acceptance: a readable object, or a row of status ACCEPTED with references."""
     proofs = []
@@ -193,7 +205,10 @@ def _acceptances(evidence: Evidence) -> ir.Table:
     told = lines(evidence, "event_ingested")
     told = told.filter(text_in(told.fields, "status") == pipeline.ACCEPTED)
     return told.group_by(told_id="event_id").agg(
-        requests=told.request_id.nunique(), told_entity=told.entity_id.min()
+        first_request=told.request_id.min(),
+        last_request=told.request_id.max(),
+        requests=told.request_id.nunique(),
+        told_entity=told.entity_id.min(),
     )
 
 

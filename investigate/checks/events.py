@@ -10,12 +10,12 @@ from investigate.analysis.duplicates import duplicates, semantic_duplicates
 from investigate.analysis.objects import (
     has_refs,
     ids_of,
-    pointing_rows,
     raw_objects,
     readable_objects,
     shown,
     unnamed,
     unseen,
+    without_their_key,
 )
 from investigate.analysis.reach import ambiguous_ids, key_in_reach, out_of_reach, unkept
 from investigate.checks.registry import Partly, check
@@ -65,10 +65,10 @@ def missing_row(evidence: Evidence) -> Partly:
 )
 def dangling_key(evidence: Evidence) -> Partly:
     """Does a row point at a key that does not exist, while the raw object exists under another?"""
-    rows = evidence.settled(pointing_rows(evidence), "ingest_time_utc", "raw")
     objects = raw_objects(evidence)
-    lost = rows.anti_join(objects.select(object_key="s3_key"), [("s3_key", "object_key")])
+    lost = evidence.settled(without_their_key(evidence), "ingest_time_utc", "raw")
     known = ids_of(objects)
+    known = known.semi_join(lost.select(lost_id="event_id"), [("object_id", "lost_id")])
     there = known.group_by("object_id").agg(existing_key=known.s3_key.min())
     found = lost.filter(key_in_reach(evidence, lost)).join(there, [("event_id", "object_id")])
     shown_rows = _rows(found, "s3_key", "existing_key", "status", key=found.event_id)
@@ -121,9 +121,10 @@ def reused_id(evidence: Evidence) -> Partly:
     """Does one event id stand on more than one row?"""
     events = evidence["events"]
     events = events.filter(~blank(events.event_id))
-    standing = events.sk.count().over(ibis.window(group_by=events.event_id))
-    rows = evidence.settled(events.mutate(rows_of_id=standing), "ingest_time_utc", "events")
-    found = rows.filter(rows.rows_of_id > 1)
+    counts = events.group_by(several_id="event_id").agg(rows_of_id=events.sk.count())
+    several = counts.filter(counts.rows_of_id > 1)
+    rows = events.inner_join(several, events.event_id == several.several_id).drop("several_id")
+    found = evidence.settled(rows, "ingest_time_utc", "events")
     shown_rows = _rows(found, "pk", "rows_of_id", "status", "payload_sha", key=found.event_id)
     return Partly(shown_rows, ambiguous_ids(evidence))
 

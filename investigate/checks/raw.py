@@ -162,8 +162,11 @@ def id_mismatch(evidence: Evidence) -> Partly:
 def overwritten(evidence: Evidence) -> Partly:
     """Was an object written again after its ingest time (or has more than one version)?"""
     objects = with_first_ingest(evidence)
-    versions = objects.s3_key.count().over(ibis.window(group_by=objects.s3_key))
-    objects = evidence.settled(objects.mutate(versions=versions), "last_modified", "raw")
+    counts = raw_objects(evidence).group_by(again_key="s3_key").agg(versions=ibis._.count())
+    several = counts.filter(counts.versions > 1)
+    objects = objects.left_join(several, objects.s3_key == several.again_key).drop("again_key")
+    objects = objects.mutate(versions=objects.versions.fill_null(1))
+    objects = evidence.settled(objects, "last_modified", "raw")
     allowed = ibis.interval(seconds=evidence.thresholds.overwrite_seconds)
     again = (objects.last_modified > objects.ingested_by + allowed).fill_null(False)
     rows = objects.filter(again | (objects.versions > 1))
@@ -201,7 +204,8 @@ def duplicate_objects(evidence: Evidence) -> Partly:
         event_time_utc=objects.event_time_utc.min(),
         entity_id=objects.entity_id.min(),
     )
-    found = evidence.settled(events.filter(events.distinct_keys > 1), "first_modified", "raw")
+    several = events.first_key != events.last_key
+    found = evidence.settled(events.filter(several), "first_modified", "raw")
     elsewhere = out_of_reach(evidence, lambda: events.mutate(event_id="key"))
     return Partly(found, joined(unnamed(evidence), elsewhere, unkept(evidence)))
 

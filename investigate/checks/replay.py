@@ -37,8 +37,7 @@ def truncated(evidence: Evidence) -> Partly:
 
 
 def _would_stop(evidence: Evidence) -> ir.Table:
-    rows = replays.planned(evidence)
-    rows = rows.filter(rows.reason != replays.BY_TIME_ONLY)
+    rows = replays.in_text_window_asked(evidence)
     held = rows.group_by("pk").agg(
         entity_id=rows.entity_id.min(),
         rows=rows.count(),

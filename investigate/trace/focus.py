@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import ibis
 import ibis.expr.types as ir
 
-from investigate.analysis.arrivals import raw_id
+from investigate.analysis.known_ids import raw_id
 from investigate.analysis.logs import moment_of, text_in
 from investigate.engine import day_of
 from investigate.errors import UsageError
