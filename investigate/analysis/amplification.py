@@ -11,28 +11,33 @@ import ibis
 import ibis.expr.types as ir
 
 from investigate.analysis import retries
-from investigate.analysis.managed_retries import QUEUE, RULE, billed_sum, gigabyte_seconds, tries
-from investigate.engine import seconds_since_1970
+from investigate.analysis.managed_retries import RULE, billed_sum, lone_tries, tries
+from investigate.analysis.redeliveries import QUEUE, gigabyte_seconds, loaded
+from investigate.engine import hour_of
 from investigate.evidence import Evidence
 
 USD_PER_GB_SECOND = 0.0000166667  # x86, first tier, us-east-1; arm64 is a fifth cheaper
-HOUR = 3600
 WHO = ("group", "channel")
 ATTEMPT = {
     "group": "string", "channel": "string", "sequence": "string", "event_id": "string",
     "request_id": "string", "ordinal": "int64", "gap_s": "float64", "at_utc": "timestamp(6)",
     "firsts": "int64", "repeats": "int64", "gb_s": "float64", "counted": "boolean",
-    "single": "boolean",
 }  # fmt: skip
 
 
 def attempted(evidence: Evidence) -> ir.Table:
-    """Return every attempt that is known, of clients in scope and of AWS, whether it was a repeat
-    or not: group, channel, sequence, event_id, request_id, ordinal (0: the first), gap_s, at_utc,
-    firsts and repeats (how many of each the row stands for), gb_s, what a repeat was billed (null
-    if not known), `counted`: no attempt that was seen, but the number in a dead letter or of
-    receives, and `single`: known to be the only attempt of its sequence."""
+    """Return every attempt that is known of what was tried more than once, of clients in scope and
+    of AWS, whether it was a repeat or not; `lone` counts the others. Columns: group, channel,
+    sequence, event_id, request_id, ordinal (0: the first), gap_s, at_utc, firsts and repeats (how
+    many of each the row stands for), gb_s, what the attempt was billed (null if not known), and
+    `counted`: no attempt that was seen, but the number in a dead letter or of receives."""
     return evidence.derived("attempted", _attempted)
+
+
+def lone(evidence: Evidence) -> ir.Table:
+    """Return how many first attempts there were that no other followed, those of clients in scope
+    and those of AWS: group, channel, hour (seconds since 1970; null if not known) and firsts."""
+    return evidence.derived("lone_attempts", _lone)
 
 
 def amplification(evidence: Evidence) -> ir.Table:
@@ -45,15 +50,19 @@ def amplification(evidence: Evidence) -> ir.Table:
 
 
 def _amplification(evidence: Evidence) -> ir.Table:
-    rows = attempted(evidence)
+    rows, others = attempted(evidence), lone(evidence)
     whole = rows.group_by(*WHO).agg(
-        firsts=rows.firsts.sum(),
+        more=rows.firsts.sum(),
         repeats=rows.repeats.sum(),
         wasted_gb_s=billed_sum(rows.gb_s, rows.repeats > 0),
-        seen=(~rows.counted).any(),
+        seen_again=(~rows.counted).any(),
     )
     whole = whole.filter(whole.repeats > 0)
-    found = whole.left_join(_worst_hours(rows), list(WHO)).drop("group_right", "channel_right")
+    once = others.group_by(*WHO).agg(once=others.firsts.sum())
+    found = _beside(_beside(whole, once), _worst_hours(rows, others))
+    found = found.mutate(
+        firsts=found.more + found.once.fill_null(0), seen=found.seen_again | found.once.notnull()
+    )
     # Letters are of failures alone: against their own number any retry would be a storm.
     uncounted = (found.channel == RULE) | (found.firsts == 0) | ~found.seen
     found = found.mutate(
@@ -63,18 +72,28 @@ def _amplification(evidence: Evidence) -> ir.Table:
         ),
         worst_amplification=ibis.ifelse(uncounted, ibis.null("float64"), found.worst_amplification),
     )
-    return found.drop("seen")
+    return found.drop("seen", "seen_again", "more", "once")
 
 
-def _worst_hours(rows: ir.Table) -> ir.Table:
+def _beside(rows: ir.Table, more: ir.Table) -> ir.Table:
+    """Add what is known of the same group and channel."""
+    return rows.left_join(more, list(WHO)).drop("group_right", "channel_right")
+
+
+def _worst_hours(rows: ir.Table, others: ir.Table) -> ir.Table:
     """The hour of each group with the most repeats. Attempts count in the hour in which they were
     made, and per sequence: a repeat after the full hour is one of a first attempt before it."""
     timed = rows.filter(rows.at_utc.notnull(), rows.gap_s.notnull() | (rows.repeats == 0))
-    second = seconds_since_1970(timed.at_utc)
-    timed = timed.mutate(hour=second - second % HOUR)
-    hours = timed.group_by(*WHO, "hour").agg(
-        worst_repeats=timed.repeats.sum(),
-        tried=timed.single.sum() + timed.sequence.nunique(where=~timed.single),
+    hours = timed.group_by(*WHO, hour=hour_of(timed.at_utc)).agg(
+        worst_repeats=timed.repeats.sum(), tried=timed.sequence.nunique()
+    )
+    others = others.filter(others.hour.notnull())
+    others = others.select(
+        *WHO, "hour", worst_repeats=ibis.literal(0, "int64"), tried=others.firsts
+    )
+    hours = hours.union(others.cast(hours.schema()))
+    hours = hours.group_by(*WHO, "hour").agg(
+        worst_repeats=hours.worst_repeats.sum(), tried=hours.tried.sum()
     )
     order = [hours.worst_repeats.desc(), hours.hour.asc()]
     hours = hours.mutate(place=ibis.row_number().over(group_by=list(WHO), order_by=order))
@@ -82,6 +101,16 @@ def _worst_hours(rows: ir.Table) -> ir.Table:
         *WHO, "worst_repeats", worst_hour="hour",
         worst_amplification=ibis.greatest(1.0, (hours.tried + hours.worst_repeats) / hours.tried),
     )  # fmt: skip
+
+
+def _lone(evidence: Evidence) -> ir.Table:
+    rows = lone_tries(evidence)
+    if evidence.has("log_lines"):
+        once = retries.lone_attempts(evidence)
+        once = once.group_by("group", hour=hour_of(once.attempted_utc)).agg(firsts=once.count())
+        once = once.mutate(channel=ibis.literal(retries.CHANNEL))
+        rows = rows.union(once.select(*rows.columns).cast(rows.schema()))
+    return rows
 
 
 def _attempted(evidence: Evidence) -> ir.Table:
@@ -97,35 +126,29 @@ def _of_clients(evidence: Evidence) -> ir.Table:
     rows = rows.anti_join(retries.reused(evidence), "event_id")
     # Two sources may share an id whose parts they cut differently (D25): each has its own first.
     place = ibis.row_number().over(group_by=["group", "event_id"], order_by="ordinal")
-    several = rows.filter(~rows.single).mutate(ordinal=place)
-    several = _with_price(evidence, several, rows)
-    alone = rows.filter(rows.single).mutate(gb_s=ibis.null("float64"))
-    return _as_attempts(several).union(_as_attempts(alone))
-
-
-def _as_attempts(rows: ir.Table) -> ir.Table:
+    rows = rows.mutate(ordinal=place)
     again = (rows.ordinal > 0).cast("int64")
     rows = rows.mutate(
         channel=ibis.literal(retries.CHANNEL), sequence="event_id", at_utc="attempted_utc",
         repeats=again, firsts=1 - again, counted=ibis.literal(False),
     )  # fmt: skip
+    rows = _with_price(evidence, rows)
     return rows.select(list(ATTEMPT)).cast(ATTEMPT)
 
 
-def _with_price(evidence: Evidence, rows: ir.Table, attempts: ir.Table) -> ir.Table:
-    """Add what a repeat was billed: an equal part of what its request was, of whose attempts
-    several may be inside of one invocation."""
+def _with_price(evidence: Evidence, rows: ir.Table) -> ir.Table:
+    """Add what an attempt was billed: an equal part of what its request was, whose attempts may be
+    several inside of one invocation."""
     if not evidence.has("invocations"):
         return rows.mutate(gb_s=ibis.null("float64"))
-    asked = rows.filter(rows.ordinal > 0).select("request_id").distinct()
-    calls = evidence["invocations"].semi_join(asked, "request_id")
+    calls = evidence["invocations"].semi_join(rows, "request_id")
     billed = calls.group_by("request_id").agg(whole=gigabyte_seconds(calls).sum())
-    made = attempts.semi_join(asked, "request_id")
-    parts = made.group_by("request_id").agg(parts=made.count())
-    prices = billed.inner_join(parts, "request_id")
-    rows = rows.left_join(prices, "request_id").drop("request_id_right")
-    gb_s = ibis.ifelse(rows.ordinal > 0, rows.whole / rows.parts, ibis.null("float64"))
-    return rows.mutate(gb_s=gb_s)
+    once = retries.lone_attempts(evidence).semi_join(rows, "request_id")
+    once = once.group_by("request_id").agg(once=once.count())
+    rows = rows.mutate(parts=rows.count().over(group_by="request_id"))
+    for part in (billed, once):
+        rows = rows.left_join(part, "request_id").drop("request_id_right")
+    return rows.mutate(gb_s=rows.whole / (rows.parts + rows.once.fill_null(0)))
 
 
 def _of_aws(evidence: Evidence) -> ir.Table:
@@ -133,10 +156,10 @@ def _of_aws(evidence: Evidence) -> ir.Table:
     seen = rows.filter(~rows.counted)
     told = rows.filter(rows.counted)
     # Where the attempts themselves were seen, a letter that counts them would count them twice.
-    others = told.filter(told.channel != QUEUE).anti_join(seen.select(*WHO).distinct(), list(WHO))
+    known = ibis.union(seen.select(*WHO), lone_tries(evidence).select(*WHO), distinct=True)
+    others = told.filter(told.channel != QUEUE).anti_join(known, list(WHO))
     of_queues = told.filter(told.channel == QUEUE)
-    loaded = seen.filter(seen.channel == QUEUE, seen.event_id.notnull())
-    of_queues = of_queues.anti_join(loaded.select("event_id").distinct(), "event_id")
+    of_queues = of_queues.anti_join(loaded(evidence, of_queues), "event_id")
     rows = seen.union(others, of_queues)
     again = rows.again.cast("int64")
     rows = rows.mutate(

@@ -12,7 +12,8 @@ import ibis
 import ibis.expr.types as ir
 
 from investigate.analysis import logs
-from investigate.analysis.managed_retries import QUEUE, billed_sum, tries
+from investigate.analysis.managed_retries import billed_sum, tries
+from investigate.analysis.redeliveries import QUEUE
 from investigate.engine import differ
 from investigate.evidence import Evidence
 
@@ -25,7 +26,8 @@ _DELIVERIES = {
 
 
 def deliveries(evidence: Evidence) -> ir.Table:
-    """Return every record that the processor loaded from the queue, once per invocation: group (the
+    """Return every load of the records that the processor loaded from the queue more than once, or
+    in an invocation that failed: group (the
     queue), event_id, request_id, at_utc, ordinal (0 for the first delivery), `again`, `failed`
     (its invocation), sequence, gb_s, `succeeds` (in this or a later delivery of the sequence) and
     `last` (of the sequence). What a failed invocation did not come to load is not among them.
@@ -40,6 +42,7 @@ def _deliveries(evidence: Evidence) -> ir.Table:
     rows = tries(evidence)
     rows = rows.filter((rows.channel == QUEUE) & ~rows.counted)
     calls = evidence["invocations"]
+    calls = calls.semi_join(rows, "request_id")
     calls = calls.group_by("request_id").agg(failed=differ(calls.status, "ok").any())
     rows = rows.left_join(calls, "request_id").drop("request_id_right")
     rows = rows.mutate(failed=rows.failed.fill_null(False))

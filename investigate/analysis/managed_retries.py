@@ -9,20 +9,23 @@ asynchronous invocation", "How EventBridge retries delivering events".
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import ibis
 import ibis.expr.types as ir
 
-from investigate.analysis import logs, replays
 from investigate.analysis.queues import named
-from investigate.analysis.reach import of_entities
-from investigate.engine import differ, literal_rows, seconds_between
-from investigate.errors import NotEvaluable
+from investigate.analysis.redeliveries import (
+    QUEUE,
+    gigabyte_seconds,
+    known_queue,
+    lone_loads,
+    numbered,
+    redelivered,
+    repeated_requests,
+)
+from investigate.engine import differ, hour_of, literal_rows, seconds_between
 from investigate.evidence import Evidence
 
-QUEUE, FUNCTION, STREAM, RULE = "queue", "function", "stream", "rule"
+FUNCTION, STREAM, RULE = "function", "stream", "rule"
 # Channel of a dead letter: where its attempts were made, by whom, and how many more attempts there
 # were than it counts (EventBridge counts the retries only).
 LETTERS = {
@@ -47,19 +50,33 @@ _REPEAT = {
 _TRIED = {
     **_REPEAT, "again": "boolean", "counted": "boolean", "event_id": "string",
     "request_id": "string", "at_utc": "timestamp(6)", "gb_s": "float64", "returned": "boolean",
-    "single": "boolean",
 }  # fmt: skip
+
+_LONE = {"group": "string", "channel": "string", "hour": "int64", "firsts": "int64"}
 
 
 def tries(evidence: Evidence) -> ir.Table:
-    """Return every attempt that AWS made, the first ones too: group (queue, function or rule),
-    channel, pattern, sequence, ordinal (0 for the first), attempts (so far), gap_s, `again`
+    """Return the attempts that AWS made of what it tried more than once, and the loads of records
+    by invocations that failed; `lone_tries` counts the others. Columns: group (queue, function or
+    rule), channel, pattern, sequence, ordinal (0 for the first), attempts (so far), gap_s, `again`
     (whether it is a repeat), event_id and request_id where it has one, at_utc (when it started),
-    gb_s, its part of the billed gigabyte-seconds of its invocation (null if not known), `returned`
-    (it may have failed in an invocation that succeeded; null where that cannot be) and `single` (it
-    is known to be the only one of its sequence). What only counts its attempts is one row,
-    `counted`, with an unknown gap."""
+    gb_s, its part of the billed gigabyte-seconds of its invocation (null if not known) and
+    `returned` (it may have failed in an invocation that succeeded; null where that cannot be). What
+    only counts its attempts is one row, `counted`, with an unknown gap."""
     return evidence.derived("managed_tries", _tries)
+
+
+def lone_tries(evidence: Evidence) -> ir.Table:
+    """Return how many attempts AWS made that are not in `tries`: group, channel, hour (seconds
+    since 1970; null if not known) and firsts. Most are, so they are counted and not put in order.
+    """
+    return evidence.derived("lone_tries", _lone_tries)
+
+
+def _lone_tries(evidence: Evidence) -> ir.Table:
+    parts = [part for way in (lone_loads, _lone_runs) if (part := way(evidence)) is not None]
+    known = [part.select(list(_LONE)).cast(_LONE) for part in parts]
+    return ibis.union(literal_rows([], _LONE), *known) if known else literal_rows([], _LONE)
 
 
 def repeats(evidence: Evidence) -> ir.Table:
@@ -68,11 +85,6 @@ def repeats(evidence: Evidence) -> ir.Table:
     gap_s; of what only counts its attempts, one row with an unknown gap."""
     rows = tries(evidence)
     return rows.filter(rows.again).select(list(_REPEAT))
-
-
-def gigabyte_seconds(calls: ir.Table) -> ir.FloatingValue:
-    """Return what each invocation was billed: its time, times the memory it was given."""
-    return calls.billed_ms * calls.memory_mb / (1000.0 * 1024.0)
 
 
 def billed_sum(gb_s: ir.FloatingValue, where: ir.BooleanValue) -> ir.FloatingValue:
@@ -100,163 +112,27 @@ def managed(evidence: Evidence) -> ir.Table:
 
 
 def _tries(evidence: Evidence) -> ir.Table:
-    ways = (_redelivered, _received, _invoked, _streamed, _dead)
+    ways = (redelivered, _received, _invoked, _streamed, _dead)
     parts = [part for way in ways if (part := way(evidence)) is not None]
-    known = [_as_tried(part) for part in parts]
+    parts = [
+        part if "returned" in part.columns else part.mutate(returned=ibis.null("boolean"))
+        for part in parts
+    ]
+    known = [part.select(list(_TRIED)).cast(_TRIED) for part in parts]
     return ibis.union(literal_rows([], _TRIED), *known) if known else literal_rows([], _TRIED)
-
-
-def _as_tried(part: ir.Table) -> ir.Table:
-    lacking = {"returned": ibis.null("boolean"), "single": ibis.literal(False)}
-    part = part.mutate(**{name: value for name, value in lacking.items() if name not in part})
-    return part.select(list(_TRIED)).cast(_TRIED)
-
-
-def _numbered(rows: ir.Table, group: str, *order: str) -> ir.Table:
-    """Number the attempts of rows that say whether each is tried `again`. The sequence of
-    an attempt is its group and the number of first attempts up to it."""
-    so_far = ibis.window(group_by=group, order_by=list(order), preceding=None, following=0)
-    rows = rows.mutate(run=(~rows.again).cast("int64").sum().over(so_far))
-    place = ibis.row_number().over(group_by=[group, "run"], order_by=list(order))
-    rows = rows.mutate(ordinal=place, attempts=place + 1)
-    return rows.mutate(
-        sequence=rows[group] + "/" + rows.run.cast("string"), counted=ibis.literal(False)
-    )
-
-
-def _redelivered(evidence: Evidence) -> ir.Table | None:
-    """Records that were loaded once more after the invocation before had failed. What was sent anew
-    meanwhile, or comes back sooner than the queue can hand it out, is another message."""
-    if not all(evidence.has(name) for name in ("log_lines", "invocations", "queue_state")):
-        return None
-    queue = _queue(evidence)
-    if queue is None:
-        return None
-    loads = evidence.derived("queue_loads", lambda known: _loads(known, queue))
-    # Nearly every record is loaded once: only the loads of the others are put in order.
-    counts = loads.group_by("event_id").agg(loads=loads.count())
-    several = counts.filter(counts.loads > 1)
-    again = evidence.derived(
-        "redelivered",
-        lambda known: _put_in_order(known, loads.semi_join(several, "event_id"), queue),
-    )
-    once = loads.anti_join(several, "event_id")
-    once = once.mutate(
-        again=ibis.literal(False), ordinal=0, attempts=1, gap_s=ibis.null("float64"),
-        sequence=once.event_id + "/1", counted=ibis.literal(False), single=ibis.literal(True),
-    )  # fmt: skip
-    return _as_tried(again).union(_as_tried(_of_queue(once, queue)))
-
-
-def _loads(evidence: Evidence, queue: Mapping[str, Any]) -> ir.Table:
-    """Every record that was loaded, once per run of its invocation, and how that ended."""
-    told = logs.lines(evidence, "processor_record_loaded")
-    told = told.filter(told.event_id.notnull() & of_entities(evidence, told.entity_id))
-    calls = evidence["invocations"]
-    calls = calls.select("request_id", "status", "started_utc", whole=gigabyte_seconds(calls))
-    loads = told.select("event_id", "request_id").distinct()
-    sizes = loads.group_by("request_id").agg(records=loads.count())
-    loads = loads.inner_join(sizes.inner_join(calls, "request_id"), "request_id")
-    return _with_returned(evidence, loads, queue["arn"])
-
-
-def _put_in_order(evidence: Evidence, loads: ir.Table, queue: Mapping[str, Any]) -> ir.Table:
-    order = ["started_utc", "request_id"]
-    one_back = ibis.window(group_by="event_id", order_by=order)
-    comes_back = differ(loads.status, "ok") | loads.returned
-    rows = loads.mutate(
-        before=comes_back.lag().over(one_back), before_utc=loads.started_utc.lag().over(one_back)
-    )
-    gap = seconds_between(rows.before_utc, rows.started_utc)
-    late = gap >= queue["visibility_timeout_s"]
-    rows = rows.mutate(gap_s=gap, again=(rows.before & late).fill_null(False))
-    rows = _without_sent_again(evidence, rows)
-    return _of_queue(_numbered(rows, "event_id", *order), queue)
-
-
-def _of_queue(rows: ir.Table, queue: Mapping[str, Any]) -> ir.Table:
-    return rows.mutate(
-        group=ibis.literal(queue["name"]), channel=ibis.literal(QUEUE), at_utc="started_utc",
-        pattern=ibis.literal("sqs-visibility"), gb_s=rows.whole / rows.records,
-    )  # fmt: skip
-
-
-def _with_returned(evidence: Evidence, loads: ir.Table, arn: str) -> ir.Table:
-    """Add whether a record may have been `returned` by an invocation that succeeded: its mapping
-    takes partial answers, and a record of it failed. Which one, the line does not tell; one that
-    then comes back after the visibility timeout was."""
-    if not evidence.has("mappings"):
-        return loads.mutate(returned=ibis.literal(False))
-    maps = evidence["mappings"]
-    partial = maps.filter(maps.source_arn == arn, maps.partial_batch_response.fill_null(False))
-    lines = logs.lines(evidence, "processor_record_failed")
-    if not evidence.engine.scalar(partial.count()):
-        lines = lines.limit(0)
-    known = lines.select("request_id", returned=ibis.literal(True)).distinct()
-    loads = loads.left_join(known, "request_id").drop("request_id_right")
-    return loads.mutate(returned=loads.returned.fill_null(False) & (loads.status == "ok"))
-
-
-def replay_queue(evidence: Evidence) -> Mapping[str, Any]:
-    """Return the name, arn and visibility_timeout_s of the replay queue. Raises `NotEvaluable` if
-    it is not known, if its timeout is not, or if there are several: nobody can tell which of them
-    handed a record out."""
-    listed = evidence.fact("replay queues", _replay_queues)
-    if not listed:
-        raise NotEvaluable("queue_state: no queue has the role replay")
-    if len(listed) > 1:
-        raise NotEvaluable(
-            "queue_state: which of several replay queues a record came from is unknown"
-        )
-    if listed[0]["visibility_timeout_s"] is None:
-        raise NotEvaluable(f"queue_state: the visibility timeout of {listed[0]['name']} is unknown")
-    return dict(listed[0])
-
-
-def _replay_queues(evidence: Evidence) -> list[dict[str, Any]]:
-    queues = evidence["queue_state"].select("name", "role", "arn", "visibility_timeout_s")
-    queues = queues.filter(queues.role == "replay").drop("role")
-    return evidence.engine.rows(queues.order_by("name").limit(2))
-
-
-def _queue(evidence: Evidence) -> Mapping[str, Any] | None:
-    try:
-        return replay_queue(evidence)
-    except NotEvaluable:
-        return None
-
-
-def _without_sent_again(evidence: Evidence, rows: ir.Table) -> ir.Table:
-    """Take back `again` of what a replay sent anew in between. Without the events nobody knows what
-    it sent: then it may have been any record (`retry_gaps.sent_anew`)."""
-    known = evidence.has("events")
-    sent = replays.reconstructed(evidence) if known else replays.logged(evidence)
-    # A replay sends from its start on; its line comes when the first messages may be processed.
-    calls = evidence["invocations"].group_by("request_id").agg(began=ibis._.started_utc.min())
-    sent = sent.left_join(calls, "request_id")
-    sent = sent.mutate(sent_utc=ibis.coalesce(sent.began, sent.logged_utc))
-    sent = sent.select("sent_utc", *(["event_id"] if known else []))
-    again = rows.filter(rows.again)
-    pairs = again.inner_join(sent, "event_id") if known else again.cross_join(sent)
-    between = (pairs.sent_utc > pairs.before_utc) & (pairs.sent_utc <= pairs.started_utc)
-    anew = pairs.filter(between).select("event_id", "request_id", anew=True).distinct()
-    rows = rows.left_join(anew, ["event_id", "request_id"])
-    return rows.mutate(again=rows.again & rows.anew.isnull()).drop(
-        "anew", "event_id_right", "request_id_right"
-    )
 
 
 def _received(evidence: Evidence) -> ir.Table | None:
     """Sampled messages that were received more than once; the sample was one of the receives."""
     if not (evidence.has("messages") and evidence.has("queue_state")):
         return None
-    queue = _queue(evidence)
+    queue = known_queue(evidence)
     if queue is None:
         return None
     rows = evidence["messages"]
     rows = rows.select("message_id", "event_id", "receive_count", "first_received_utc")
     rows = rows.filter(rows.receive_count > 2)
-    seen = _redelivered(evidence)
+    seen = redelivered(evidence)
     if seen is not None:  # its gaps are known from the log
         rows = rows.anti_join(seen.filter(seen.again), "event_id")
     return rows.mutate(
@@ -272,28 +148,29 @@ def _invoked(evidence: Evidence) -> ir.Table | None:
     """Invocations that share a request id: Lambda's own queue tries them again."""
     if not evidence.has("invocations"):
         return None
-    calls = _runs(evidence)
-    calls = calls.filter(calls.request_id.notnull())
-    request = ["function", "request_id"]
-    counts = calls.group_by(*request).agg(runs=calls.count())
-    counts = counts.filter(counts.runs > 1)
-    several, alone = calls.semi_join(counts, request), calls.anti_join(counts, request)
-    one_back = ibis.window(group_by=request, order_by=["started_utc", "log_stream"])
+    calls = _runs(evidence).semi_join(repeated_requests(evidence), "request_id")
+    order = ["started_utc", "log_stream"]
+    one_back = ibis.window(group_by=["function", "request_id"], order_by=order)
     place = ibis.row_number().over(one_back)
-    several = several.mutate(
-        ordinal=place, attempts=place + 1, single=ibis.literal(False),
-        gap_s=seconds_between(several.ended_utc.lag().over(one_back), several.started_utc),
+    rows = calls.mutate(
+        ordinal=place, attempts=place + 1,
+        gap_s=seconds_between(calls.ended_utc.lag().over(one_back), calls.started_utc),
     )  # fmt: skip
-    alone = alone.mutate(
-        ordinal=ibis.literal(0, "int64"), attempts=ibis.literal(1, "int64"),
-        single=ibis.literal(True), gap_s=ibis.null("float64"),
-    )  # fmt: skip
-    rows = several.union(alone.cast(several.schema()))
     return rows.mutate(
         group="function", channel=ibis.literal(FUNCTION), pattern=ibis.literal("lambda-async"),
         sequence="request_id", again=rows.ordinal > 0, counted=ibis.literal(False),
         event_id=ibis.null("string"), at_utc="started_utc", gb_s=gigabyte_seconds(rows),
     )  # fmt: skip
+
+
+def _lone_runs(evidence: Evidence) -> ir.Table | None:
+    if not evidence.has("invocations"):
+        return None
+    calls = evidence["invocations"]
+    calls = calls.filter(calls.request_id.notnull())
+    calls = calls.anti_join(repeated_requests(evidence), "request_id")
+    each = calls.group_by(group="function", hour=hour_of(calls.started_utc))
+    return each.agg(firsts=calls.count()).mutate(channel=ibis.literal(FUNCTION))
 
 
 def _streamed(evidence: Evidence) -> ir.Table | None:
@@ -309,7 +186,7 @@ def _streamed(evidence: Evidence) -> ir.Table | None:
         again=(before.notnull() & differ(before, "ok")).fill_null(False),
         gap_s=seconds_between(calls.ended_utc.lag().over(one_back), calls.started_utc),
     )
-    return _numbered(rows, "function", *order).mutate(
+    return numbered(rows, "function", *order).mutate(
         group="function", channel=ibis.literal(STREAM), pattern=ibis.literal("stream-mapping"),
         event_id=ibis.null("string"), at_utc="started_utc", gb_s=gigabyte_seconds(rows),
     )  # fmt: skip
@@ -336,7 +213,7 @@ def stream_readers(evidence: Evidence) -> ir.Table:
         parallel=(maps.parallelization.fill_null(1) > 1).any(),
     )  # fmt: skip
     each = each.filter(each.only)
-    calls = evidence["invocations"]
+    calls = evidence["invocations"].semi_join(each, "function")
     by_time = ibis.window(group_by="function", order_by=["started_utc", "request_id"])
     overlaps = calls.mutate(beside=calls.ended_utc.lag().over(by_time) > calls.started_utc)
     runs = overlaps.group_by("function").agg(

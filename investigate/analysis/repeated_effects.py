@@ -14,7 +14,8 @@ import ibis.expr.types as ir
 
 from investigate import pipeline
 from investigate.analysis import logs, retries
-from investigate.analysis.managed_retries import QUEUE, tries
+from investigate.analysis.managed_retries import tries
+from investigate.analysis.redeliveries import QUEUE
 from investigate.engine import day_of, literal_rows
 from investigate.evidence import Evidence
 
@@ -47,8 +48,7 @@ def _effects(evidence: Evidence) -> ir.Table:
 
 def _of_clients(evidence: Evidence) -> ir.Table:
     rows = retries.attempts(evidence)
-    rows = rows.filter(rows.in_sequence & ~rows.single)
-    rows = rows.anti_join(retries.reused(evidence), "event_id")
+    rows = rows.filter(rows.in_sequence).anti_join(retries.reused(evidence), "event_id")
     rows = rows.mutate(
         done=(rows.status == pipeline.ACCEPTED).fill_null(False), sequence=rows.event_id,
         channel=ibis.literal(retries.CHANNEL), at_utc=rows.attempted_utc,
@@ -59,8 +59,9 @@ def _of_clients(evidence: Evidence) -> ir.Table:
 def _of_queue(evidence: Evidence) -> ir.Table:
     """Deliveries of a record after a failed one, by whether each wrote the day of the record."""
     rows = tries(evidence)
-    rows = rows.filter((rows.channel == QUEUE) & ~rows.counted & ~rows.single)
-    told = logs.lines(evidence, "processor_record_loaded").semi_join(rows, "request_id")
+    rows = rows.filter((rows.channel == QUEUE) & ~rows.counted)
+    told = logs.lines(evidence, "processor_record_loaded")
+    told = told.semi_join(rows, ["request_id", "event_id"])
     told = told.group_by("request_id", "event_id").agg(
         entity_id=told.entity_id.min(),
         event_time_utc=logs.moment_of(logs.text_in(told.fields, "event_time")).min(),

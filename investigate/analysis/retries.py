@@ -27,15 +27,26 @@ SDK_SECONDS = 20  # an SDK waits at most this long between its attempts
 
 
 def attempts(evidence: Evidence) -> ir.Table:
-    """Return every logged attempt to ingest an event, whether it was a retry or not.
+    """Return every attempt to ingest the events of which more than one was logged, whether it was a
+    retry or not; those of which a single one was are counted by `lone_attempts`.
 
     Columns: group (the source), event_id, entity_id, event_time_utc, request_id, status (what
     ingest answered), attempted_utc, ordinal (0 for the first), gap_s (since the attempt before,
     from its end to this one's start where the invocations are known), runs (invocations of its
-    request; null if not known), `in_sequence` and `single` (the only attempt of its id). Raises
-    `NotEvaluable` without log lines.
+    request; null if not known) and `in_sequence`. Raises `NotEvaluable` without log lines.
     """
     return evidence.derived("attempts", _attempts)
+
+
+def lone_attempts(evidence: Evidence) -> ir.Table:
+    """Return the attempts within the scope to ingest the events of which no other was logged,
+    without the `reused` ids: group and request_id, and attempted_utc. They are most of all
+    attempts, so they are not kept. Raises `NotEvaluable` without log lines."""
+    told = _told(evidence).anti_join(_logged_again(evidence), "event_id")
+    rows = _read(told)
+    rows = evidence.in_scope(_with_group(evidence, rows, identities(evidence)))
+    rows = rows.anti_join(reused(evidence), "event_id")
+    return rows.select("group", "request_id", "attempted_utc")
 
 
 def sequences(evidence: Evidence) -> ir.Table:
@@ -107,35 +118,37 @@ def reused(evidence: Evidence) -> ir.Table:
 
 
 def _attempts(evidence: Evidence) -> ir.Table:
+    rows = _logged_again(evidence)
+    known = identities(evidence).semi_join(rows, "event_id")
+    rows = _with_runs(evidence, _with_group(evidence, rows, known))
+    return _with_gaps(rows, evidence.thresholds.client_retry_seconds)
+
+
+def _logged_again(evidence: Evidence) -> ir.Table:
+    """The attempts of the events of which more than one was logged. Few are, as a rule: whatever
+    sorts attempts sorts these only."""
+
+    def chosen(known: Evidence) -> ir.Table:
+        told = _told(known)
+        each = told.group_by("event_id").agg(lines=told.count())
+        return _read(told.semi_join(each.filter(each.lines > 1), "event_id"))
+
+    return evidence.derived("logged_again", chosen)
+
+
+def _told(evidence: Evidence) -> ir.Table:
     told = logs.lines(evidence, "event_ingested")
-    told = told.filter(told.event_id.notnull() & told.logged_utc.notnull())
-    # Nearly every event is sent once: only the attempts of the others are put in order.
-    counts = told.group_by("event_id").agg(lines=told.count())
-    several = counts.filter(counts.lines > 1)
-    limit = evidence.thresholds.client_retry_seconds
-    repeated = _with_gaps(_described(evidence, told.semi_join(several, "event_id")), limit)
-    repeated = repeated.mutate(single=ibis.literal(False))
-    alone = _described(evidence, told.anti_join(several, "event_id"))
-    alone = alone.mutate(
-        ordinal=ibis.literal(0, "int64"), gap_s=ibis.null("float64"),
-        in_sequence=ibis.literal(True), single=ibis.literal(True),
-    )  # fmt: skip
-    return repeated.union(alone.select(*repeated.columns).cast(repeated.schema()))
+    return told.filter(told.event_id.notnull() & told.logged_utc.notnull())
 
 
-def _described(evidence: Evidence, told: ir.Table) -> ir.Table:
-    """Lines as attempts: whose event each is, and when its request ran."""
+def _read(told: ir.Table) -> ir.Table:
+    """What the lines say of each attempt."""
     told = logs.with_text(told, "s3_key")
-    rows = told.select(
+    return told.select(
         "event_id", "request_id", attempted_utc=told.logged_utc,
         status=logs.text_in(told.fields, "status"),
         in_key=_source_in(told.s3_key.fill_null("")),
     )  # fmt: skip
-    rows = rows.left_join(identities(evidence), "event_id").drop("event_id_right")
-    if evidence.case.scope_entities:  # whose the other ids are, nothing tells
-        rows = rows.filter(rows.entity_id.isin(evidence.case.scope_entities))
-    group = ibis.coalesce(rows.in_key, rows.source, ibis.literal(UNKNOWN_SOURCE))
-    return _with_runs(evidence, rows.mutate(group=group).drop("in_key", "source"))
 
 
 def _source_in(key: ir.StringValue) -> ir.StringValue:
@@ -148,13 +161,22 @@ def _source_in(key: ir.StringValue) -> ir.StringValue:
     return ibis.ifelse(one, key.substr(start, end - start), matched).nullif("")
 
 
+def _with_group(evidence: Evidence, rows: ir.Table, known: ir.Table) -> ir.Table:
+    """Add whose event each attempt was for, and the group: its source."""
+    rows = rows.left_join(known, "event_id").drop("event_id_right")
+    if evidence.case.scope_entities:  # whose the other ids are, nothing tells
+        rows = rows.filter(rows.entity_id.isin(evidence.case.scope_entities))
+    group = ibis.coalesce(rows.in_key, rows.source, ibis.literal(UNKNOWN_SOURCE))
+    return rows.mutate(group=group).drop("in_key", "source")
+
+
 def _with_runs(evidence: Evidence, rows: ir.Table) -> ir.Table:
     """Add how many invocations the request that made the attempt had (`runs`), and when it started
     and ended, if it had one."""
     if not evidence.has("invocations"):
         nothing = ibis.null("timestamp")
         return rows.mutate(started_utc=nothing, ended_utc=nothing, runs=ibis.null("int64"))
-    calls = evidence["invocations"]
+    calls = evidence["invocations"].semi_join(rows, "request_id")
     known = calls.group_by("request_id").agg(
         runs=calls.count(), started_utc=calls.started_utc.min(), ended_utc=calls.ended_utc.max()
     )

@@ -6,7 +6,8 @@ import ibis.expr.types as ir
 
 from investigate.analysis import logs, replays
 from investigate.analysis.amplification import amplification
-from investigate.analysis.managed_retries import RULE, replay_queue, stream_readers
+from investigate.analysis.managed_retries import RULE, stream_readers
+from investigate.analysis.redeliveries import replay_queue
 from investigate.engine import differ
 from investigate.errors import NotEvaluable
 from investigate.evidence import Evidence

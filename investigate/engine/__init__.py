@@ -9,6 +9,7 @@ from investigate.engine.expressions import (
     day_of,
     differ,
     filled,
+    hour_of,
     literal_rows,
     milliseconds_since_1970,
     number_text,
@@ -22,7 +23,8 @@ from investigate.memory import ROOM, Room
 
 __all__ = [
     "BATCH_ROWS", "ENGINES", "DuckDBEngine", "Engine", "blank", "day_of", "differ", "filled",
-    "literal_rows", "milliseconds_since_1970", "number_text", "open_engine", "seconds_between",
+    "hour_of", "literal_rows", "milliseconds_since_1970", "number_text", "open_engine",
+    "seconds_between",
     "seconds_since_1970", "text_of", "without_zone",
 ]  # fmt: skip
 

@@ -44,6 +44,12 @@ def seconds_since_1970(moment: ir.TimestampValue) -> ir.IntegerValue:
     return moment.delta(_YEAR_ONE, unit="second") - _UNTIL_1970
 
 
+def hour_of(moment: ir.TimestampValue) -> ir.IntegerValue:
+    """Return the start of a time's hour as whole seconds since 1970."""
+    second = seconds_since_1970(moment)
+    return second - second % 3600
+
+
 def text_of(moment: ir.TimestampValue) -> ir.StringValue:
     """Return a time as ISO 8601 text to the second, the same on every engine."""
     # In two parts: the T and the Z would be letters of a pattern to Spark.
