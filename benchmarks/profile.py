@@ -63,9 +63,9 @@ class Meter:
 class MeasuredEngine(DuckDBEngine):
     """DuckDB with what compiling and what running took, the latter by query."""
 
-    def __init__(self, *, memory_mb: int | None = None) -> None:
+    def __init__(self) -> None:
         """Open an engine whose figures are in `compiling` and `running`."""
-        super().__init__(memory_mb=memory_mb)
+        super().__init__()
         self.compiling, self.running = Meter(), Meter()
         self.place = ""  # what asks
 
