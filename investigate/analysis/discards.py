@@ -97,6 +97,8 @@ def _failed_requests(evidence: Evidence) -> ir.Table:
     `asynchronous` (whether a service that does not wait may invoke it), `others` (whether anybody
     else may) and `mapped` (whether a mapping does); null if unknown."""
     calls = evidence["invocations"]
+    failed = calls.filter(calls.status != "ok").select("function", "request_id")
+    calls = calls.semi_join(failed, ["function", "request_id"])
     requests = calls.group_by("function", "request_id").agg(
         attempts=calls.count(), failed=(calls.status != "ok").sum()
     )
