@@ -143,7 +143,7 @@ def _with_price(evidence: Evidence, rows: ir.Table) -> ir.Table:
         return rows.mutate(gb_s=ibis.null("float64"))
     calls = evidence["invocations"].semi_join(rows, "request_id")
     billed = calls.group_by("request_id").agg(whole=gigabyte_seconds(calls).sum())
-    once = retries.lone_attempts(evidence).semi_join(rows, "request_id")
+    once = retries.lone_attempts(evidence, rows)
     once = once.group_by("request_id").agg(once=once.count())
     rows = rows.mutate(parts=rows.count().over(group_by="request_id"))
     for part in (billed, once):

@@ -22,7 +22,7 @@ from investigate.analysis.error_rules import (
 )
 from investigate.analysis.failures import failures
 from investigate.analysis.queues import named
-from investigate.analysis.stages import stages
+from investigate.analysis.stages import stages_of
 from investigate.errors import NotEvaluable
 from investigate.evidence import Evidence, timestamp
 from investigate.model import counted
@@ -161,7 +161,8 @@ def _logged(evidence: Evidence) -> tuple[ir.Table, ir.Table]:
     if not evidence.has("log_lines"):
         return by_request, newest.select(known_event="request_id", event_error="error").limit(0)
     loads = logs.lines(evidence, "processor_record_loaded").select("event_id", "request_id")
-    pairs = loads.filter(loads.event_id.notnull()).distinct().inner_join(newest, "request_id")
+    loads = loads.semi_join(letters(evidence), "event_id")
+    pairs = loads.distinct().inner_join(newest, "request_id")
     order = ibis.window(group_by="event_id", order_by=[pairs.at_utc.desc(), pairs.request_id])
     last = pairs.mutate(place=ibis.row_number().over(order))
     last = last.filter(last.place == 0)
@@ -196,7 +197,7 @@ def _with_function(evidence: Evidence, rows: ir.Table) -> ir.Table:
 def _with_event(evidence: Evidence, rows: ir.Table) -> ir.Table:
     """Add whose event a letter is about, when it was, and whether a version counts it already."""
     try:
-        known = stages(evidence)
+        known = stages_of(evidence, letters(evidence))
     except NotEvaluable:
         return rows.mutate(
             entity_id=ibis.null("string"), event_time_utc=ibis.null("timestamp"),

@@ -96,7 +96,13 @@ def _failed_requests(evidence: Evidence) -> ir.Table:
     """Requests that never succeeded: function, request_id, attempts, the settings of the function,
     `asynchronous` (whether a service that does not wait may invoke it), `others` (whether anybody
     else may) and `mapped` (whether a mapping does); null if unknown."""
+    return evidence.derived("failed_requests", _build_failed_requests)
+
+
+def _build_failed_requests(evidence: Evidence) -> ir.Table:
     calls = evidence["invocations"]
+    failed = calls.filter(calls.status != "ok").select("function", "request_id")
+    calls = calls.semi_join(failed, ["function", "request_id"])
     requests = calls.group_by("function", "request_id").agg(
         attempts=calls.count(), failed=(calls.status != "ok").sum()
     )

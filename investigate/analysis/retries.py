@@ -38,12 +38,13 @@ def attempts(evidence: Evidence) -> ir.Table:
     return evidence.derived("attempts", _attempts)
 
 
-def lone_attempts(evidence: Evidence) -> ir.Table:
+def lone_attempts(evidence: Evidence, requests: ir.Table | None = None) -> ir.Table:
     """Return the attempts within the scope to ingest the events of which no other was logged,
-    without the `reused` ids: group and request_id, and attempted_utc. They are most of all
-    attempts, so they are not kept. Raises `NotEvaluable` without log lines."""
+    without the `reused` ids: group, request_id and attempted_utc; or only those in the requests of
+    these rows. They are most of all attempts, so they are not kept. Raises `NotEvaluable` without
+    log lines."""
     told = _told(evidence).anti_join(_logged_again(evidence), "event_id")
-    rows = _read(told)
+    rows = _read(told if requests is None else told.semi_join(requests, "request_id"))
     rows = evidence.in_scope(_with_group(evidence, rows, identities(evidence)))
     rows = rows.anti_join(reused(evidence), "event_id")
     return rows.select("group", "request_id", "attempted_utc")

@@ -34,6 +34,11 @@ def stages(evidence: Evidence) -> ir.Table:
     return evidence.derived("stages", _build)
 
 
+def stages_of(evidence: Evidence, events: ir.Table) -> ir.Table:
+    """Return those of `stages` whose event_id these rows have; the others are not looked at."""
+    return _build(evidence, events.select("event_id"))
+
+
 def flow(evidence: Evidence) -> ir.Table:
     """Return how many settled events in scope reach each stage, one row per stage of `FLOW`.
 
@@ -79,12 +84,12 @@ class _Stage:
     whole: bool = False
 
 
-def _build(evidence: Evidence) -> ir.Table:
+def _build(evidence: Evidence, events: ir.Table | None = None) -> ir.Table:
     reached = {name: find(evidence) for name, find in _STAGES.items()}
     # Each station is a bit, so that one aggregate tells of them all.
     bits = {name: 1 << place for place, name in enumerate(reached)}
     listed = [
-        stage.ids.select("event_id", bits=ibis.literal(bits[name], "int64"))
+        _only(events, stage.ids).select("event_id", bits=ibis.literal(bits[name], "int64"))
         for name, stage in reached.items()
         if stage.ids is not None
     ]
@@ -95,10 +100,14 @@ def _build(evidence: Evidence) -> ir.Table:
     rows = seen.group_by("event_id").agg(bits=seen.bits.bit_or())
     told = {name: _told(rows.bits, bits[name], stage) for name, stage in reached.items()}
     rows = rows.select("event_id", **told)
-    rows = _with_doubt(evidence, _described(evidence, rows))
+    rows = _with_doubt(evidence, _described(evidence, rows, events))
     rows = _with_reach(evidence, rows)
     # Ids that only lines or messages name are of other entities, or of nobody knows whom.
     return rows.filter(rows.entity_id.notnull()) if evidence.case.scope_entities else rows
+
+
+def _only(events: ir.Table | None, rows: ir.Table) -> ir.Table:
+    return rows if events is None else rows.semi_join(events, "event_id")
 
 
 def _told(bits: ir.IntegerValue, bit: int, stage: _Stage) -> ir.BooleanValue:
@@ -132,7 +141,7 @@ def _with_doubt(evidence: Evidence, rows: ir.Table) -> ir.Table:
     return rows.mutate(aggregated=told).drop("doubt")
 
 
-def _described(evidence: Evidence, rows: ir.Table) -> ir.Table:
+def _described(evidence: Evidence, rows: ir.Table, events: ir.Table | None) -> ir.Table:
     """Add whose event it is, from the stores, else from what was sent for processing."""
     known = is_known_to_any(evidence)
     columns = ("event_id", "entity_id", "source", "event_time_utc", "arrived_utc")
@@ -143,7 +152,7 @@ def _described(evidence: Evidence, rows: ir.Table) -> ir.Table:
             sent.select("event_id", sent_entity=sent.entity_id, sent_time=sent.event_time_utc)
         )
     for part in parts:
-        rows = rows.left_join(part, "event_id").drop("event_id_right")
+        rows = rows.left_join(_only(events, part), "event_id").drop("event_id_right")
     if len(parts) > 1:
         rows = rows.mutate(
             entity_id=ibis.coalesce(rows.entity_id, rows.sent_entity),

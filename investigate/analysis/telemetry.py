@@ -80,7 +80,10 @@ def missing_metrics(evidence: Evidence) -> ir.Table:
         own = ran.filter(ran.role == role).semi_join(wet.select("name"), "name")
         parts.append(own.select("function", "runs", metric=ibis.literal(metric)))
     wanted = ibis.union(*parts)
-    seen = _named(evidence)
+    points = evidence["metric_points"]
+    points = points.filter(points.metric.isin((*EXPECTED.values(), REFUSED, "Invocations")))
+    # Points are many, and what they are called is little: texts are cut of each name once.
+    seen = _named(points.select("namespace", "origin", "metric", "dimensions").distinct())
     refused = (seen.metric == REFUSED).ifelse(ibis.literal(EXPECTED["ingest"]), seen.metric)
     seen = seen.select("function", metric=refused).distinct()
     found = wanted.anti_join(seen, ["function", "metric"])
@@ -106,17 +109,16 @@ def disagreements(evidence: Evidence) -> ir.Table:
         _count(swallowed.filter(_within(swallowed["at"], start, end)), "ProcessorErrorCount"),
     ]
     logged = ibis.union(*by_log)
-    points = _named(evidence)
-    points = points.filter(_within(points.at_utc, start, end))
+    points = evidence["metric_points"]
+    points = points.filter(points.metric.isin(_METRICS), _within(points.at_utc, start, end))
+    points = _named(points)
     measured = points.group_by("function", "metric").agg(by_metric=points.value.sum())
     # Of a function without any line, logs/missing tells; lines of level INFO may never arrive.
     measured = measured.semi_join(heard, "function")
     counts = measured.metric == "IngestCount"
     measured = measured.filter(~counts | measured.function.isin(_ingesting(evidence)))
     pairs = measured.left_join(logged, ["function", "metric"])
-    pairs = pairs.filter(pairs.metric.isin(_METRICS)).mutate(
-        by_log=pairs.by_log.fill_null(0).cast("float64")
-    )
+    pairs = pairs.mutate(by_log=pairs.by_log.fill_null(0).cast("float64"))
     apart = (pairs.by_metric - pairs.by_log).abs()
     most = ibis.greatest(pairs.by_metric, pairs.by_log)
     found = pairs.filter(apart > evidence.thresholds.metric_tolerance * most)
@@ -168,9 +170,8 @@ def _ingesting(evidence: Evidence) -> list[str]:
     return [row["function"] for row in evidence.engine.rows(ingested.order_by("function"))]
 
 
-def _named(evidence: Evidence) -> ir.Table:
+def _named(points: ir.Table) -> ir.Table:
     """The points of functions with their function: CloudWatch's own and those of the lines."""
-    points = evidence["metric_points"]
     by_cloudwatch = (points.namespace == "AWS/Lambda") & (points.origin == "cloudwatch")
     function = ibis.ifelse(
         by_cloudwatch, text_in(points.dimensions, "FunctionName"),
@@ -181,8 +182,8 @@ def _named(evidence: Evidence) -> ir.Table:
 
 
 def _sums(evidence: Evidence, metric: str) -> ir.Table:
-    points = _named(evidence)
-    points = points.filter(points.metric == metric)
+    points = evidence["metric_points"]
+    points = _named(points.filter(points.metric == metric))
     return points.group_by("function").agg(value=points.value.sum())
 
 
