@@ -47,7 +47,8 @@ def sequences(evidence: Evidence) -> ir.Table:
 
 def _sequences(evidence: Evidence) -> ir.Table:
     rows = attempts(evidence)
-    rows = rows.filter(rows.in_sequence).anti_join(reused(evidence), "event_id")
+    rows = rows.filter(rows.in_sequence & ~rows.single)
+    rows = rows.anti_join(reused(evidence), "event_id")
     found = rows.group_by("group", "event_id", "entity_id", "event_time_utc").agg(
         attempts=rows.count(),
         requests=rows.request_id.nunique(),
