@@ -27,11 +27,12 @@ ATTEMPT = {
 
 
 def attempted(evidence: Evidence) -> ir.Table:
-    """Return every attempt that is known, of clients in scope and of AWS, whether it was a repeat
+    """Return the attempts that are known, of clients in scope and of AWS, whether they were repeats
     or not: group, channel, sequence, event_id, request_id, ordinal (0: the first), gap_s, at_utc,
     firsts and repeats (how many of each the row stands for), gb_s, what a repeat was billed (null
     if not known), `counted`: no attempt that was seen, but the number in a dead letter or of
-    receives, and `single`: known to be the only attempt of its sequence."""
+    receives, and `single`: the sum of an hour's attempts that nothing repeated, as `firsts`, which
+    are of no one sequence, event or request."""
     return evidence.derived("attempted", _attempted)
 
 
@@ -70,11 +71,11 @@ def _worst_hours(rows: ir.Table) -> ir.Table:
     """The hour of each group with the most repeats. Attempts count in the hour in which they were
     made, and per sequence: a repeat after the full hour is one of a first attempt before it."""
     timed = rows.filter(rows.at_utc.notnull(), rows.gap_s.notnull() | (rows.repeats == 0))
-    second = seconds_since_1970(timed.at_utc)
-    timed = timed.mutate(hour=second - second % HOUR)
+    timed = timed.mutate(hour=_hour_of(timed.at_utc))
     hours = timed.group_by(*WHO, "hour").agg(
         worst_repeats=timed.repeats.sum(),
-        tried=timed.single.sum() + timed.sequence.nunique(where=~timed.single),
+        tried=timed.firsts.sum(where=timed.single).fill_null(0)
+        + timed.sequence.nunique(where=~timed.single),
     )
     order = [hours.worst_repeats.desc(), hours.hour.asc()]
     hours = hours.mutate(place=ibis.row_number().over(group_by=list(WHO), order_by=order))
@@ -88,7 +89,25 @@ def _attempted(evidence: Evidence) -> ir.Table:
     rows = _of_aws(evidence)
     if evidence.has("log_lines"):
         rows = rows.union(_of_clients(evidence))
-    return rows
+    return rows.filter(~rows.single).union(_summed_by_hour(rows.filter(rows.single)))
+
+
+def _summed_by_hour(rows: ir.Table) -> ir.Table:
+    """Nearly every attempt is the only one of its event: nobody asks for it but by its number."""
+    sums = rows.group_by(*WHO, hour=_hour_of(rows.at_utc)).agg(
+        firsts=rows.firsts.sum(), at_utc=rows.at_utc.min()
+    )
+    unknown = {name: ibis.null(ATTEMPT[name]) for name in ("sequence", "event_id", "request_id")}
+    sums = sums.mutate(
+        **unknown, gap_s=ibis.null("float64"), gb_s=ibis.null("float64"), ordinal=0, repeats=0,
+        counted=ibis.literal(False), single=ibis.literal(True),
+    )  # fmt: skip
+    return sums.select(list(ATTEMPT)).cast(ATTEMPT)
+
+
+def _hour_of(moment: ir.TimestampValue) -> ir.IntegerValue:
+    second = seconds_since_1970(moment)
+    return second - second % HOUR
 
 
 def _of_clients(evidence: Evidence) -> ir.Table:

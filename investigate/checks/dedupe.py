@@ -10,6 +10,7 @@ import ibis.expr.types as ir
 
 from investigate import pipeline
 from investigate.analysis.arrivals import arrivals
+from investigate.analysis.known_ids import IN_DEDUPE, unknown_to
 from investigate.analysis.logs import lines, text_in
 from investigate.analysis.objects import (
     of_several_objects,
@@ -76,8 +77,9 @@ def orphan(evidence: Evidence) -> Partly:
 def missing(evidence: Evidence) -> Partly:
     """Is there an accepted event, younger than the dedupe lifetime, without a dedupe row?"""
     accepted = evidence.settled(_accepted(evidence), "ingest_time_utc", "dedupe")
-    gate = evidence["dedupe"].select(gate_id="event_id")
-    open_ids = accepted.anti_join(gate, [("key", "gate_id")])
+    gateless = unknown_to(evidence, IN_DEDUPE).select(gateless_id="event_id")
+    open_ids = accepted.semi_join(gateless, [("key", "gateless_id")])
+    open_ids = open_ids.union(accepted.filter(accepted.key.isnull()))
     open_ids = evidence.derived("accepted_without_gate", lambda _: open_ids)
     oldest = evidence.case.captured_at - timedelta(days=evidence.thresholds.dedupe_lifetime_days)
     first = arrivals(evidence).rename(arrived_id="event_id")

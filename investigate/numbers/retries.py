@@ -30,7 +30,7 @@ def attempts_timeline(evidence: Evidence) -> list[dict[str, Any]]:
     of_sequences (how many there are)."""
     _require(evidence)
     rows = attempted(evidence)
-    rows = rows.filter(rows.at_utc.notnull())
+    rows = rows.filter(rows.at_utc.notnull() & ~rows.single)
     each = rows.group_by("group", "channel", "sequence").agg(
         first=rows.at_utc.min(), attempts=(rows.firsts + rows.repeats).sum(), seen=rows.count()
     )
