@@ -30,6 +30,8 @@ RUN_DAY_EVENTS = 1_000
 RUN_INPUTS = 5_000_000
 
 VERSION = ("pk", "sk")
+# A version's number stands for its long keys while its inputs are looked for.
+NUMBER = ("number",)
 # What a version tells of its inputs.
 _TOLD = (
     "entity_id", "day", "inputs_hash", "input_count", "sample_event_ids", "computed_at_utc",
@@ -53,23 +55,35 @@ def version_inputs(evidence: Evidence) -> ir.Table:
     Columns: pk, sk, entity_id, day, version, position (from 0), event_id, payload_sha. An event
     that was counted twice is there twice.
     """
-    rows = evidence["aggregates"].select("pk", "sk", "entity_id", "day", "version")
+    rows = _numbered(evidence).select("number", "pk", "sk", "entity_id", "day", "version")
     found = _explained(evidence)
     inputs = found.filter(found.event_id.notnull())
-    inputs = inputs.select("pk", "sk", "position", "event_id", "payload_sha")
-    return rows.inner_join(inputs, VERSION)
+    inputs = inputs.select("number", "position", "event_id", "payload_sha")
+    return rows.inner_join(inputs, NUMBER).drop("number")
 
 
 def _versions(evidence: Evidence) -> ir.Table:
     found = _explained(evidence)
     answers = found.filter(found.position.fill_null(0) == 0)
-    answers = answers.select(*VERSION, "explained_by", "agrees_with")
+    answers = answers.select("number", "explained_by", "agrees_with")
+    names = _numbered(evidence).select("number", *VERSION)
+    answers = names.inner_join(answers, NUMBER).drop("number")
     rows = evidence["aggregates"].left_join(answers, VERSION).drop("pk_right", "sk_right")
     return rows.mutate(explained_by=rows.explained_by.fill_null(UNEXPLAINED))
 
 
+def _numbered(evidence: Evidence) -> ir.Table:
+    """Every aggregate version with a `number` of its own and what it tells of its inputs."""
+
+    def build(known: Evidence) -> ir.Table:
+        rows = known["aggregates"].select(*VERSION, "version", *_TOLD)
+        return rows.mutate(number=ibis.row_number().over(order_by=list(VERSION)))
+
+    return evidence.derived("numbered_versions", build)
+
+
 def _explained(evidence: Evidence) -> ir.Table:
-    """Return one row per input of an explained version (pk, sk, explained_by, agrees_with,
+    """Return one row per input of an explained version (number, explained_by, agrees_with,
     position, event_id, payload_sha); one without an event for a version of no inputs, and for one
     beyond the budget."""
     return evidence.derived("explained_inputs", _explain)
@@ -77,16 +91,16 @@ def _explained(evidence: Evidence) -> ir.Table:
 
 def _explain(evidence: Evidence) -> ir.Table:
     engine = evidence.engine
-    left = evidence["aggregates"].select(*VERSION, *_TOLD)
+    left = _numbered(evidence).drop(*VERSION, "version")
     found = [engine.materialise(_computed_from_nothing(left))]
-    left = engine.materialise(left.anti_join(found[0], VERSION))
+    left = engine.materialise(left.anti_join(found[0], NUMBER))
     for strategy, candidates in STRATEGIES:
         if not engine.scalar(left.count()):
             return ibis.union(*found) if len(found) > 1 else found[0]
-        matches = engine.materialise(_matches(candidates(evidence, left), strategy))
+        matches = engine.materialise(_matches(candidates(evidence, left), left, strategy))
         if engine.scalar(matches.count()):
             found.append(matches)
-            left = engine.materialise(left.anti_join(matches, VERSION))
+            left = engine.materialise(left.anti_join(matches, NUMBER))
     return ibis.union(*found, _beyond_budget(evidence, left))
 
 
@@ -98,7 +112,7 @@ def _computed_from_nothing(left: ir.Table) -> ir.Table:
 
 def _without_inputs(rows: ir.Table, explained_by: str, agrees_with: str | None) -> ir.Table:
     return rows.select(
-        *VERSION,
+        *NUMBER,
         explained_by=ibis.literal(explained_by),
         agrees_with=ibis.literal(agrees_with, "string"),
         position=ibis.null("int64"),
@@ -138,7 +152,7 @@ def _known_samples(left: ir.Table, events: ir.Table) -> ir.Table:
     few = few.mutate(length=few.sample_event_ids.length())
     samples = few.unnest("sample_event_ids", offset="place")
     samples = samples.select(
-        *VERSION, "inputs_hash", "entity_id", "day", "length",
+        *NUMBER, "entity_id", "day", "length",
         event_id=samples.sample_event_ids, place=samples.place.cast("int64"),
     )  # fmt: skip
     known = events.select("entity_id", "day", "event_id", "store", "payload_sha")
@@ -150,7 +164,7 @@ def _as_of_computed(evidence: Evidence, left: ir.Table) -> ir.Table:
     """Each version with the events of its day that had arrived when it was computed."""
     stored = stored_events(evidence)
     versions = left.select(
-        *VERSION, "inputs_hash", "entity_id", "day", "computed_at_utc",
+        *NUMBER, "entity_id", "day", "computed_at_utc",
         length=left.input_count, first_sample=_first_sample(left),
     )  # fmt: skip
     rows = versions.inner_join(stored, ["entity_id", "day"])
@@ -170,8 +184,8 @@ def _whole_days(evidence: Evidence, left: ir.Table) -> ir.Table:
     """All events of the day in one store. What raw holds is the whole day only where the index
     knows no event without an object."""
     rows = _as_of_computed(evidence, left)
-    missing = rows.filter(~rows.has_object).select(*VERSION).distinct()
-    of_raw = rows.filter(rows.store == RAW).anti_join(missing, VERSION)
+    missing = rows.filter(~rows.has_object).select(*NUMBER).distinct()
+    of_raw = rows.filter(rows.store == RAW).anti_join(missing, NUMBER)
     return _of_the_right_length(rows.filter(rows.store == EVENTS).union(of_raw))
 
 
@@ -187,9 +201,9 @@ def _doubled_days(evidence: Evidence, left: ir.Table) -> ir.Table:
 
 def _of_the_right_length(rows: ir.Table) -> ir.Table:
     """Keep the candidates with as many inputs as the version counted, before any is hashed."""
-    sizes = rows.group_by(*VERSION, "store").agg(size=rows.count(), wanted=rows.length.max())
+    sizes = rows.group_by(*NUMBER, "store").agg(size=rows.count(), wanted=rows.length.max())
     right = sizes.filter((sizes["size"] == sizes.wanted).fill_null(True))
-    return rows.semi_join(right, [*VERSION, "store"])
+    return rows.semi_join(right, [*NUMBER, "store"])
 
 
 def _anchored_runs(evidence: Evidence, left: ir.Table) -> ir.Table:
@@ -202,18 +216,18 @@ def _all_runs(evidence: Evidence, left: ir.Table) -> ir.Table:
     """Every run of as many consecutive events as the version counted, within the budget."""
     ranked = _ranked(_as_of_computed(evidence, left))
     costs = _run_costs(evidence, left)
-    return _runs_from(ranked, ranked.semi_join(costs.filter(costs.affordable), VERSION))
+    return _runs_from(ranked, ranked.semi_join(costs.filter(costs.affordable), NUMBER))
 
 
 def _runs_from(ranked: ir.Table, starts: ir.Table) -> ir.Table:
     starts = starts.filter(starts["rank"] + starts.length <= starts["size"])
-    starts = starts.select(*VERSION, "store", start="rank")
-    rows = ranked.drop("start").inner_join(starts, [*VERSION, "store"])
+    starts = starts.select(*NUMBER, "store", start="rank")
+    rows = ranked.drop("start").inner_join(starts, [*NUMBER, "store"])
     return rows.filter((rows["rank"] >= rows.start) & (rows["rank"] < rows.start + rows.length))
 
 
 def _ranked(rows: ir.Table) -> ir.Table:
-    group = [*VERSION, "store"]
+    group = [*NUMBER, "store"]
     return rows.mutate(
         rank=ibis.row_number().over(group_by=group, order_by=["event_time", "event_id"]),
         size=rows.count().over(group_by=group),
@@ -221,18 +235,18 @@ def _ranked(rows: ir.Table) -> ir.Table:
 
 
 def _run_costs(evidence: Evidence, left: ir.Table) -> ir.Table:
-    """Return (pk, sk, affordable) of every version with a day long enough for a run."""
+    """Return (number, affordable) of every version with a day long enough for a run."""
 
     def build(_: Evidence) -> ir.Table:
         rows = _as_of_computed(evidence, left)
-        sizes = rows.group_by(*VERSION, "store", "length").agg(size=rows.count())
+        sizes = rows.group_by(*NUMBER, "store", "length").agg(size=rows.count())
         sizes = sizes.filter((sizes.length > 0) & (sizes["size"] >= sizes.length))
         inputs = (sizes["size"] - sizes.length + 1) * sizes.length
-        costs = sizes.group_by(*VERSION).agg(largest=sizes["size"].max(), inputs=inputs.sum())
-        so_far = costs.inputs.sum().over(order_by=list(VERSION), rows=(None, 0))
+        costs = sizes.group_by(*NUMBER).agg(largest=sizes["size"].max(), inputs=inputs.sum())
+        so_far = costs.inputs.sum().over(order_by=list(NUMBER), rows=(None, 0))
         costs = costs.mutate(so_far=so_far)
         fits = (costs.largest <= RUN_DAY_EVENTS) & (costs.so_far <= RUN_INPUTS)
-        return costs.select(*VERSION, affordable=fits)
+        return costs.select(*NUMBER, affordable=fits)
 
     return evidence.derived("run_costs", build)
 
@@ -240,14 +254,14 @@ def _run_costs(evidence: Evidence, left: ir.Table) -> ir.Table:
 def _beyond_budget(evidence: Evidence, left: ir.Table) -> ir.Table:
     costs = _run_costs(evidence, left)
     return _without_inputs(
-        left.semi_join(costs.filter(~costs.affordable), VERSION), BEYOND_BUDGET, None
+        left.semi_join(costs.filter(~costs.affordable), NUMBER), BEYOND_BUDGET, None
     )
 
 
-def _matches(candidates: ir.Table, strategy: str) -> ir.Table:
+def _matches(candidates: ir.Table, left: ir.Table, strategy: str) -> ir.Table:
     """Return the inputs of every candidate that has its version's hash, one candidate a version."""
     item = candidates[["place", "event_time", "event_id", "payload_sha"]]
-    hashed = candidates.group_by(*VERSION, "inputs_hash", "store", "start").agg(
+    hashed = candidates.group_by(*NUMBER, "store", "start").agg(
         inputs=ibis.struct({name: candidates[name] for name in item.columns}).collect(),
         size=candidates.count(),
         wanted=candidates.length.max(),
@@ -255,11 +269,12 @@ def _matches(candidates: ir.Table, strategy: str) -> ir.Table:
     )
     whole = (hashed["size"] == hashed.wanted).fill_null(True) & (hashed.unknown == 0)
     hashed = hashed.filter(whole).mutate(inputs=hashed.inputs.sort())
+    hashed = hashed.inner_join(left.select(*NUMBER, "inputs_hash"), NUMBER)
     text = "[" + hashed.inputs.map(_item_text).join(",") + "]"
     matched = hashed.filter(text.hexdigest("sha256") == hashed.inputs_hash)
     inputs = _one_candidate(matched).unnest("inputs", offset="position")
     return inputs.select(
-        *VERSION, "agrees_with",
+        *NUMBER, "agrees_with",
         explained_by=ibis.literal(strategy),
         position=inputs.position.cast("int64"),
         event_id=inputs.inputs["event_id"],
@@ -280,12 +295,12 @@ def _quoted(text: ir.StringValue) -> ir.StringValue:
 
 def _one_candidate(matched: ir.Table) -> ir.Table:
     """Keep one candidate per version, as all that match hold the same inputs, and say whose."""
-    of_version = ibis.window(group_by=list(VERSION))
+    of_version = ibis.window(group_by=list(NUMBER))
     least, greatest = matched.store.min().over(of_version), matched.store.max().over(of_version)
     order = [ibis.desc("store"), "start"]
     ranked = matched.mutate(
         agrees_with=ibis.ifelse(least == greatest, least, BOTH),
-        place=ibis.row_number().over(group_by=list(VERSION), order_by=order),
+        place=ibis.row_number().over(group_by=list(NUMBER), order_by=order),
     )
     return ranked.filter(ranked.place == 0)
 

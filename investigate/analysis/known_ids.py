@@ -8,6 +8,9 @@ import ibis.expr.types as ir
 from investigate.errors import NotEvaluable
 from investigate.evidence import Evidence
 
+# A bit for each, so that one aggregate tells of them all.
+IN_RAW, IN_EVENTS, IN_DEDUPE = 1, 2, 4
+_BITS = {"raw": IN_RAW, "events": IN_EVENTS, "dedupe": IN_DEDUPE}
 _STORES = {"raw": "ingest_time_utc", "events": "ingest_time_utc", "dedupe": "first_seen_utc"}
 
 
@@ -25,8 +28,9 @@ def known_ids(evidence: Evidence) -> ir.Table:
     """Return one row per event id of raw, events and dedupe: event_id; the least entity_id, source
     and event_time_utc; last_time_utc, the greatest event time; arrived_utc, the earliest time at
     which a store saw the id; dated_utc and undated_utc, the same by whether the store knows the
-    time of its event; `reused` (raw and events know more than one payload hash) and `readable` (a
-    raw object of the id can be read).
+    time of its event; `reused` (raw and events know more than one payload hash), `readable` (a raw
+    object of the id can be read) and `stores`, the sum of `IN_RAW`, `IN_EVENTS` and `IN_DEDUPE` by
+    which of them name the id.
 
     Raises `NotEvaluable` if none of the three was captured.
     """
@@ -35,13 +39,21 @@ def known_ids(evidence: Evidence) -> ir.Table:
 
 def sightings(evidence: Evidence) -> ir.Table:
     """Return every time (`seen`) at which a store saw an event, with what it says of it: event_id,
-    event_time_utc, entity_id, source, payload_sha (null in dedupe) and readable (null but in raw).
+    event_time_utc, entity_id, source, payload_sha (null in dedupe), readable (null but in raw) and
+    store (its bit).
     Raises `NotEvaluable` if none of raw, events and dedupe was captured."""
     stores = [_seen_in(evidence, name) for name in _STORES if evidence.has(name)]
     if not stores:
         raise NotEvaluable("none of raw, events and dedupe was captured")
     seen = ibis.union(*stores) if len(stores) > 1 else stores[0]
     return seen.filter(seen.event_id.notnull())
+
+
+def unknown_to(evidence: Evidence, store: int) -> ir.Table:
+    """Return the ids (event_id) that one of the stores names, and this one (such as `IN_DEDUPE`)
+    does not."""
+    ids = known_ids(evidence)
+    return ids.filter((ids.stores & store) == 0).select("event_id")
 
 
 def _seen_in(evidence: Evidence, name: str) -> ir.Table:
@@ -51,6 +63,7 @@ def _seen_in(evidence: Evidence, name: str) -> ir.Table:
         "payload_sha": ibis.null("string") if name == "dedupe" else rows.payload_sha,
         "readable": rows.readable if name == "raw" else ibis.null("boolean"),
         "seen": rows[_STORES[name]],
+        "store": ibis.literal(_BITS[name], "int64"),
     }
     return rows.select("entity_id", "source", "event_time_utc", **told)
 
@@ -67,6 +80,7 @@ def _build(evidence: Evidence) -> ir.Table:
         dated_utc=seen.seen.min(where=dated),
         undated_utc=seen.seen.min(where=~dated),
         readable=seen.readable.fill_null(False).any(),
+        stores=seen.store.bit_or(),
         least_sha=seen.payload_sha.min(),
         greatest_sha=seen.payload_sha.max(),
     )

@@ -25,7 +25,7 @@ def unloadable(
     A key that no object has counts only if raw was listed wholly, and this key's event date with
     it; an object that the capture could not look at never does (`unlooked` counts those).
     """
-    joined = _with_object(evidence, rows, hidden)
+    joined = _with_object(evidence, _in_doubt(evidence, rows), hidden)
     absent = joined.object_key.isnull() & ibis.literal(evidence.is_listed("raw"))
     absent = absent & key_in_reach(evidence, joined)
     broken = joined.object_key.notnull() & ~joined.readable & ~joined.unlooked
@@ -39,14 +39,26 @@ def unlooked(evidence: Evidence, rows: ir.Table, *, hidden: Sequence[str] = NOT_
     did not list."""
     if not (unseen(evidence) or evidence.case.event_dates or evidence.case.scope_entities):
         return 0
-    joined = _with_object(evidence, rows, hidden)
+    joined = _with_object(evidence, _in_doubt(evidence, rows), hidden)
     unlisted = joined.object_key.isnull() & ~key_in_reach(evidence, joined)
     unknown = joined.unlooked.fill_null(False) | unlisted
     return int(evidence.engine.scalar(joined.filter(unknown).count()))
 
 
-def _with_object(evidence: Evidence, rows: ir.Table, hidden: Sequence[str]) -> ir.Table:
+def _in_doubt(evidence: Evidence, rows: ir.Table) -> ir.Table:
+    """Leave out the rows whose key stands for nothing but readable objects: nearly all."""
     raw = evidence["raw"]
+    fine = raw.anti_join(_doubtful(evidence), "s3_key").select(fine_key="s3_key")
+    return rows.anti_join(fine, [("s3_key", "fine_key")])
+
+
+def _doubtful(evidence: Evidence) -> ir.Table:
+    raw = evidence["raw"]
+    return raw.filter(~raw.readable.fill_null(False)).select("s3_key").distinct()
+
+
+def _with_object(evidence: Evidence, rows: ir.Table, hidden: Sequence[str]) -> ir.Table:
+    raw = evidence["raw"].semi_join(_doubtful(evidence), "s3_key")
     word = raw.error.fill_null("").re_extract("^([a-z0-9-]+)", 1)
     objects = raw.mutate(readable=raw.readable.fill_null(False), unlooked=word.isin(hidden))
     # One key can have several versions; the processor reads the newest.

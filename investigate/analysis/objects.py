@@ -197,6 +197,17 @@ def _unsure_of_lifecycle(evidence: Evidence, rows: ir.Table) -> str:
     return f"when {what} first arrived is unknown: their objects may have expired" if count else ""
 
 
+def of_several_objects(evidence: Evidence) -> ir.Table:
+    """Return the ids (rid) that more than one raw object has."""
+    return evidence.derived("ids_of_several_objects", _of_several_objects)
+
+
+def _of_several_objects(evidence: Evidence) -> ir.Table:
+    objects = raw_objects(evidence)
+    counts = objects.group_by("rid").agg(many=objects.count())
+    return counts.filter((counts.many > 1) & counts.rid.notnull()).select("rid")
+
+
 def with_first_ingest(evidence: Evidence) -> ir.Table:
     """Return raw objects with `first_ingest_utc`: the time in the body, else the gate's, else that
     of an accepted row that points at it; and `ingested_by`, no later than any row's time."""
@@ -235,5 +246,5 @@ def _told_elsewhere(evidence: Evidence, objects: ir.Table) -> ir.Table:
 
 def unknown_first_ingest(evidence: Evidence, objects: ir.Table) -> str:
     """Say in words for how many of these objects no first ingest is known; empty if for none."""
-    count = evidence.engine.scalar(objects.first_ingest_utc.isnull().sum()) or 0
+    count = evidence.engine.scalar(objects.filter(objects.first_ingest_utc.isnull()).count())
     return f"raw: the first ingest of {count:,} objects is not known" if count else ""

@@ -23,6 +23,10 @@ NO_REFS = "no refs"
 NOTHING_SCANNED = "nothing scanned"
 
 
+# What is kept of a row for each replay whose window it is in.
+_SCANNED = ("pk", "sk", "event_id", "event_time_utc", "s3_key", "arrived_utc", "has_refs")
+
+
 def logged(evidence: Evidence) -> ir.Table:
     """Return one row per `replay_enqueued` line: replay (a number), request_id, logged_utc,
     entity_id, start, end (as text), scanned, sent. Of a case of some entities only their replays,
@@ -70,7 +74,7 @@ def window_rows(evidence: Evidence) -> ir.Table:
 def _build_window_rows(evidence: Evidence) -> ir.Table:
     replays = logged(evidence).select("replay", "entity_id", "start", "end", "logged_utc")
     replays = replays.mutate(replay_pk=ibis.literal(pipeline.event_pk("")) + replays.entity_id)
-    rows = _rows_with_arrival(evidence).drop("entity_id", "attributes", "gsi1pk", "gsi1sk")
+    rows = _rows_with_arrival(evidence).select(*_SCANNED)
     joined = replays.inner_join(rows, replays.replay_pk == rows.pk)
     there = joined.filter(
         in_text_window(joined.sk, joined.start, joined.end),
@@ -87,9 +91,13 @@ def _with_arrival(evidence: Evidence) -> ir.Table:
     joined = with_arrival(evidence, evidence["events"])
     return joined.mutate(
         arrived_utc=ibis.coalesce(joined.arrived_utc, joined.ingest_time_utc),
-        # A replay sends no row without an id either: its message would name no event.
-        has_refs=~(blank(joined.event_id) | blank(joined.s3_bucket) | blank(joined.s3_key)),
+        has_refs=_has_refs(joined),
     )
+
+
+def _has_refs(rows: ir.Table) -> ir.BooleanValue:
+    """A replay sends no row without an id either: its message would name no event."""
+    return ~(blank(rows.event_id) | blank(rows.s3_bucket) | blank(rows.s3_key))
 
 
 def _position(rows: ir.Table, *group: str) -> ir.IntegerValue:
@@ -205,8 +213,21 @@ def planned(
     )
 
 
-def _plan(evidence: Evidence, limit: int | None, *, include_duplicates: bool) -> ir.Table:
+def at_the_edges(evidence: Evidence) -> ir.Table:
+    """Return the rows of `planned` that are in the window by time or by text only, and are there
+    for no other reason."""
     rows = _windowed(evidence)
+    # What an entity's other rows say matters only where it has such a row.
+    entities = rows.filter(rows.by_text != rows.by_time).select("pk").distinct()
+    rows = _judged(rows.semi_join(entities, "pk"), None, include_duplicates=False)
+    return rows.filter(rows.reason.isin((BY_TEXT_ONLY, BY_TIME_ONLY)))
+
+
+def _plan(evidence: Evidence, limit: int | None, *, include_duplicates: bool) -> ir.Table:
+    return _judged(_windowed(evidence), limit, include_duplicates=include_duplicates)
+
+
+def _judged(rows: ir.Table, limit: int | None, *, include_duplicates: bool) -> ir.Table:
     rows = _with_first_of_id(rows)
     if limit is None:  # no place is asked about
         rows = rows.mutate(position=ibis.null("int64"))
@@ -234,8 +255,9 @@ def _with_first_of_id(rows: ir.Table) -> ir.Table:
 
 
 def _windowed(evidence: Evidence) -> ir.Table:
-    rows = _of_entities_asked(evidence, _rows_with_arrival(evidence))
+    rows = _of_entities_asked(evidence, evidence["events"])
     rows = rows.mutate(
+        has_refs=_has_refs(rows),
         by_text=_by_text(rows, evidence.window.start, evidence.window.end),
         by_time=in_time_window(
             rows.event_time_utc, timestamp(evidence.window.start), timestamp(evidence.window.end)

@@ -10,8 +10,10 @@ import ibis.expr.types as ir
 
 from investigate import pipeline
 from investigate.analysis.arrivals import arrivals
+from investigate.analysis.known_ids import IN_DEDUPE, unknown_to
 from investigate.analysis.logs import lines, text_in
 from investigate.analysis.objects import (
+    of_several_objects,
     overlooked,
     pointing_rows,
     raw_objects,
@@ -75,8 +77,9 @@ def orphan(evidence: Evidence) -> Partly:
 def missing(evidence: Evidence) -> Partly:
     """Is there an accepted event, younger than the dedupe lifetime, without a dedupe row?"""
     accepted = evidence.settled(_accepted(evidence), "ingest_time_utc", "dedupe")
-    gate = evidence["dedupe"].select(gate_id="event_id")
-    open_ids = accepted.anti_join(gate, [("key", "gate_id")])
+    gateless = unknown_to(evidence, IN_DEDUPE).select(gateless_id="event_id")
+    open_ids = accepted.semi_join(gateless, [("key", "gateless_id")])
+    open_ids = open_ids.union(accepted.filter(accepted.key.isnull()))
     open_ids = evidence.derived("accepted_without_gate", lambda _: open_ids)
     oldest = evidence.case.captured_at - timedelta(days=evidence.thresholds.dedupe_lifetime_days)
     first = arrivals(evidence).rename(arrived_id="event_id")
@@ -104,30 +107,18 @@ def missing(evidence: Evidence) -> Partly:
 )
 def reaccepted(evidence: Evidence) -> Partly:
     """Was one event accepted more than once?"""
+    told = lines(evidence, "event_ingested") if evidence.has("log_lines") else None
     objects = raw_objects(evidence)
-    rows = objects.group_by(key="rid").agg(
-        first_ingest=objects.ingest_time.min(where=objects.readable),
-        last_ingest=objects.ingest_time.max(where=objects.readable),
-        ingests=objects.ingest_time.nunique(where=objects.readable),
-        event_time_utc=objects.event_time_utc.min(),
-        entity_id=objects.entity_id.min(),
-    )
-    # Not by their numbers: to find two that differ needs no list of all of them.
-    ingested_again = (rows.first_ingest != rows.last_ingest).fill_null(False)
-    twice = rows.key.notnull() & ingested_again
-    if evidence.has("log_lines"):
-        rows = rows.outer_join(_acceptances(evidence), [("key", "told_id")])
-        rows = rows.mutate(key=ibis.coalesce(rows.key, rows.told_id)).drop("told_id")
-        rows = rows.mutate(entity_id=ibis.coalesce(rows.entity_id, rows.told_entity))
-        ingested_again = (rows.first_ingest != rows.last_ingest).fill_null(False)
-        asked_again = (rows.first_request != rows.last_request).fill_null(False)
-        twice = rows.key.notnull() & (ingested_again | asked_again)
-    # One stored elsewhere only is none of this window: its time is that of its object.
-    stored_once = ~twice & rows.ingests.notnull()
-    elsewhere = out_of_reach(evidence, lambda: rows.filter(stored_once).mutate(event_id="key"))
-    found = rows.filter(twice)
-    found = found.drop(*(name for name in found.columns if name in _FIRST_AND_LAST))
-    return Partly(found, joined(overlooked(evidence), elsewhere))
+    ids = of_several_objects(evidence).select(again_id="rid")
+    if told is not None:
+        counts = told.group_by(again_id="event_id").agg(lines=told.count())
+        ids = ids.union(counts.filter(counts.lines > 1).select("again_id"))
+    # Only what has several objects or lines can have been accepted twice.
+    some = objects.semi_join(ids, [("rid", "again_id")])
+    said = None if told is None else told.semi_join(ids, [("event_id", "again_id")])
+    rows = _ingests(some, said)
+    elsewhere = out_of_reach(evidence, lambda: _ingested_once(_ingests(objects, told)))
+    return Partly(rows.filter(_more_than_once(rows)), joined(overlooked(evidence), elsewhere))
 
 
 @check(
@@ -184,7 +175,31 @@ def expired_block(evidence: Evidence) -> ir.Table:
     )  # fmt: skip
 
 
-_FIRST_AND_LAST = ("first_ingest", "last_ingest", "first_request", "last_request")
+def _ingests(objects: ir.Table, told: ir.Table | None) -> ir.Table:
+    """Of each event, how many ingests its objects tell of, and how many requests the log."""
+    rows = objects.group_by(key="rid").agg(
+        ingests=objects.ingest_time.nunique(where=objects.readable),
+        event_time_utc=objects.event_time_utc.min(),
+        entity_id=objects.entity_id.min(),
+    )
+    if told is None:
+        return rows
+    rows = rows.outer_join(_acceptances(told), [("key", "told_id")])
+    rows = rows.mutate(key=ibis.coalesce(rows.key, rows.told_id)).drop("told_id")
+    return rows.mutate(entity_id=ibis.coalesce(rows.entity_id, rows.told_entity))
+
+
+def _more_than_once(rows: ir.Table) -> ir.BooleanValue:
+    again = rows.ingests > 1
+    if "requests" in rows.columns:
+        again = again | (rows.requests > 1)
+    return rows.key.notnull() & again.fill_null(False)
+
+
+def _ingested_once(rows: ir.Table) -> ir.Table:
+    # One stored elsewhere only is none of this window: its time is that of its object.
+    rows = rows.filter(~_more_than_once(rows) & rows.ingests.notnull())
+    return rows.mutate(event_id="key")
 
 
 def _accepted(evidence: Evidence) -> ir.Table:
@@ -201,14 +216,10 @@ def _accepted(evidence: Evidence) -> ir.Table:
     return ibis.union(*proofs) if len(proofs) > 1 else proofs[0]
 
 
-def _acceptances(evidence: Evidence) -> ir.Table:
-    told = lines(evidence, "event_ingested")
+def _acceptances(told: ir.Table) -> ir.Table:
     told = told.filter(text_in(told.fields, "status") == pipeline.ACCEPTED)
     return told.group_by(told_id="event_id").agg(
-        first_request=told.request_id.min(),
-        last_request=told.request_id.max(),
-        requests=told.request_id.nunique(),
-        told_entity=told.entity_id.min(),
+        requests=told.request_id.nunique(), told_entity=told.entity_id.min()
     )
 
 

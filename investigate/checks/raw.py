@@ -7,6 +7,7 @@ import ibis.expr.types as ir
 
 from investigate.analysis.objects import (
     is_corrupt,
+    of_several_objects,
     overlooked,
     raw_objects,
     readable_objects,
@@ -195,8 +196,16 @@ def overwritten(evidence: Evidence) -> Partly:
 )
 def duplicate_objects(evidence: Evidence) -> Partly:
     """Is one event stored under more than one key?"""
-    objects = raw_objects(evidence).filter(ibis._.rid.notnull())
-    events = objects.group_by(key=objects.rid).agg(
+    several = _by_id(raw_objects(evidence).semi_join(of_several_objects(evidence), "rid"))
+    several = several.filter(several.first_key != several.last_key)
+    found = evidence.settled(several, "first_modified", "raw")
+    elsewhere = out_of_reach(evidence, lambda: _by_id(raw_objects(evidence)).mutate(event_id="key"))
+    return Partly(found, joined(unnamed(evidence), elsewhere, unkept(evidence)))
+
+
+def _by_id(objects: ir.Table) -> ir.Table:
+    objects = objects.filter(objects.rid.notnull())
+    return objects.group_by(key=objects.rid).agg(
         distinct_keys=objects.s3_key.nunique(),
         first_key=objects.s3_key.min(),
         last_key=objects.s3_key.max(),
@@ -204,10 +213,6 @@ def duplicate_objects(evidence: Evidence) -> Partly:
         event_time_utc=objects.event_time_utc.min(),
         entity_id=objects.entity_id.min(),
     )
-    several = events.first_key != events.last_key
-    found = evidence.settled(events.filter(several), "first_modified", "raw")
-    elsewhere = out_of_reach(evidence, lambda: events.mutate(event_id="key"))
-    return Partly(found, joined(unnamed(evidence), elsewhere, unkept(evidence)))
 
 
 @check(

@@ -83,9 +83,8 @@ def boundary(evidence: Evidence) -> Partly:
     """Is an event in or out of the window by time but not by the text comparison the replay
     uses?"""
     columns = ("event_id", "sk", "entity_id", "event_time", "reason")
-    rows = replays.planned(evidence)
-    odd = rows.reason.isin((replays.BY_TEXT_ONLY, replays.BY_TIME_ONLY))
-    asked = rows.filter(odd & rows.event_time_utc.notnull())
+    rows = replays.at_the_edges(evidence)
+    asked = rows.filter(rows.event_time_utc.notnull())
     asked = asked.mutate(
         start=ibis.literal(pipeline.format_time(evidence.window.start)),
         end=ibis.literal(pipeline.format_time(evidence.window.end)),
