@@ -35,10 +35,9 @@ def duplicates(evidence: Evidence) -> ir.Table:
 
 
 def _build(evidence: Evidence) -> ir.Table:
-    events = evidence["events"]
-    rows = events.filter(events.status == pipeline.DUPLICATE).drop("attributes")
-    rows = _with_runs(evidence, _with_gaps(evidence, rows))
-    died = _first_attempt_failed(evidence, rows.filter(rows.soon))
+    rows = _with_runs(evidence, evidence.derived("refused_rows", _refused))
+    refused = evidence.derived("refused_rows", _refused)
+    died = _first_attempt_failed(evidence, refused.filter(refused.soon))
     rows = rows.left_join(died, [("event_id", "died_id")])
     at_once = rows.gap_seconds < evidence.thresholds.double_send_seconds
     made_by = ibis.cases(
@@ -49,6 +48,12 @@ def _build(evidence: Evidence) -> ir.Table:
         else_=LATE_REPEAT,
     )
     return rows.mutate(made_by=made_by).drop("soon", "in_run", "died_id")
+
+
+def _refused(evidence: Evidence) -> ir.Table:
+    events = evidence["events"]
+    rows = events.filter(events.status == pipeline.DUPLICATE).drop("attributes")
+    return _with_gaps(evidence, rows)
 
 
 def _repeated(evidence: Evidence) -> ir.Table:
@@ -63,7 +68,8 @@ def _repeated(evidence: Evidence) -> ir.Table:
 
 
 def _with_gaps(evidence: Evidence, rows: ir.Table) -> ir.Table:
-    rows = rows.left_join(arrivals(evidence), "event_id").drop("event_id_right")
+    known = arrivals(evidence).semi_join(rows, "event_id")
+    rows = rows.left_join(known, "event_id").drop("event_id_right")
     rows = rows.mutate(gap_seconds=seconds_between(rows.arrived_utc, rows.ingest_time_utc))
     soon = rows.gap_seconds <= evidence.thresholds.client_retry_seconds
     return rows.mutate(soon=soon.fill_null(False))
@@ -96,7 +102,8 @@ def _first_attempt_failed(evidence: Evidence, rows: ir.Table) -> ir.Table:
 
 
 def _failed_by_log(evidence: Evidence) -> ir.Table:
-    told = lines(evidence, "event_ingested")
+    refused = evidence.derived("refused_rows", _refused)
+    told = lines(evidence, "event_ingested").semi_join(refused, "event_id")
     place = ibis.row_number().over(group_by="event_id", order_by=["logged_utc", "request_id"])
     told = told.filter(told.event_id.notnull()).mutate(place=place)
     calls = evidence["invocations"]
@@ -109,10 +116,16 @@ def _failed_by_time(evidence: Evidence, rows: ir.Table) -> ir.Table:
     no other that ended well."""
     calls = invocations_of(evidence, "ingest").select("started_utc", "ended_utc", "status")
     rows = rows.select("event_id", "arrived_utc")
+    # Few runs failed: what arrived in one of these is all that the runs that ended well are asked.
+    inside = _carried(rows, calls.filter(differ(calls.status, "ok"))).distinct()
+    well = _carried(inside, calls.filter(calls.status == "ok"))
+    return inside.anti_join(well, "event_id").select(died_id="event_id")
+
+
+def _carried(rows: ir.Table, calls: ir.Table) -> ir.Table:
+    """The arrivals that fall into one of these runs, once for each."""
     spans = [calls.started_utc <= rows.arrived_utc, rows.arrived_utc <= calls.ended_utc]
-    carried = rows.join(calls, spans)
-    outcome = carried.group_by(died_id="event_id").agg(well=(carried.status == "ok").any())
-    return outcome.filter(~outcome.well).select("died_id")
+    return rows.join(calls, spans).select("event_id", "arrived_utc")
 
 
 def semantic_duplicates(evidence: Evidence) -> ir.Table:
