@@ -9,7 +9,8 @@ from typing import Any
 
 # The code of the check that answers it, and the question in words.
 QUESTIONS: Mapping[str, str] = {
-    "raw/missing": "rows whose raw object stands under no key",
+    "raw/missing": "rows whose raw object is lost: it stands under no key",
+    "raw/expired": "rows that outlived their raw object, which the lifecycle rule took",
     "events/dangling-key": "rows that point at no object although one has their id",
     "events/missing-row": "readable objects that no row knows",
     "dedupe/orphan": "ids that passed the gate and are stored nowhere",

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from investigate.case import Case, open_case
 from investigate.evidence import Evidence
 from investigate.model import isoformat
+from investigate.settings import Thresholds
 from investigate.tables import TABLES
 
 ASKED = ("raw", "events", "dedupe", "aggregates", "invocations", "log_lines", "functions")
@@ -34,8 +35,8 @@ def spell_out(case: Path, folder: Path) -> int:
 
 
 def limits(case: Case) -> dict[str, str]:
-    """Return what a question needs to know of a case: its window, the days of it, and until when
-    what is missing counts as missing. Raises `ValueError` for a case whose tables end apart."""
+    """Return what a question needs to know of a case: its window, the days of it, until when
+    what is missing counts as missing, and until when an object has expired. Raises `ValueError` for a case whose tables end apart."""
     ends = {case.covered(table).horizon for table in ASKED[:4]}
     if ends != {f"../{isoformat(case.captured_at)}"}:
         raise ValueError(f"{case.folder}: the stores tell of different times: {ends}")
@@ -45,6 +46,7 @@ def limits(case: Case) -> dict[str, str]:
         "start": isoformat(window.start),
         "end": isoformat(window.end),
         "until": isoformat(case.captured_at - timedelta(seconds=case.settle_seconds)),
+        "expired": isoformat(case.captured_at - timedelta(days=Thresholds().raw_lifetime_days)),
         "first_day": window.start.date().isoformat(),
         "last_day": last.date().isoformat(),
     }

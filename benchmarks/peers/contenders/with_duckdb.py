@@ -33,12 +33,18 @@ CREATE TEMP TABLE elsewhere AS
 SELECT rid AS event_id FROM objects SEMI JOIN no_key ON rid = no_key.event_id
 UNION
 SELECT event_id FROM objects SEMI JOIN no_key USING (event_id) WHERE readable;
+CREATE TEMP TABLE lost AS
+SELECT event_id, any_value(no_key.event_time_utc) AS event_time_utc,
+    least(min(rows_.ingest_time_utc), min(first_seen_utc)) AS arrived
+FROM no_key ANTI JOIN elsewhere USING (event_id)
+    JOIN rows_ USING (event_id) LEFT JOIN dedupe USING (event_id) GROUP BY ALL;
 """
 
 IN_WINDOW = "(event_time_utc IS NULL OR event_time_utc >= $start::TIMESTAMPTZ AND event_time_utc < $end::TIMESTAMPTZ)"
 
 KEYS = {
-    "raw/missing": f"SELECT event_id FROM no_key ANTI JOIN elsewhere USING (event_id) WHERE {IN_WINDOW}",
+    "raw/missing": f"SELECT event_id FROM lost WHERE arrived > $expired::TIMESTAMPTZ AND {IN_WINDOW}",
+    "raw/expired": f"SELECT event_id FROM lost WHERE arrived <= $expired::TIMESTAMPTZ AND {IN_WINDOW}",
     "events/dangling-key": "SELECT event_id FROM no_key SEMI JOIN elsewhere USING (event_id) "
     f"WHERE {IN_WINDOW}",
     "events/missing-row": f"""
@@ -132,22 +138,14 @@ WITH reproduced AS (
     HAVING count(coalesce(of_raw, of_row)) = wanted AND inputs_hash = sha256(
         '[' || string_agg(item(event_id, coalesce(of_raw, of_row)), ',' ORDER BY place) || ']')
 )
-SELECT pk, sk, entity_id, day, inputs_hash, input_count, sample_event_ids[1] AS first, computed_at_utc
+SELECT pk, sk, entity_id, day, inputs_hash, input_count, computed_at_utc
 FROM aggregates ANTI JOIN reproduced USING (pk, sk) WHERE inputs_hash <> sha256('[]');
 """
 
-# What is left is tried with one store alone, and with every run of its day, once and doubled.
-UNEXPLAINED = """
-WITH left_samples AS (SELECT samples.* FROM samples SEMI JOIN unknown USING (pk, sk)),
-by_samples AS (
-    SELECT pk, sk FROM (
-        SELECT pk, sk, inputs_hash, wanted, place, event_id, unnest([of_raw, of_row]) AS sha,
-            unnest(['raw', 'events']) AS store FROM left_samples)
-    GROUP BY pk, sk, store, inputs_hash, wanted
-    HAVING count(sha) = wanted
-        AND inputs_hash = sha256('[' || string_agg(item(event_id, sha), ',' ORDER BY place) || ']')
-),
-seen AS (
+# What is left is tried with one store alone, then with the whole day as it stood, once and doubled.
+DAYS = """
+CREATE TEMP TABLE known_days AS
+WITH seen AS (
     SELECT event_id, min(moment) AS arrived FROM (
         SELECT rid AS event_id, ingest_time_utc AS moment FROM objects
         UNION ALL SELECT event_id, ingest_time_utc FROM rows_
@@ -164,34 +162,43 @@ stored AS (
     SELECT 'events', entity_id, day, event_id, event_time, sha FROM row_days
     SEMI JOIN unknown USING (entity_id, day)
     UNION ALL
-    SELECT 'whole', entity_id, day, event_id, row_days.event_time, row_days.sha FROM row_days
-    SEMI JOIN unknown USING (entity_id, day) SEMI JOIN (FROM raw_days WHERE readable) AS kept USING (event_id)
+    SELECT 'kept', entity_id, day, event_id, row_days.event_time, row_days.sha FROM row_days
+    SEMI JOIN unknown USING (entity_id, day)
+    SEMI JOIN (FROM raw_days WHERE readable) AS kept USING (event_id)
+)
+SELECT pk, sk, store, inputs_hash, any_value(input_count) AS length, count(*) AS size,
+    list(item(event_id, sha) ORDER BY event_time, event_id) AS items
+FROM unknown JOIN stored USING (entity_id, day) LEFT JOIN seen USING (event_id)
+WHERE coalesce(arrived <= computed_at_utc, true) GROUP BY pk, sk, store, inputs_hash;
+CREATE TEMP TABLE by_day AS
+SELECT pk, sk FROM known_days
+WHERE size = length AND inputs_hash = sha256('[' || array_to_string(items, ',') || ']')
+    OR 2 * size = length AND inputs_hash = sha256('['
+        || array_to_string(list_transform(items, lambda one: one || ',' || one), ',') || ']')
+UNION ALL
+SELECT pk, sk FROM (
+    SELECT pk, sk, inputs_hash, wanted, place, event_id, unnest([of_raw, of_row]) AS sha,
+        unnest(['raw', 'events']) AS store
+    FROM samples SEMI JOIN unknown USING (pk, sk))
+GROUP BY pk, sk, store, inputs_hash, wanted
+HAVING count(sha) = wanted
+    AND inputs_hash = sha256('[' || string_agg(item(event_id, sha), ',' ORDER BY place) || ']');
+"""
+
+# At last with every run of the days that are not too long for it.
+UNEXPLAINED = """
+WITH starts AS (
+    SELECT pk, sk, inputs_hash, items, length, unnest(generate_series(1, size - length + 1)) AS start
+    FROM known_days ANTI JOIN by_day USING (pk, sk) WHERE size <= 1000 AND length < size
 ),
-ranked AS (
-    SELECT pk, sk, inputs_hash, input_count AS length, first, store, event_id, sha,
-        row_number() OVER (PARTITION BY pk, sk, store ORDER BY event_time, event_id) AS place,
-        count(*) OVER (PARTITION BY pk, sk, store) AS size
-    FROM unknown JOIN stored USING (entity_id, day) LEFT JOIN seen USING (event_id)
-    WHERE coalesce(arrived <= computed_at_utc, true)
-),
-runs AS (
-    SELECT pk, sk, store, place AS start, length, 1 AS times FROM ranked
-    WHERE place + length - 1 <= size AND (size <= 1000 OR size = length OR event_id = first)
-    UNION ALL
-    SELECT pk, sk, store, 1, size, 2 FROM ranked WHERE place = 1 AND length = 2 * size
-),
-by_runs AS (
-    SELECT ranked.pk, ranked.sk FROM runs JOIN ranked
-        ON runs.pk = ranked.pk AND runs.sk = ranked.sk AND runs.store = ranked.store
-        AND place BETWEEN start AND start + runs.length - 1
-    GROUP BY ranked.pk, ranked.sk, ranked.store, start, times, inputs_hash
-    HAVING inputs_hash = sha256('[' || string_agg(
-        CASE times WHEN 1 THEN item(event_id, sha) ELSE item(event_id, sha) || ',' || item(event_id, sha) END,
-        ',' ORDER BY place) || ']')
+by_run AS (
+    SELECT pk, sk FROM starts WHERE inputs_hash
+        = sha256('[' || array_to_string(items[start : start + length - 1], ',') || ']')
 )
 SELECT entity_id || ' ' || day FROM unknown
-ANTI JOIN by_samples USING (pk, sk) ANTI JOIN by_runs USING (pk, sk)
-WHERE (computed_at_utc IS NULL OR computed_at_utc <= $until::TIMESTAMPTZ) AND day BETWEEN $first_day AND $last_day
+ANTI JOIN by_day USING (pk, sk) ANTI JOIN by_run USING (pk, sk)
+WHERE (computed_at_utc IS NULL OR computed_at_utc <= $until::TIMESTAMPTZ)
+    AND day BETWEEN $first_day AND $last_day
 """
 
 
@@ -201,7 +208,7 @@ def main(folder: Path) -> Answers:
     for name in TABLES:
         con.read_parquet(str(folder / name / "*.parquet"), hive_partitioning=False).create_view(name)
     limits = json.loads((folder / "limits.json").read_text(encoding="utf-8"))
-    for script in (PREPARE, SAMPLES):
+    for script in (PREPARE, SAMPLES, DAYS):
         for statement in duckdb.extract_statements(script):
             needed = {name: limits[name] for name in statement.named_parameters}
             con.execute(statement, needed)
