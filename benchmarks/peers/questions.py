@@ -48,7 +48,9 @@ def differences(ours: Answers, others: Answers) -> list[str]:
 def untrue(found: Answers, truth: Mapping[str, Any]) -> list[str]:
     """Return the codes whose keys are not those of a synthetic case's truth."""
     nothing = {"count": 0, "sha256": hashlib.sha256().hexdigest()}
-    return [code for code in QUESTIONS if _digest(found[code]) != truth["digests"].get(code, nothing)]
+    return [
+        code for code in QUESTIONS if _digest(found[code]) != truth["digests"].get(code, nothing)
+    ]
 
 
 def _digest(keys: Sequence[str]) -> dict[str, Any]:

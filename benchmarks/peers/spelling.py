@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -63,3 +64,7 @@ def _write(evidence: Evidence, table: str, folder: Path) -> None:
                 writer.write_table(pa.concat_tables(held))
                 held.clear()
         writer.write_table(pa.concat_tables([*held, schema.empty_table()]))
+
+
+if __name__ == "__main__":
+    print(spell_out(Path(sys.argv[1]), Path(sys.argv[2])))

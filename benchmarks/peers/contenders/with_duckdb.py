@@ -206,7 +206,9 @@ def main(folder: Path) -> Answers:
     """Return the answers from the tables of a folder."""
     con = duckdb.connect()
     for name in TABLES:
-        con.read_parquet(str(folder / name / "*.parquet"), hive_partitioning=False).create_view(name)
+        con.read_parquet(str(folder / name / "*.parquet"), hive_partitioning=False).create_view(
+            name
+        )
     limits = json.loads((folder / "limits.json").read_text(encoding="utf-8"))
     for script in (PREPARE, SAMPLES, DAYS):
         for statement in duckdb.extract_statements(script):

@@ -231,12 +231,16 @@ def _by_runs(versions: pd.DataFrame, tables: Frames, stores: list[pd.DataFrame])
         rows = wanted[~wanted.version.isin(found)].merge(store, on=["entity_id", "day"])
         rows = rows[~(rows.event_id.map(arrived) > rows.computed_at_utc)]
         rows = rows.sort_values(["version", "event_time", "event_id"])
-        rows["text"] = '{"event_id":"' + rows.event_id + '","payload_sha":"' + rows.payload_sha + '"}'
+        rows["text"] = (
+            '{"event_id":"' + rows.event_id + '","payload_sha":"' + rows.payload_sha + '"}'
+        )
         runs = rows.groupby("version").agg(
             texts=("text", list), length=("input_count", "first"), wanted=("inputs_hash", "first")
         )
         found |= {
-            run.Index for run in runs.itertuples() if any_run(run.texts, int(run.length), run.wanted)
+            run.Index
+            for run in runs.itertuples()
+            if any_run(run.texts, int(run.length), run.wanted)
         }
     return found
 

@@ -28,7 +28,15 @@ def main(folder: Path) -> Answers:
     }
     tables = {
         name: pl.scan_parquet(folder / name / "*.parquet", hive_partitioning=False)
-        for name in ("raw", "events", "dedupe", "aggregates", "invocations", "log_lines", "functions")
+        for name in (
+            "raw",
+            "events",
+            "dedupe",
+            "aggregates",
+            "invocations",
+            "log_lines",
+            "functions",
+        )
     }
     deleted = pl.col("error").str.contains("^(gone|deleted)").fill_null(False)
     tables["raw"] = tables["raw"].filter(~deleted).with_columns(
