@@ -1,1 +1,1 @@
-"""The questions of an incident asked of four tools: the same case, the same answers, what it takes."""
+"""The questions of an incident asked of four tools: one case, equal answers, what each took."""

@@ -32,7 +32,8 @@ def answers(keys: Mapping[str, Sequence[str]], made_by: Mapping[str, int]) -> An
 
 
 def differences(ours: Answers, others: Answers) -> list[str]:
-    """Return in words where two tools answer differently, with a few keys of each; [] if nowhere."""
+    """Return in words where two tools answer differently, with a few keys of each; [] if
+    nowhere."""
     told = []
     for code in (*QUESTIONS, MADE_BY):
         left, right = _items(ours[code]), _items(others[code])

@@ -51,11 +51,11 @@ def _explained(comparison: Comparison) -> str:
     steps = ", ".join(f"`{step}`" for step in STEPS)
     asked = sum(check.step.value in STEPS for check in book)
     return (
-        f"One synthetic case of {comparison.events:,} events. Each tool answers the questions below "
-        "in a process of its own, from its start to the printed answers, imports included; best of "
-        f"{comparison.rounds} rounds in which they take turns, the peak is the highest. Investigate "
-        "runs its own checks on the case, whose digests it verifies first; the others read the same "
-        "tables as plain Parquet, with the columns that a case leaves out "
+        f"One synthetic case of {comparison.events:,} events. Each tool answers the questions "
+        "below in a process of its own, from its start to the printed answers, imports included; "
+        f"best of {comparison.rounds} rounds in which they take turns, the peak is the highest. "
+        "Investigate runs its own checks on the case, whose digests it verifies first; the others "
+        "read the same tables as plain Parquet, with the columns that a case leaves out "
         f"written for them ({comparison.table_bytes / 1e6:,.0f} MB; the whole case has "
         f"{comparison.case_bytes / 1e6:,.0f} MB), and verify nothing. Their programs are in "
         "`benchmarks/peers/contenders/`. "

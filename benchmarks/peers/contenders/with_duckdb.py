@@ -1,10 +1,11 @@
-"""The questions in hand-written DuckDB SQL: `python -m benchmarks.peers.contenders.with_duckdb FOLDER`."""
+"""The questions in hand-written DuckDB SQL, of the tables in a folder that is named."""
 
 from __future__ import annotations
 
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -17,8 +18,8 @@ SET TimeZone = 'UTC';
 SET preserve_insertion_order = false;
 -- What several questions read, decoded once.
 CREATE TEMP TABLE objects AS
-SELECT coalesce(key_event_id, event_id) AS rid, event_id, s3_key, coalesce(readable, false) AS readable,
-    last_modified, entity_id, event_type, source, event_time, event_time_utc, ingest_time_utc,
+SELECT coalesce(key_event_id, event_id) AS rid, event_id, s3_key,
+    coalesce(readable, false) AS readable, last_modified, entity_id, event_type, source, event_time, event_time_utc, ingest_time_utc,
     payload_sha, payload_sha_actual
 FROM raw WHERE NOT regexp_matches(coalesce(error, ''), '^(gone|deleted)');
 CREATE TEMP TABLE rows_ AS
@@ -40,11 +41,16 @@ FROM no_key ANTI JOIN elsewhere USING (event_id)
     JOIN rows_ USING (event_id) LEFT JOIN dedupe USING (event_id) GROUP BY ALL;
 """
 
-IN_WINDOW = "(event_time_utc IS NULL OR event_time_utc >= $start::TIMESTAMPTZ AND event_time_utc < $end::TIMESTAMPTZ)"
+IN_WINDOW = (
+    "(event_time_utc IS NULL OR event_time_utc >= $start::TIMESTAMPTZ "
+    "AND event_time_utc < $end::TIMESTAMPTZ)"
+)
 
 KEYS = {
-    "raw/missing": f"SELECT event_id FROM lost WHERE arrived > $expired::TIMESTAMPTZ AND {IN_WINDOW}",
-    "raw/expired": f"SELECT event_id FROM lost WHERE arrived <= $expired::TIMESTAMPTZ AND {IN_WINDOW}",
+    "raw/missing": "SELECT event_id FROM lost WHERE arrived > $expired::TIMESTAMPTZ "
+    f"AND {IN_WINDOW}",
+    "raw/expired": "SELECT event_id FROM lost WHERE arrived <= $expired::TIMESTAMPTZ "
+    f"AND {IN_WINDOW}",
     "events/dangling-key": "SELECT event_id FROM no_key SEMI JOIN elsewhere USING (event_id) "
     f"WHERE {IN_WINDOW}",
     "events/missing-row": f"""
@@ -54,7 +60,8 @@ KEYS = {
         WHERE readable AND last_modified <= $until::TIMESTAMPTZ AND {IN_WINDOW}""",
     "dedupe/orphan": f"""
         SELECT event_id FROM dedupe
-        ANTI JOIN objects ON dedupe.event_id = rid ANTI JOIN rows_ ON dedupe.event_id = rows_.event_id
+        ANTI JOIN objects ON dedupe.event_id = rid
+        ANTI JOIN rows_ ON dedupe.event_id = rows_.event_id
         WHERE (first_seen_utc IS NULL OR first_seen_utc <= $until::TIMESTAMPTZ) AND {IN_WINDOW}""",
     "raw/payload-mismatch": f"""
         SELECT rid FROM objects WHERE readable AND payload_sha <> payload_sha_actual
@@ -66,8 +73,10 @@ WITH refused AS (SELECT * FROM rows_ WHERE status = 'DUPLICATE'),
 seen AS (
     SELECT rid AS event_id, min(ingest_time_utc) AS moment FROM objects
     SEMI JOIN refused ON rid = refused.event_id GROUP BY ALL
-    UNION ALL SELECT event_id, min(ingest_time_utc) FROM rows_ SEMI JOIN refused USING (event_id) GROUP BY ALL
-    UNION ALL SELECT event_id, min(first_seen_utc) FROM dedupe SEMI JOIN refused USING (event_id) GROUP BY ALL
+    UNION ALL SELECT event_id, min(ingest_time_utc) FROM rows_
+    SEMI JOIN refused USING (event_id) GROUP BY ALL
+    UNION ALL SELECT event_id, min(first_seen_utc) FROM dedupe
+    SEMI JOIN refused USING (event_id) GROUP BY ALL
 ),
 arrived AS (SELECT event_id, min(moment) AS arrived FROM seen GROUP BY ALL),
 timed AS (
@@ -76,8 +85,8 @@ timed AS (
     FROM refused LEFT JOIN arrived USING (event_id)
 ),
 opening AS (
-    SELECT *, coalesce(lead(ingest_time_utc, 4) OVER place <= ingest_time_utc + INTERVAL 600 SECOND, false)
-        AS opens
+    SELECT *, coalesce(lead(ingest_time_utc, 4) OVER place
+        <= ingest_time_utc + INTERVAL 600 SECOND, false) AS opens
     FROM timed WINDOW place AS (PARTITION BY soon, source ORDER BY ingest_time_utc, event_id, sk)
 ),
 runs AS (
@@ -106,7 +115,8 @@ SELECT event_id, CASE
     WHEN soon AND gap < INTERVAL 1 SECOND THEN 'double-send'
     WHEN soon THEN 'client-retry' WHEN in_run THEN 'upstream-replay' ELSE 'late-repeat' END
 FROM runs SEMI JOIN (FROM objects WHERE readable) AS stored
-    ON runs.event_id = rid AND runs.payload_sha = stored.payload_sha AND runs.event_time = stored.event_time
+    ON runs.event_id = rid AND runs.payload_sha = stored.payload_sha
+    AND runs.event_time = stored.event_time
     AND runs.event_type = stored.event_type AND runs.entity_id = stored.entity_id
     AND runs.source IS NOT DISTINCT FROM stored.source
 WHERE (ingest_time_utc IS NULL OR ingest_time_utc <= $until::TIMESTAMPTZ) AND {IN_WINDOW}
@@ -116,12 +126,13 @@ WHERE (ingest_time_utc IS NULL OR ingest_time_utc <= $until::TIMESTAMPTZ) AND {I
 SAMPLES = """
 CREATE TEMP MACRO item(id, sha) AS '{"event_id":"' || id || '","payload_sha":"' || sha || '"}';
 CREATE TEMP TABLE raw_days AS
-SELECT entity_id, strftime(event_time_utc, '%Y-%m-%d') AS day, rid AS event_id, min(event_time) AS event_time,
-    arg_min(payload_sha, event_time || payload_sha) AS sha, bool_or(readable) AS readable
+SELECT entity_id, strftime(event_time_utc, '%Y-%m-%d') AS day, rid AS event_id,
+    min(event_time) AS event_time, arg_min(payload_sha, event_time || payload_sha) AS sha,
+    bool_or(readable) AS readable
 FROM objects WHERE event_time_utc IS NOT NULL GROUP BY ALL;
 CREATE TEMP TABLE row_days AS
-SELECT entity_id, strftime(event_time_utc, '%Y-%m-%d') AS day, event_id, min(event_time) AS event_time,
-    arg_min(payload_sha, event_time || payload_sha) AS sha
+SELECT entity_id, strftime(event_time_utc, '%Y-%m-%d') AS day, event_id,
+    min(event_time) AS event_time, arg_min(payload_sha, event_time || payload_sha) AS sha
 FROM rows_ WHERE event_time_utc IS NOT NULL GROUP BY ALL;
 CREATE TEMP TABLE samples AS
 WITH listed AS (
@@ -188,7 +199,8 @@ HAVING count(sha) = wanted
 # At last with every run of the days that are not too long for it.
 UNEXPLAINED = """
 WITH starts AS (
-    SELECT pk, sk, inputs_hash, items, length, unnest(generate_series(1, size - length + 1)) AS start
+    SELECT pk, sk, inputs_hash, items, length,
+        unnest(generate_series(1, size - length + 1)) AS start
     FROM known_days ANTI JOIN by_day USING (pk, sk) WHERE size <= 1000 AND length < size
 ),
 by_run AS (
@@ -215,16 +227,14 @@ def main(folder: Path) -> Answers:
             needed = {name: limits[name] for name in statement.named_parameters}
             con.execute(statement, needed)
     keys = {code: _column(con, query, limits) for code, query in KEYS.items()}
-    causes = dict(_rows(con, REPEATS, limits))
+    causes: dict[str, str] = dict(_rows(con, REPEATS, limits))
     keys["events/duplicate"] = list(causes)
     keys["aggregates/unexplained"] = _column(con, UNEXPLAINED, limits)
     made_by = {cause: list(causes.values()).count(cause) for cause in set(causes.values())}
     return answers(keys, made_by)
 
 
-def _rows(
-    con: duckdb.DuckDBPyConnection, query: str, limits: dict[str, str]
-) -> list[tuple[str, ...]]:
+def _rows(con: duckdb.DuckDBPyConnection, query: str, limits: dict[str, str]) -> list[Any]:
     (statement,) = duckdb.extract_statements(query)
     needed = {name: limits[name] for name in statement.named_parameters}
     return con.execute(statement, needed).fetchall()

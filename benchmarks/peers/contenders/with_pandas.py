@@ -1,4 +1,4 @@
-"""The questions in a notebook's pandas: `python -m benchmarks.peers.contenders.with_pandas FOLDER`."""
+"""The questions in pandas, as in a notebook, of the tables in a folder that is named."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def main(folder: Path) -> Answers:
     repeats = _repeats(folder, tables, limits)
     keys["events/duplicate"] = list(repeats.index)
     keys["aggregates/unexplained"] = _unexplained(folder, tables, told)
-    return answers(keys, repeats.value_counts().to_dict())
+    return answers(keys, {str(cause): count for cause, count in repeats.value_counts().items()})
 
 
 def _stores_compared(tables: Frames, limits: Mapping[str, Any]) -> dict[str, list[str]]:
@@ -79,12 +79,15 @@ def _stores_compared(tables: Frames, limits: Mapping[str, Any]) -> dict[str, lis
 
 
 def _settled(rows: pd.DataFrame, column: str, limits: Mapping[str, Any]) -> pd.DataFrame:
-    return rows[rows[column].isna() | (rows[column] <= limits["until"])]
+    settled: pd.DataFrame = rows[rows[column].isna() | (rows[column] <= limits["until"])]
+    return settled
 
 
 def _in_window(rows: pd.DataFrame, limits: Mapping[str, Any]) -> pd.DataFrame:
     moment = rows.event_time_utc
-    return rows[moment.isna() | ((moment >= limits["start"]) & (moment < limits["end"]))]
+    inside = (moment >= limits["start"]) & (moment < limits["end"])
+    windowed: pd.DataFrame = rows[moment.isna() | inside]
+    return windowed
 
 
 def _arrivals(tables: Frames, ids: pd.Series) -> pd.Series:
@@ -237,11 +240,9 @@ def _by_runs(versions: pd.DataFrame, tables: Frames, stores: list[pd.DataFrame])
         runs = rows.groupby("version").agg(
             texts=("text", list), length=("input_count", "first"), wanted=("inputs_hash", "first")
         )
-        found |= {
-            run.Index
-            for run in runs.itertuples()
-            if any_run(run.texts, int(run.length), run.wanted)
-        }
+        for version, texts, length, inputs_hash in runs.itertuples(name=None):
+            if any_run(texts, int(length), inputs_hash):
+                found.add(version)
     return found
 
 

@@ -1,4 +1,4 @@
-"""The questions in lazy polars: `python -m benchmarks.peers.contenders.with_polars FOLDER`."""
+"""The questions in lazy polars, of the tables in a folder that is named."""
 
 from __future__ import annotations
 
