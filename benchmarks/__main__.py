@@ -9,6 +9,7 @@ from benchmarks import concurrent, explain, history, profile, report, storage, t
 from benchmarks.capture import run as capture
 from benchmarks.diagnosis import run as diagnosis
 from benchmarks.mutants import run as mutants
+from benchmarks.peers import run as peers
 from benchmarks.scale import run as scale
 
 
@@ -51,6 +52,9 @@ def main(arguments: list[str] | None = None) -> int:
     growing = benchmarks.add_parser("scale", help="growth with the number of events")
     scale.add_options(growing)
     growing.set_defaults(run=scale.run)
+    comparing = benchmarks.add_parser("peers", help="beside pandas, polars and SQL by hand")
+    peers.add_options(comparing)
+    comparing.set_defaults(run=peers.run)
     profiling = benchmarks.add_parser("profile", help=profile.__doc__)
     profiling.add_argument("case", help="the folder of a case")
     profiling.add_argument("--most", type=int, default=20, help="how many lines of each (20)")

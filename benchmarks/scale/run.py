@@ -64,10 +64,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _sizes(text: str) -> list[int]:
-    return [_size(part) for part in text.split(",")]
+    return [size_of(part) for part in text.split(",")]
 
 
-def _size(text: str) -> int:
+def size_of(text: str) -> int:
+    """Return a number of events as it was typed, such as 1e6; refuse what is none."""
     try:
         size = int(float(text))
     except (ValueError, OverflowError) as error:
@@ -99,7 +100,7 @@ def run(chosen: argparse.Namespace) -> int:
 
 def _measured(events: int, chosen: argparse.Namespace) -> Size:
     size = Size(events)
-    with _place(chosen.cases) as cases, tempfile.TemporaryDirectory() as scratch:
+    with place(chosen.cases) as cases, tempfile.TemporaryDirectory() as scratch:
         name = f"synthetic-{events}-{chosen.every}"
         bench = Bench(cases / name, Path(scratch), chosen.within, chosen.memory)
         if not _has_case(size, bench, chosen.every):
@@ -147,7 +148,8 @@ def _take(size: Size, stage: str, bench: Bench) -> None:
 
 
 @contextmanager
-def _place(kept: str) -> Iterator[Path]:
+def place(kept: str) -> Iterator[Path]:
+    """Give the folder that keeps cases, made if need be; without one, a folder that will go."""
     if kept:
         Path(kept).mkdir(parents=True, exist_ok=True)
         yield Path(kept)
