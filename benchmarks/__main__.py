@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from benchmarks import concurrent, explain, history, profile, report, trace, undo
+from benchmarks import concurrent, explain, history, profile, report, storage, trace, undo
 from benchmarks.capture import run as capture
 from benchmarks.diagnosis import run as diagnosis
 from benchmarks.mutants import run as mutants
@@ -46,6 +46,9 @@ def main(arguments: list[str] | None = None) -> int:
     reporting = benchmarks.add_parser("report", help=report.__doc__)
     reporting.add_argument("--case", default=str(report.DEFAULT_CASE), help="the demo case")
     reporting.set_defaults(run=lambda chosen: report.run(chosen.case))
+    storing = benchmarks.add_parser("storage", help=storage.__doc__)
+    storage.add_options(storing)
+    storing.set_defaults(run=storage.run)
     growing = benchmarks.add_parser("scale", help="growth with the number of events")
     scale.add_options(growing)
     growing.set_defaults(run=scale.run)

@@ -107,6 +107,23 @@ def shrunk(table: str, rows: pa.Table) -> pa.Table:
     return pa.table([stored[name] for name in schema.names], schema=schema)
 
 
+def restored(table: str, rows: pa.Table) -> pa.Table:
+    """Return what files hold as the rows of a table; rows of a small one are returned as they are.
+
+    For those who read files without an engine. An engine puts together only what it is asked for,
+    see `compact_reading`.
+    """
+    columns = {name: rows[name].combine_chunks() for name in rows.column_names}
+    for name, layout in LAYOUTS.get(table, {}).items():
+        if name + OWN in columns:
+            own, follows = columns.pop(name + OWN), columns.pop(name + FOLLOWS)
+            ending = _put_together(layout, columns)
+            columns[name] = pc.if_else(follows, _joined([own, ending]) if is_joined(layout)
+                                       else ending, own)  # fmt: skip
+    names = [name.removesuffix(OWN) for name in rows.column_names if not name.endswith(FOLLOWS)]
+    return pa.table({name: columns[name] for name in names})
+
+
 def _prefix(texts: Any, ending: Any) -> str:
     """Return what stands before the ending of the first text, as keys have one prefix."""
     text, end = (column[:1].to_pylist() or [None] for column in (texts, ending))

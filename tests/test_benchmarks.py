@@ -14,7 +14,7 @@ from benchmarks.capture.contest import Figures
 from benchmarks.capture.evidence import WINDOW, events
 from benchmarks.capture.outcome import Outcome
 from benchmarks.capture.targets import Target
-from investigate import pipeline
+from investigate import case_writer, pipeline
 from investigate.report.notebooks import NOTEBOOKS
 
 
@@ -23,6 +23,19 @@ def test_the_engine_and_the_loops_explain_every_version_alike(capsys):
     printed = capsys.readouterr().out
     assert "equal for 64 versions" in printed
     assert "times the engine's time" in printed
+
+
+def test_what_an_event_takes_on_disk_is_printed_by_table(capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr(case_writer, "LARGE", 500)
+    document = tmp_path / "benchmarks.md"
+    assert main(["storage", "--events", "2000", "--write", str(document)]) == 0
+    shares = {
+        cells[1].strip(" `"): int(cells[-2].strip(" %"))
+        for line in capsys.readouterr().out.splitlines()
+        if line.startswith("| `") and (cells := line.split("|"))
+    }
+    assert shares["events"] < 40 < shares["log_lines"] <= 100
+    assert "<!-- begin storage -->" in document.read_text(encoding="utf-8")
 
 
 def test_an_unknown_benchmark_is_refused(capsys):

@@ -32,8 +32,9 @@ def in_arrow(table: str, rows: list[dict[str, object]]) -> pa.Table:
 
 
 def read_again(table: str, rows: pa.Table) -> list[dict[str, object]]:
-    files = ENGINE.read_arrow(compact.shrunk(table, rows), table)
-    return ENGINE.rows(spelled_out(files, table))
+    stored = compact.shrunk(table, rows)
+    assert compact.restored(table, stored).cast(rows.schema) == rows
+    return ENGINE.rows(spelled_out(ENGINE.read_arrow(stored, table), table))
 
 
 def values_of(kind: pa.DataType):

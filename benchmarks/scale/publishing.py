@@ -13,6 +13,7 @@ from investigate.capture.publishing import publish
 from investigate.capture.source import Captured
 from investigate.case import Case, open_case
 from investigate.case_writer import CaseWriter
+from investigate.compact import restored
 from investigate.tables import ORDER, TABLES
 
 STEP = 50_000  # rows of a part of a draft
@@ -71,7 +72,8 @@ def _spans(case: Case, table: str, size: int) -> Iterator[pa.Table]:
     waiting = pa.Table.from_batches([], TABLES[table])
     for path in case.paths(table):
         for batch in pq.ParquetFile(path).iter_batches(STEP):
-            waiting = pa.concat_tables([waiting, pa.Table.from_batches([batch])])
+            rows = restored(table, pa.Table.from_batches([batch])).cast(TABLES[table])
+            waiting = pa.concat_tables([waiting, rows])
             while waiting.num_rows >= size:
                 yield waiting.slice(0, size)
                 waiting = waiting.slice(size)

@@ -22,15 +22,16 @@ ATTEMPT = {
     "group": "string", "channel": "string", "sequence": "string", "event_id": "string",
     "request_id": "string", "ordinal": "int64", "gap_s": "float64", "at_utc": "timestamp(6)",
     "firsts": "int64", "repeats": "int64", "gb_s": "float64", "counted": "boolean",
+    "single": "boolean",
 }  # fmt: skip
 
 
 def attempted(evidence: Evidence) -> ir.Table:
     """Return every attempt that is known, of clients in scope and of AWS, whether it was a repeat
     or not: group, channel, sequence, event_id, request_id, ordinal (0: the first), gap_s, at_utc,
-    firsts and repeats (how many of each the row stands for), gb_s, what the attempt was billed
-    (null if not known), and `counted`: no attempt that was seen, but the number in a dead letter
-    or of receives."""
+    firsts and repeats (how many of each the row stands for), gb_s, what a repeat was billed (null
+    if not known), `counted`: no attempt that was seen, but the number in a dead letter or of
+    receives, and `single`: known to be the only attempt of its sequence."""
     return evidence.derived("attempted", _attempted)
 
 
@@ -72,7 +73,8 @@ def _worst_hours(rows: ir.Table) -> ir.Table:
     second = seconds_since_1970(timed.at_utc)
     timed = timed.mutate(hour=second - second % HOUR)
     hours = timed.group_by(*WHO, "hour").agg(
-        worst_repeats=timed.repeats.sum(), tried=timed.sequence.nunique()
+        worst_repeats=timed.repeats.sum(),
+        tried=timed.single.sum() + timed.sequence.nunique(where=~timed.single),
     )
     order = [hours.worst_repeats.desc(), hours.hour.asc()]
     hours = hours.mutate(place=ibis.row_number().over(group_by=list(WHO), order_by=order))
@@ -95,26 +97,35 @@ def _of_clients(evidence: Evidence) -> ir.Table:
     rows = rows.anti_join(retries.reused(evidence), "event_id")
     # Two sources may share an id whose parts they cut differently (D25): each has its own first.
     place = ibis.row_number().over(group_by=["group", "event_id"], order_by="ordinal")
-    rows = rows.mutate(ordinal=place)
+    several = rows.filter(~rows.single).mutate(ordinal=place)
+    several = _with_price(evidence, several, rows)
+    alone = rows.filter(rows.single).mutate(gb_s=ibis.null("float64"))
+    return _as_attempts(several).union(_as_attempts(alone))
+
+
+def _as_attempts(rows: ir.Table) -> ir.Table:
     again = (rows.ordinal > 0).cast("int64")
     rows = rows.mutate(
         channel=ibis.literal(retries.CHANNEL), sequence="event_id", at_utc="attempted_utc",
         repeats=again, firsts=1 - again, counted=ibis.literal(False),
     )  # fmt: skip
-    rows = _with_price(evidence, rows)
     return rows.select(list(ATTEMPT)).cast(ATTEMPT)
 
 
-def _with_price(evidence: Evidence, rows: ir.Table) -> ir.Table:
-    """Add what an attempt was billed: an equal part of what its request was, whose attempts may be
-    several inside of one invocation."""
+def _with_price(evidence: Evidence, rows: ir.Table, attempts: ir.Table) -> ir.Table:
+    """Add what a repeat was billed: an equal part of what its request was, of whose attempts
+    several may be inside of one invocation."""
     if not evidence.has("invocations"):
         return rows.mutate(gb_s=ibis.null("float64"))
-    calls = evidence["invocations"]
+    asked = rows.filter(rows.ordinal > 0).select("request_id").distinct()
+    calls = evidence["invocations"].semi_join(asked, "request_id")
     billed = calls.group_by("request_id").agg(whole=gigabyte_seconds(calls).sum())
-    rows = rows.mutate(parts=rows.count().over(group_by="request_id"))
-    rows = rows.left_join(billed, "request_id").drop("request_id_right")
-    return rows.mutate(gb_s=rows.whole / rows.parts)
+    made = attempts.semi_join(asked, "request_id")
+    parts = made.group_by("request_id").agg(parts=made.count())
+    prices = billed.inner_join(parts, "request_id")
+    rows = rows.left_join(prices, "request_id").drop("request_id_right")
+    gb_s = ibis.ifelse(rows.ordinal > 0, rows.whole / rows.parts, ibis.null("float64"))
+    return rows.mutate(gb_s=gb_s)
 
 
 def _of_aws(evidence: Evidence) -> ir.Table:

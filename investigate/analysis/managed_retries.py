@@ -47,6 +47,7 @@ _REPEAT = {
 _TRIED = {
     **_REPEAT, "again": "boolean", "counted": "boolean", "event_id": "string",
     "request_id": "string", "at_utc": "timestamp(6)", "gb_s": "float64", "returned": "boolean",
+    "single": "boolean",
 }  # fmt: skip
 
 
@@ -54,9 +55,10 @@ def tries(evidence: Evidence) -> ir.Table:
     """Return every attempt that AWS made, the first ones too: group (queue, function or rule),
     channel, pattern, sequence, ordinal (0 for the first), attempts (so far), gap_s, `again`
     (whether it is a repeat), event_id and request_id where it has one, at_utc (when it started),
-    gb_s, its part of the billed gigabyte-seconds of its invocation (null if not known) and
-    `returned` (it may have failed in an invocation that succeeded; null where that cannot be). What
-    only counts its attempts is one row, `counted`, with an unknown gap."""
+    gb_s, its part of the billed gigabyte-seconds of its invocation (null if not known), `returned`
+    (it may have failed in an invocation that succeeded; null where that cannot be) and `single` (it
+    is known to be the only one of its sequence). What only counts its attempts is one row,
+    `counted`, with an unknown gap."""
     return evidence.derived("managed_tries", _tries)
 
 
@@ -100,12 +102,14 @@ def managed(evidence: Evidence) -> ir.Table:
 def _tries(evidence: Evidence) -> ir.Table:
     ways = (_redelivered, _received, _invoked, _streamed, _dead)
     parts = [part for way in ways if (part := way(evidence)) is not None]
-    parts = [
-        part if "returned" in part.columns else part.mutate(returned=ibis.null("boolean"))
-        for part in parts
-    ]
-    known = [part.select(list(_TRIED)).cast(_TRIED) for part in parts]
+    known = [_as_tried(part) for part in parts]
     return ibis.union(literal_rows([], _TRIED), *known) if known else literal_rows([], _TRIED)
+
+
+def _as_tried(part: ir.Table) -> ir.Table:
+    lacking = {"returned": ibis.null("boolean"), "single": ibis.literal(False)}
+    part = part.mutate(**{name: value for name, value in lacking.items() if name not in part})
+    return part.select(list(_TRIED)).cast(_TRIED)
 
 
 def _numbered(rows: ir.Table, group: str, *order: str) -> ir.Table:
@@ -128,18 +132,35 @@ def _redelivered(evidence: Evidence) -> ir.Table | None:
     queue = _queue(evidence)
     if queue is None:
         return None
-    return evidence.derived("redelivered", lambda known: _build_redelivered(known, queue))
+    loads = evidence.derived("queue_loads", lambda known: _loads(known, queue))
+    # Nearly every record is loaded once: only the loads of the others are put in order.
+    counts = loads.group_by("event_id").agg(loads=loads.count())
+    several = counts.filter(counts.loads > 1)
+    again = evidence.derived(
+        "redelivered",
+        lambda known: _put_in_order(known, loads.semi_join(several, "event_id"), queue),
+    )
+    once = loads.anti_join(several, "event_id")
+    once = once.mutate(
+        again=ibis.literal(False), ordinal=0, attempts=1, gap_s=ibis.null("float64"),
+        sequence=once.event_id + "/1", counted=ibis.literal(False), single=ibis.literal(True),
+    )  # fmt: skip
+    return _as_tried(again).union(_as_tried(_of_queue(once, queue)))
 
 
-def _build_redelivered(evidence: Evidence, queue: Mapping[str, Any]) -> ir.Table:
+def _loads(evidence: Evidence, queue: Mapping[str, Any]) -> ir.Table:
+    """Every record that was loaded, once per run of its invocation, and how that ended."""
     told = logs.lines(evidence, "processor_record_loaded")
     told = told.filter(told.event_id.notnull() & of_entities(evidence, told.entity_id))
     calls = evidence["invocations"]
     calls = calls.select("request_id", "status", "started_utc", whole=gigabyte_seconds(calls))
     loads = told.select("event_id", "request_id").distinct()
-    loads = loads.mutate(records=loads.count().over(group_by="request_id"))
-    loads = loads.inner_join(calls, "request_id")
-    loads = _with_returned(evidence, loads, queue["arn"])
+    sizes = loads.group_by("request_id").agg(records=loads.count())
+    loads = loads.inner_join(sizes.inner_join(calls, "request_id"), "request_id")
+    return _with_returned(evidence, loads, queue["arn"])
+
+
+def _put_in_order(evidence: Evidence, loads: ir.Table, queue: Mapping[str, Any]) -> ir.Table:
     order = ["started_utc", "request_id"]
     one_back = ibis.window(group_by="event_id", order_by=order)
     comes_back = differ(loads.status, "ok") | loads.returned
@@ -150,7 +171,11 @@ def _build_redelivered(evidence: Evidence, queue: Mapping[str, Any]) -> ir.Table
     late = gap >= queue["visibility_timeout_s"]
     rows = rows.mutate(gap_s=gap, again=(rows.before & late).fill_null(False))
     rows = _without_sent_again(evidence, rows)
-    return _numbered(rows, "event_id", *order).mutate(
+    return _of_queue(_numbered(rows, "event_id", *order), queue)
+
+
+def _of_queue(rows: ir.Table, queue: Mapping[str, Any]) -> ir.Table:
+    return rows.mutate(
         group=ibis.literal(queue["name"]), channel=ibis.literal(QUEUE), at_utc="started_utc",
         pattern=ibis.literal("sqs-visibility"), gb_s=rows.whole / rows.records,
     )  # fmt: skip
@@ -249,13 +274,21 @@ def _invoked(evidence: Evidence) -> ir.Table | None:
         return None
     calls = _runs(evidence)
     calls = calls.filter(calls.request_id.notnull())
-    order = ["started_utc", "log_stream"]
-    one_back = ibis.window(group_by=["function", "request_id"], order_by=order)
+    request = ["function", "request_id"]
+    counts = calls.group_by(*request).agg(runs=calls.count())
+    counts = counts.filter(counts.runs > 1)
+    several, alone = calls.semi_join(counts, request), calls.anti_join(counts, request)
+    one_back = ibis.window(group_by=request, order_by=["started_utc", "log_stream"])
     place = ibis.row_number().over(one_back)
-    rows = calls.mutate(
-        ordinal=place, attempts=place + 1,
-        gap_s=seconds_between(calls.ended_utc.lag().over(one_back), calls.started_utc),
+    several = several.mutate(
+        ordinal=place, attempts=place + 1, single=ibis.literal(False),
+        gap_s=seconds_between(several.ended_utc.lag().over(one_back), several.started_utc),
     )  # fmt: skip
+    alone = alone.mutate(
+        ordinal=ibis.literal(0, "int64"), attempts=ibis.literal(1, "int64"),
+        single=ibis.literal(True), gap_s=ibis.null("float64"),
+    )  # fmt: skip
+    rows = several.union(alone.cast(several.schema()))
     return rows.mutate(
         group="function", channel=ibis.literal(FUNCTION), pattern=ibis.literal("lambda-async"),
         sequence="request_id", again=rows.ordinal > 0, counted=ibis.literal(False),

@@ -49,7 +49,7 @@ def _summed(rows: ir.Table) -> ir.Table:
 def _in_requests(evidence: Evidence) -> ir.Table:
     """Clients whose requests were attempted several times each, inside or by Lambda's own queue."""
     rows = retries.attempts(evidence)
-    rows = evidence.in_scope(rows.filter(rows.in_sequence))
+    rows = evidence.in_scope(rows.filter(rows.in_sequence & ~rows.single))
     rows = rows.anti_join(retries.reused(evidence), "event_id")
     asked = rows.group_by("group", "event_id", "request_id").agg(
         lines=rows.count(), runs=rows.runs.max().fill_null(1)
@@ -75,7 +75,11 @@ def _told_by_errors(evidence: Evidence) -> ir.Table:
     inside = words.filter(words.tried.notnull())
     inside = inside.group_by("request_id").agg(tried=inside.tried.max())
     rows = tries(evidence)
-    rows = rows.filter(~rows.counted).left_join(inside, "request_id").drop("request_id_right")
+    rows = (
+        rows.filter(~rows.counted & ~rows.single)
+        .left_join(inside, "request_id")
+        .drop("request_id_right")
+    )
     found = rows.group_by("group", "sequence", outer="channel").agg(
         outer_attempts=rows.count(), attempts=rows.tried.fill_null(1).sum()
     )

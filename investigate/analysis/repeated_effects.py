@@ -47,7 +47,8 @@ def _effects(evidence: Evidence) -> ir.Table:
 
 def _of_clients(evidence: Evidence) -> ir.Table:
     rows = retries.attempts(evidence)
-    rows = rows.filter(rows.in_sequence).anti_join(retries.reused(evidence), "event_id")
+    rows = rows.filter(rows.in_sequence & ~rows.single)
+    rows = rows.anti_join(retries.reused(evidence), "event_id")
     rows = rows.mutate(
         done=(rows.status == pipeline.ACCEPTED).fill_null(False), sequence=rows.event_id,
         channel=ibis.literal(retries.CHANNEL), at_utc=rows.attempted_utc,
@@ -58,15 +59,15 @@ def _of_clients(evidence: Evidence) -> ir.Table:
 def _of_queue(evidence: Evidence) -> ir.Table:
     """Deliveries of a record after a failed one, by whether each wrote the day of the record."""
     rows = tries(evidence)
-    rows = rows.filter((rows.channel == QUEUE) & ~rows.counted)
-    told = logs.lines(evidence, "processor_record_loaded")
+    rows = rows.filter((rows.channel == QUEUE) & ~rows.counted & ~rows.single)
+    told = logs.lines(evidence, "processor_record_loaded").semi_join(rows, "request_id")
     told = told.group_by("request_id", "event_id").agg(
         entity_id=told.entity_id.min(),
         event_time_utc=logs.moment_of(logs.text_in(told.fields, "event_time")).min(),
     )
     rows = rows.inner_join(told, ["request_id", "event_id"])
     rows = rows.mutate(day=day_of(rows.event_time_utc))
-    wrote = logs.lines(evidence, "processor_aggregate_written")
+    wrote = logs.lines(evidence, "processor_aggregate_written").semi_join(rows, "request_id")
     wrote = wrote.select(
         "request_id",
         entity_id=ibis.coalesce(wrote.entity_id, logs.text_in(wrote.fields, "entity_id")),

@@ -32,7 +32,8 @@ def attempts(evidence: Evidence) -> ir.Table:
     Columns: group (the source), event_id, entity_id, event_time_utc, request_id, status (what
     ingest answered), attempted_utc, ordinal (0 for the first), gap_s (since the attempt before,
     from its end to this one's start where the invocations are known), runs (invocations of its
-    request; null if not known) and `in_sequence`. Raises `NotEvaluable` without log lines.
+    request; null if not known), `in_sequence` and `single` (the only attempt of its id). Raises
+    `NotEvaluable` without log lines.
     """
     return evidence.derived("attempts", _attempts)
 
@@ -108,6 +109,22 @@ def reused(evidence: Evidence) -> ir.Table:
 def _attempts(evidence: Evidence) -> ir.Table:
     told = logs.lines(evidence, "event_ingested")
     told = told.filter(told.event_id.notnull() & told.logged_utc.notnull())
+    # Nearly every event is sent once: only the attempts of the others are put in order.
+    counts = told.group_by("event_id").agg(lines=told.count())
+    several = counts.filter(counts.lines > 1)
+    limit = evidence.thresholds.client_retry_seconds
+    repeated = _with_gaps(_described(evidence, told.semi_join(several, "event_id")), limit)
+    repeated = repeated.mutate(single=ibis.literal(False))
+    alone = _described(evidence, told.anti_join(several, "event_id"))
+    alone = alone.mutate(
+        ordinal=ibis.literal(0, "int64"), gap_s=ibis.null("float64"),
+        in_sequence=ibis.literal(True), single=ibis.literal(True),
+    )  # fmt: skip
+    return repeated.union(alone.select(*repeated.columns).cast(repeated.schema()))
+
+
+def _described(evidence: Evidence, told: ir.Table) -> ir.Table:
+    """Lines as attempts: whose event each is, and when its request ran."""
     key = logs.text_in(told.fields, "s3_key").fill_null("")
     rows = told.select(
         "event_id", "request_id", attempted_utc=told.logged_utc,
@@ -118,8 +135,7 @@ def _attempts(evidence: Evidence) -> ir.Table:
     if evidence.case.scope_entities:  # whose the other ids are, nothing tells
         rows = rows.filter(rows.entity_id.isin(evidence.case.scope_entities))
     group = ibis.coalesce(rows.in_key, rows.source, ibis.literal(UNKNOWN_SOURCE))
-    rows = _with_runs(evidence, rows.mutate(group=group).drop("in_key", "source"))
-    return _with_gaps(rows, evidence.thresholds.client_retry_seconds)
+    return _with_runs(evidence, rows.mutate(group=group).drop("in_key", "source"))
 
 
 def _with_runs(evidence: Evidence, rows: ir.Table) -> ir.Table:

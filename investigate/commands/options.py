@@ -171,7 +171,7 @@ def _engine(parser: argparse.ArgumentParser) -> None:
         "--spark-master",
         metavar="ADDRESS",
         default="",
-        help="where Spark runs, as spark://HOST:PORT, yarn or sc://HOST (default: local[*], here)",
+        help="where Spark runs, as spark://HOST:PORT or yarn (default: local[*], here)",
     )
     parser.add_argument(
         "--spark-scratch",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
 import warnings
 from atexit import register
@@ -151,6 +152,8 @@ def _on_this_machine(conf: SparkConf) -> SparkContext:
     log_settings = scratch / "log4j2.properties"
     log_settings.write_text(_LOG_ERRORS_ONLY, encoding="utf-8")
     conf.setAll([*ON_ONE_MACHINE.items()])
+    # Workers run this very Python, and not the machine's, which lacks this package.
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     conf.set("spark.sql.warehouse.dir", str(scratch / "warehouse"))
     conf.set("spark.local.dir", str(scratch))
     conf.set("spark.driver.extraJavaOptions", f"-Dlog4j2.configurationFile={log_settings.as_uri()}")
