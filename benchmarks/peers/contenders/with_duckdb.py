@@ -19,8 +19,8 @@ SET preserve_insertion_order = false;
 -- What several questions read, decoded once.
 CREATE TEMP TABLE objects AS
 SELECT coalesce(key_event_id, event_id) AS rid, event_id, s3_key,
-    coalesce(readable, false) AS readable, last_modified, entity_id, event_type, source, event_time, event_time_utc, ingest_time_utc,
-    payload_sha, payload_sha_actual
+    coalesce(readable, false) AS readable, last_modified, entity_id, event_type, source,
+    event_time, event_time_utc, ingest_time_utc, payload_sha, payload_sha_actual
 FROM raw WHERE NOT regexp_matches(coalesce(error, ''), '^(gone|deleted)');
 CREATE TEMP TABLE rows_ AS
 SELECT event_id, sk, s3_bucket, s3_key, status, source, event_type, entity_id, event_time,
