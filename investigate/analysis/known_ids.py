@@ -8,9 +8,6 @@ import ibis.expr.types as ir
 from investigate.errors import NotEvaluable
 from investigate.evidence import Evidence
 
-# A bit for each, so that one aggregate tells of them all.
-IN_RAW, IN_EVENTS, IN_DEDUPE = 1, 2, 4
-_BITS = {"raw": IN_RAW, "events": IN_EVENTS, "dedupe": IN_DEDUPE}
 _STORES = {"raw": "ingest_time_utc", "events": "ingest_time_utc", "dedupe": "first_seen_utc"}
 
 
@@ -29,8 +26,7 @@ def known_ids(evidence: Evidence) -> ir.Table:
     and event_time_utc; last_time_utc, the greatest event time; arrived_utc, the earliest time at
     which a store saw the id; dated_utc and undated_utc, the same by whether the store knows the
     time of its event; `reused` (raw and events know more than one payload hash), `readable` (a raw
-    object of the id can be read) and `stores`, the sum of `IN_RAW`, `IN_EVENTS` and `IN_DEDUPE` by
-    which of them name the id.
+    object of the id can be read) and `gated` (dedupe has the id).
 
     Raises `NotEvaluable` if none of the three was captured.
     """
@@ -40,20 +36,13 @@ def known_ids(evidence: Evidence) -> ir.Table:
 def sightings(evidence: Evidence) -> ir.Table:
     """Return every time (`seen`) at which a store saw an event, with what it says of it: event_id,
     event_time_utc, entity_id, source, payload_sha (null in dedupe), readable (null but in raw) and
-    store (its bit).
+    gated (whether the store is dedupe).
     Raises `NotEvaluable` if none of raw, events and dedupe was captured."""
     stores = [_seen_in(evidence, name) for name in _STORES if evidence.has(name)]
     if not stores:
         raise NotEvaluable("none of raw, events and dedupe was captured")
     seen = ibis.union(*stores) if len(stores) > 1 else stores[0]
     return seen.filter(seen.event_id.notnull())
-
-
-def unknown_to(evidence: Evidence, store: int) -> ir.Table:
-    """Return the ids (event_id) that one of the stores names, and this one (such as `IN_DEDUPE`)
-    does not."""
-    ids = known_ids(evidence)
-    return ids.filter((ids.stores & store) == 0).select("event_id")
 
 
 def _seen_in(evidence: Evidence, name: str) -> ir.Table:
@@ -63,7 +52,7 @@ def _seen_in(evidence: Evidence, name: str) -> ir.Table:
         "payload_sha": ibis.null("string") if name == "dedupe" else rows.payload_sha,
         "readable": rows.readable if name == "raw" else ibis.null("boolean"),
         "seen": rows[_STORES[name]],
-        "store": ibis.literal(_BITS[name], "int64"),
+        "gated": ibis.literal(name == "dedupe"),
     }
     return rows.select("entity_id", "source", "event_time_utc", **told)
 
@@ -80,7 +69,7 @@ def _build(evidence: Evidence) -> ir.Table:
         dated_utc=seen.seen.min(where=dated),
         undated_utc=seen.seen.min(where=~dated),
         readable=seen.readable.fill_null(False).any(),
-        stores=seen.store.bit_or(),
+        gated=seen.gated.any(),
         least_sha=seen.payload_sha.min(),
         greatest_sha=seen.payload_sha.max(),
     )

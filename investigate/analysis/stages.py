@@ -86,10 +86,10 @@ class _Stage:
 
 def _build(evidence: Evidence, events: ir.Table | None = None) -> ir.Table:
     reached = {name: find(evidence) for name, find in _STAGES.items()}
-    # Each station is a bit, so that one aggregate tells of them all.
-    bits = {name: 1 << place for place, name in enumerate(reached)}
+    # Numbers, because a name is longer to compare, a million times for each station.
+    numbers = {name: place for place, name in enumerate(reached)}
     listed = [
-        _only(events, stage.ids).select("event_id", bits=ibis.literal(bits[name], "int64"))
+        _only(events, stage.ids).select("event_id", number=ibis.literal(numbers[name], "int8"))
         for name, stage in reached.items()
         if stage.ids is not None
     ]
@@ -97,9 +97,8 @@ def _build(evidence: Evidence, events: ir.Table | None = None) -> ir.Table:
         raise NotEvaluable("no captured table names an event")
     seen = ibis.union(*listed) if len(listed) > 1 else listed[0]
     seen = seen.filter(seen.event_id.notnull())
-    rows = seen.group_by("event_id").agg(bits=seen.bits.bit_or())
-    told = {name: _told(rows.bits, bits[name], stage) for name, stage in reached.items()}
-    rows = rows.select("event_id", **told)
+    told = {name: _told(seen.number == numbers[name], stage) for name, stage in reached.items()}
+    rows = seen.group_by("event_id").agg(**told)
     rows = _with_doubt(evidence, _described(evidence, rows, events))
     rows = _with_reach(evidence, rows)
     # Ids that only lines or messages name are of other entities, or of nobody knows whom.
@@ -110,9 +109,9 @@ def _only(events: ir.Table | None, rows: ir.Table) -> ir.Table:
     return rows if events is None else rows.semi_join(events, "event_id")
 
 
-def _told(bits: ir.IntegerValue, bit: int, stage: _Stage) -> ir.BooleanValue:
+def _told(named: ir.BooleanValue, stage: _Stage) -> ir.BooleanValue:
     """Whether the ids of a stage have the event; where they are not whole, no is unknown."""
-    here = (bits & bit) > 0
+    here = named.any()
     return here if stage.whole else ibis.ifelse(here, True, ibis.null("boolean"))
 
 

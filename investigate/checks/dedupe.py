@@ -10,7 +10,7 @@ import ibis.expr.types as ir
 
 from investigate import pipeline
 from investigate.analysis.arrivals import arrivals
-from investigate.analysis.known_ids import IN_DEDUPE, unknown_to
+from investigate.analysis.known_ids import known_ids
 from investigate.analysis.logs import lines, text_in
 from investigate.analysis.objects import (
     of_several_objects,
@@ -77,7 +77,8 @@ def orphan(evidence: Evidence) -> Partly:
 def missing(evidence: Evidence) -> Partly:
     """Is there an accepted event, younger than the dedupe lifetime, without a dedupe row?"""
     accepted = evidence.settled(_accepted(evidence), "ingest_time_utc", "dedupe")
-    gateless = unknown_to(evidence, IN_DEDUPE).select(gateless_id="event_id")
+    ids = known_ids(evidence)
+    gateless = ids.filter(~ids.gated).select(gateless_id="event_id")
     open_ids = accepted.semi_join(gateless, [("key", "gateless_id")])
     open_ids = open_ids.union(accepted.filter(accepted.key.isnull()))
     open_ids = evidence.derived("accepted_without_gate", lambda _: open_ids)
