@@ -6,7 +6,7 @@ CASE ?= data/cases/everything
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup report test check format lab lock cases regenerate
+.PHONY: help setup report test campaigns check format lab lock cases regenerate
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/:.*## /\t/' | expand -t 12
@@ -37,7 +37,14 @@ report: setup ## the report of the demo case, or of CASE=..., into reports/
 	@$(BIN)/investigate report $(CASE) --out reports || [ $$? -eq 1 ]
 
 test: setup $(VENV)/ministack/.ready $(VENV)/.spark ## every test
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+
+campaigns: export EACH_CASE_ON_SPARK := 1
+campaigns: export EACH_FAULT_ALONE := 1
+campaigns: export EACH_KILL := 1
+campaigns: export EACH_NOTEBOOK_BY_NBVAL := 1
+campaigns: export EACH_SCOPE := 1
+campaigns: test ## every test, with the variants that `make test` leaves out: an hour more
 
 check: setup ## format, lint and types, as CI runs them
 	$(BIN)/ruff format --check .

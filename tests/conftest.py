@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +14,20 @@ FAKE = {
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
 }
 UNSET = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "AWS_REGION")
+# Files that take a minute or more. Workers take file after file: if one of these came last, one
+# worker would be busy with it while the others have nothing left to do.
+LONG = (
+    "parity/test_engines.py", "test_demo_cases.py", "capture/test_campaigns.py",
+    "test_scoped_capture.py", "test_numbers.py", "test_partial_evidence.py", "test_regenerated.py",
+    "report/test_execute.py", "browser/test_report.py", "lab/test_lab.py", "live/test_ministack.py",
+)  # fmt: skip
+TESTS = Path(__file__).resolve().parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the long files first, in their order above."""
+    place = {TESTS / name: number for number, name in enumerate(LONG)}
+    items.sort(key=lambda item: place.get(item.path, len(LONG)))
 
 
 @pytest.fixture(autouse=True)

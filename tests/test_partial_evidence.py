@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,12 +22,19 @@ from investigate.model import Finding, Outcome, isoformat
 from investigate.sandbox.demo import DEMOS, staged, take
 from investigate.sandbox.traffic import LIGHT
 from investigate.sandbox.truth import GroundTruth
+from tests.observed import Observed, observed
 from tests.scoped import Row, rows_of
 
 EVERYTHING = Path(__file__).parent.parent / "data" / "cases" / "everything"
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 NOON = datetime(2026, 3, 11, 12, tzinfo=UTC)  # in the middle of the window
 AFTER = datetime(2026, 3, 13, 0, 30, tzinfo=UTC)  # just after it
+
+
+@pytest.fixture(scope="module")
+def whole() -> Observed:
+    """All there is to say of the case of which each test takes something away."""
+    return observed(open_case(EVERYTHING))
 
 
 def untrue(finding: Finding, truth: GroundTruth) -> list[str]:
@@ -42,8 +50,7 @@ def untrue(finding: Finding, truth: GroundTruth) -> list[str]:
     return wrong
 
 
-def untruths(folder: Path, truth: GroundTruth) -> list[str]:
-    findings = run_checks(Evidence(open_case(folder)))
+def untruths(findings: Iterable[Finding], truth: GroundTruth) -> list[str]:
     return [wrong for finding in findings for wrong in untrue(finding, truth)]
 
 
@@ -142,18 +149,23 @@ def without(case: Path, table: str, folder: Path) -> Path:
 
 
 @pytest.mark.parametrize("table", ["raw", "events", "log_lines", "invocations", "aggregates"])
-def test_with_half_of_a_table_nothing_untrue_is_said(tmp_path: Path, table: str) -> None:
-    folder = halved(EVERYTHING, table, tmp_path / "case")
-    assert untruths(folder, GroundTruth.read(EVERYTHING)) == []
+def test_with_half_of_a_table_nothing_untrue_is_said(
+    whole: Observed, tmp_path: Path, table: str
+) -> None:
+    case = open_case(halved(EVERYTHING, table, tmp_path / "case"))
+    assert untruths(whole.findings_of(case), GroundTruth.read(EVERYTHING)) == []
 
 
 @pytest.mark.parametrize("error", ["denied (AccessDenied)", "failed (500)", "archived"])
-def test_objects_that_could_not_be_read_are_listed_all_the_same(tmp_path: Path, error: str) -> None:
-    folder, truth = unread(EVERYTHING, error, tmp_path / "case"), GroundTruth.read(EVERYTHING)
-    findings = {finding.code: finding for finding in run_checks(Evidence(open_case(folder)))}
+def test_objects_that_could_not_be_read_are_listed_all_the_same(
+    whole: Observed, tmp_path: Path, error: str
+) -> None:
+    case = open_case(unread(EVERYTHING, error, tmp_path / "case"))
+    truth = GroundTruth.read(EVERYTHING)
+    findings = {finding.code: finding for finding in whole.findings_of(case)}
     # What is archived, the processor cannot load either.
     judged = [f for f in findings.values() if (f.code, error) != ("replay/would-fail", "archived")]
-    assert [wrong for finding in judged for wrong in untrue(finding, truth)] == []
+    assert untruths(judged, truth) == []
     for code in ("raw/missing", "raw/expired", "events/dangling-key", "dedupe/orphan"):
         assert set(findings[code].keys) == truth.findings[code]
     silences = set(findings["raw/gap"].keys)
@@ -164,18 +176,21 @@ def test_objects_that_could_not_be_read_are_listed_all_the_same(tmp_path: Path, 
 
 
 @pytest.mark.parametrize("table", ["raw", "events", "log_lines", "messages"])
-def test_without_a_table_nothing_untrue_is_said(tmp_path: Path, table: str) -> None:
-    folder = without(EVERYTHING, table, tmp_path / "case")
+def test_without_a_table_nothing_untrue_is_said(
+    whole: Observed, tmp_path: Path, table: str
+) -> None:
+    case = open_case(without(EVERYTHING, table, tmp_path / "case"))
     truth = GroundTruth.read(EVERYTHING)
-    if open_case(folder).covered(table).status == "denied":
+    if case.covered(table).status == "denied":
         truth.add("access/denied", UNNAMED)
-    assert untruths(folder, truth) == []
+    assert untruths(whole.findings_of(case), truth) == []
 
 
 def test_with_the_thin_logs_of_the_default_runtime_nothing_untrue_is_said(tmp_path: Path) -> None:
     with staged(DEMOS["everything"].faults, LIGHT, log_format="Text") as (sandbox, truth):
         take(sandbox, tmp_path / "case")
-    assert untruths(tmp_path / "case", truth) == []
+    findings = run_checks(Evidence(open_case(tmp_path / "case")))
+    assert untruths(findings, truth) == []
 
 
 @pytest.mark.parametrize(
@@ -186,7 +201,7 @@ def test_with_the_thin_logs_of_the_default_runtime_nothing_untrue_is_said(tmp_pa
     ],
 )
 def test_a_table_of_an_earlier_moment_proves_nothing_of_later_ones(
-    tmp_path: Path, table: str, moment: datetime
+    whole: Observed, tmp_path: Path, table: str, moment: datetime
 ) -> None:
-    folder = as_of(EVERYTHING, table, moment, tmp_path / "case")
-    assert untruths(folder, GroundTruth.read(EVERYTHING)) == []
+    case = open_case(as_of(EVERYTHING, table, moment, tmp_path / "case"))
+    assert untruths(whole.findings_of(case), GroundTruth.read(EVERYTHING)) == []

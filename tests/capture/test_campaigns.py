@@ -1,8 +1,12 @@
-"""A hostile AWS, a closed laptop: what a capture ends with is what a quiet day would have given."""
+"""A hostile AWS, a closed laptop: what a capture ends with is what a quiet day would have given.
+
+`make test` kills 12 captures, spread over all of a capture; EACH_KILL=1 kills 50, in two minutes.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 from collections import Counter
@@ -18,9 +22,7 @@ from investigate.aws import READ_ONLY, action_of
 from investigate.capture.draft import JOURNAL, draft_of
 from investigate.case import MANIFEST, Case, open_case
 from investigate.errors import CaseError
-from investigate.evidence import Evidence
-from investigate.findings import run_checks
-from investigate.model import Finding, Outcome
+from investigate.model import Outcome
 from investigate.sandbox.weather import CALM, Weather
 from investigate.tables import TABLES
 from tests.capture.campaigns import (
@@ -34,8 +36,9 @@ from tests.capture.campaigns import (
 )
 from tests.capture.delivered import Objects
 from tests.capture.whole import deliver, export_of, rows
+from tests.observed import Observed, observed
 
-KILLS = 50
+KILLS = 50 if os.environ.get("EACH_KILL") else 12
 TORN = 4  # of so many cuts of a journal, one is also made within a line
 TABLED = ("events", "dedupe", "aggregates")
 STEPPED = ("raw", *TABLED, "invocations", "log_lines")
@@ -158,7 +161,7 @@ def test_a_capture_in_one_step_and_one_in_many_hold_the_same_rows(
     assert rows(case, "raw") == rows(quiet.case, "raw")
 
 
-def test_50_of_50_captures_that_were_killed_and_resumed_are_the_same_bytes(
+def test_captures_that_were_killed_and_resumed_are_all_the_same_bytes(
     campaign: Campaign,
     kinds: Mapping[str, dict[str, Any]],
     undisturbed: Mapping[str, Quiet],
@@ -359,8 +362,8 @@ NOTED = {"s3:GetBucketVersioning"}
 
 
 @pytest.fixture(scope="module")
-def known(quiet: Quiet) -> dict[str, Finding]:
-    return {finding.code: finding for finding in run_checks(Evidence(quiet.case))}
+def known(quiet: Quiet) -> Observed:
+    return observed(quiet.case)
 
 
 def test_every_action_of_a_plain_capture_is_denied_in_one_of_these_tests(quiet: Quiet) -> None:
@@ -372,7 +375,7 @@ def test_every_action_of_a_plain_capture_is_denied_in_one_of_these_tests(quiet: 
 def test_a_denied_action_leaves_the_other_tables_whole_and_no_finding_wrong(
     campaign: Campaign,
     quiet: Quiet,
-    known: dict[str, Finding],
+    known: Observed,
     tmp_path: Path,
     action: str,
 ) -> None:
@@ -393,12 +396,12 @@ def test_a_denied_action_leaves_the_other_tables_whole_and_no_finding_wrong(
     assert wrong_without(known, case, action) == []
 
 
-def wrong_without(known: Mapping[str, Finding], case: Case, denied: str) -> list[str]:
+def wrong_without(known: Observed, case: Case, denied: str) -> list[str]:
     """What is said of a case with less evidence that is not said of the whole one, but that the
     action was denied."""
     wrong = []
-    for finding in run_checks(Evidence(case)):
-        before = known[finding.code]
+    for finding in known.findings_of(case):
+        before = known.findings[finding.code]
         more = sorted(set(finding.keys) - set(before.keys))
         if finding.code == "access/denied":
             more = [key for key in more if key != denied]
