@@ -7,7 +7,7 @@ of a case asks only those checks again that looked at something that is another 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -117,6 +117,14 @@ class ObservedEvidence(Evidence):
         return self._sharing(f"fact {name}", lambda: ask(name, find))
 
 
+def differs(looks: Iterable[Look], case: Case, other: Case) -> bool:
+    """Whether anything looked at in a case is another in the other case."""
+    for at in OF_ITSELF:
+        if getattr(case, at) != getattr(other, at):
+            raise ValueError(f"the cases differ in their {at}, which concerns every question")
+    return any(look.sees(case) != look.sees(other) for look in looks)
+
+
 @dataclass(frozen=True)
 class Observed:
     """All findings of a case, and what each check looked at to say so."""
@@ -127,14 +135,7 @@ class Observed:
 
     def concerned(self, case: Case) -> list[Check]:
         """The checks that would see something else in another case than they saw in this one."""
-        for at in OF_ITSELF:
-            if getattr(case, at) != getattr(self.case, at):
-                raise ValueError(f"the cases differ in their {at}, which concerns every check")
-        return [
-            check
-            for check in book
-            if any(look.sees(case) != look.sees(self.case) for look in self.looks[check.code])
-        ]
+        return [check for check in book if differs(self.looks[check.code], self.case, case)]
 
     def findings_of(self, case: Case) -> list[Finding]:
         """All findings of a case that differs in its tables: `run_checks`, with less work."""

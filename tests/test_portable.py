@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Any
 
 import ibis.expr.types as ir
 import pytest
 
+from investigate.case import Case
 from investigate.checks import book, offending_rows
 from investigate.engine import DuckDBEngine
 from investigate.errors import NotEvaluable
@@ -59,8 +59,14 @@ class Bilingual(DuckDBEngine):
 
 
 @pytest.fixture(scope="module")
-def case(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def case(tmp_path_factory: pytest.TempPathFactory) -> Case:
     return evidence_of(tmp_path_factory.mktemp("portable"), **troubled()).case
+
+
+@pytest.fixture(scope="module")
+def evidence(case: Case) -> Evidence:
+    """What checks share is asked of Spark once, by the first that needs it."""
+    return Evidence(case, engine=Bilingual())
 
 
 def functions_in(sql: str) -> set[str]:
@@ -70,9 +76,9 @@ def functions_in(sql: str) -> set[str]:
 
 
 @pytest.mark.parametrize("check", list(book), ids=lambda check: check.code)
-def test_every_question_can_be_asked_of_spark(case, check):
-    engine = Bilingual()
-    evidence = Evidence(case, engine=engine)
+def test_every_question_can_be_asked_of_spark(evidence, check):
+    engine = evidence.engine
+    engine.written.clear()
     try:
         engine.written.append(spark_sql(offending_rows(check, evidence).rows))
     except NotEvaluable as unknown:
