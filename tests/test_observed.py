@@ -27,10 +27,9 @@ def test_who_is_observed_says_what_is_said_otherwise(whole):
     assert list(whole.findings.values()) == run_checks(Evidence(whole.case))
 
 
-@pytest.mark.parametrize("table", ["invocations", "messages"])
-def test_all_findings_without_a_table_are_those_of_asking_every_check(whole, table, tmp_path):
-    kept = {name: rows for name, rows in troubled().items() if name != table}
-    case = evidence_of(tmp_path, **kept, coverage={table: GONE}).case
+def test_all_findings_without_a_table_are_those_of_asking_every_check(whole, tmp_path):
+    kept = {name: rows for name, rows in troubled().items() if name != "invocations"}
+    case = evidence_of(tmp_path, **kept, coverage={"invocations": GONE}).case
     assert whole.findings_of(case) == run_checks(Evidence(case))
     assert 0 < len(whole.concerned(case)) < len(list(book)) / 2
 
@@ -52,5 +51,5 @@ def test_every_table_that_a_check_declares_is_one_it_looked_at_or_was_not_needed
 
 
 def test_a_case_that_says_something_else_of_itself_concerns_every_check(whole):
-    with pytest.raises(ValueError, match="differ in their settle_seconds"):
-        whole.concerned(replace(whole.case, settle_seconds=1))
+    assert whole.concerned(whole.case) == []
+    assert whole.concerned(replace(whole.case, settle_seconds=1)) == list(book)
