@@ -39,6 +39,9 @@ ANSWERS: Mapping[str, str] = {
     "spark.sql.caseSensitive": "false",
     "spark.sql.storeAssignmentPolicy": "ANSI",
     "spark.sql.legacy.timeParserPolicy": "CORRECTED",
+    # What Spark 4.3 concludes of a union whose parts were filtered by a column they do not keep
+    # ends in "key not found"; and of plans as large as these it concludes for seconds.
+    "spark.sql.constraintPropagation.enabled": "false",
 }
 
 # On one machine: no web server, few partitions, and no plan that is made anew while it runs.
