@@ -69,4 +69,5 @@ TRINO_FUNCTIONS = {
 def functions_in(sql: str) -> set[str]:
     """Every word in capitals before a bracket, outside of texts."""
     without_texts = re.sub(r"'(?:[^']|'')*'", "''", sql)
-    return set(re.findall(r"\b([A-Z][A-Z0-9_]*)\(", without_texts))
+    without_types = without_texts.replace(" AS DECIMAL(", " AS (")
+    return set(re.findall(r"\b([A-Z][A-Z0-9_]*)\(", without_types))
