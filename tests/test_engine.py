@@ -19,6 +19,7 @@ from investigate.engine import (
     filled,
     literal_rows,
     milliseconds_since_1970,
+    number_text,
     open_engine,
     seconds_between,
     seconds_since_1970,
@@ -204,3 +205,16 @@ def test_a_table_of_another_engine_is_refused_and_not_looked_up_by_its_name():
     assert first.rows(here) == [{"a": 1}]
     with pytest.raises(ValueError, match="of another engine"):
         first.rows(there)
+
+
+def test_a_number_of_any_size_has_a_text():
+    told = {
+        300.0: "300.0", 0.1 + 0.2: "0.3", -0.0: "0.0", 1e-4: "0.0001", 12_345_678.1: "12345678.1",
+        123_456_789_012.3: "123456789012.3", 999e12: "999000000000000.0", -1.5e30: "-1.5e30",
+        1e30: "1e30", float("inf"): "inf", float("-inf"): "-inf", None: None,
+    }  # fmt: skip
+    engine = open_engine()
+    rows = [{"place": place, "number": number} for place, number in enumerate(told)]
+    table = literal_rows(rows, {"place": "int64", "number": "float64"})
+    found = engine.rows(table.select("place", text=number_text(table.number)).order_by("place"))
+    assert [row["text"] for row in found] == list(told.values())

@@ -66,18 +66,17 @@ def _versions(evidence: Evidence) -> ir.Table:
     found = _explained(evidence)
     answers = found.filter(found.position.fill_null(0) == 0)
     answers = answers.select("number", "explained_by", "agrees_with")
-    names = _numbered(evidence).select("number", *VERSION)
-    answers = names.inner_join(answers, NUMBER).drop("number")
-    rows = evidence["aggregates"].left_join(answers, VERSION).drop("pk_right", "sk_right")
+    rows = _numbered(evidence).left_join(answers, NUMBER).drop("number", "number_right")
     return rows.mutate(explained_by=rows.explained_by.fill_null(UNEXPLAINED))
 
 
 def _numbered(evidence: Evidence) -> ir.Table:
-    """Every aggregate version with a `number` of its own and what it tells of its inputs."""
+    """Every aggregate version with a `number`: one for each pk and sk, so that a row that came
+    twice is no version of its own, and has the same number in every run."""
 
     def build(known: Evidence) -> ir.Table:
-        rows = known["aggregates"].select(*VERSION, "version", *_TOLD)
-        return rows.mutate(number=ibis.row_number().over(order_by=list(VERSION)))
+        place = ibis.dense_rank().over(order_by=list(VERSION))
+        return known["aggregates"].mutate(number=place)
 
     return evidence.derived("numbered_versions", build)
 
@@ -91,7 +90,7 @@ def _explained(evidence: Evidence) -> ir.Table:
 
 def _explain(evidence: Evidence) -> ir.Table:
     engine = evidence.engine
-    left = _numbered(evidence).drop(*VERSION, "version")
+    left = _numbered(evidence).select(*NUMBER, *_TOLD)
     found = [engine.materialise(_computed_from_nothing(left))]
     left = engine.materialise(left.anti_join(found[0], NUMBER))
     for strategy, candidates in STRATEGIES:
@@ -269,7 +268,7 @@ def _matches(candidates: ir.Table, left: ir.Table, strategy: str) -> ir.Table:
     )
     whole = (hashed["size"] == hashed.wanted).fill_null(True) & (hashed.unknown == 0)
     hashed = hashed.filter(whole).mutate(inputs=hashed.inputs.sort())
-    hashed = hashed.inner_join(left.select(*NUMBER, "inputs_hash"), NUMBER)
+    hashed = hashed.inner_join(left.select(*NUMBER, "inputs_hash").distinct(), NUMBER)
     text = "[" + hashed.inputs.map(_item_text).join(",") + "]"
     matched = hashed.filter(text.hexdigest("sha256") == hashed.inputs_hash)
     inputs = _one_candidate(matched).unnest("inputs", offset="position")

@@ -52,6 +52,8 @@ _TRIED = {
     "request_id": "string", "at_utc": "timestamp(6)", "gb_s": "float64", "returned": "boolean",
 }  # fmt: skip
 
+# What else puts runs of one moment in order, so that every look at them finds the same first one.
+_AT_ONE_MOMENT = ("ended_utc", "status", "billed_ms", "memory_mb")
 _LONE = {"group": "string", "channel": "string", "hour": "int64", "firsts": "int64"}
 
 
@@ -149,7 +151,7 @@ def _invoked(evidence: Evidence) -> ir.Table | None:
     if not evidence.has("invocations"):
         return None
     calls = _runs(evidence).semi_join(repeated_requests(evidence), "request_id")
-    order = ["started_utc", "log_stream"]
+    order = ["started_utc", "log_stream", *_AT_ONE_MOMENT]
     one_back = ibis.window(group_by=["function", "request_id"], order_by=order)
     place = ibis.row_number().over(one_back)
     rows = calls.mutate(
@@ -179,7 +181,7 @@ def _streamed(evidence: Evidence) -> ir.Table | None:
         return None
     readers = stream_readers(evidence)
     calls = _runs(evidence).semi_join(readers.filter(~readers.abreast), "function")
-    order = ["started_utc", "request_id"]
+    order = ["started_utc", "request_id", "log_stream", *_AT_ONE_MOMENT]
     one_back = ibis.window(group_by="function", order_by=order)
     before = calls.status.lag().over(one_back)
     rows = calls.mutate(

@@ -20,6 +20,8 @@ from investigate.errors import NotEvaluable
 from investigate.evidence import Evidence
 
 QUEUE = "queue"
+# Of the loads of a record; the last two only where runs of one request began at one moment.
+_ORDER = ("started_utc", "request_id", "status", "whole")
 
 
 def gigabyte_seconds(calls: ir.Table) -> ir.FloatingValue:
@@ -113,7 +115,7 @@ def _build_loaded_again(evidence: Evidence) -> ir.Table:
 def _build_redelivered(evidence: Evidence, queue: Mapping[str, Any]) -> ir.Table:
     rows = evidence.derived("queue_loads", lambda known: _with_gaps(known, queue))
     rows = _without_sent_again(evidence, rows)
-    return numbered(rows, "event_id", "started_utc", "request_id").mutate(
+    return numbered(rows, "event_id", *_ORDER).mutate(
         group=ibis.literal(queue["name"]), channel=ibis.literal(QUEUE), at_utc="started_utc",
         pattern=ibis.literal("sqs-visibility"), gb_s=rows.whole / rows.records,
     )  # fmt: skip
@@ -128,7 +130,7 @@ def _with_gaps(evidence: Evidence, queue: Mapping[str, Any]) -> ir.Table:
     calls = calls.select("request_id", "status", "started_utc", whole=gigabyte_seconds(calls))
     loads = loads.inner_join(calls.inner_join(records, "request_id"), "request_id")
     loads = _with_returned(evidence, loads, queue["arn"])
-    one_back = ibis.window(group_by="event_id", order_by=["started_utc", "request_id"])
+    one_back = ibis.window(group_by="event_id", order_by=list(_ORDER))
     comes_back = differ(loads.status, "ok") | loads.returned
     rows = loads.mutate(
         before=comes_back.lag().over(one_back), before_utc=loads.started_utc.lag().over(one_back)

@@ -61,12 +61,35 @@ def day_of(moment: ir.TimestampValue) -> ir.StringValue:
     return moment.date().cast("string")
 
 
+# Below these, engines cut a number to nine and to three decimals without digits of their own.
+_NINE_DECIMALS, _THREE_DECIMALS, _WHOLE = 1e6, 1e12, 1e18
+
+
 def number_text(number: ir.NumericValue) -> ir.StringValue:
-    """Return a number as text with at least one of at most nine decimals, as `300.0`.
+    """Return a number as text with at least one of at most nine decimals (three from a million
+    on), as `300.0`; the largest, and what is no number, as `1.5e30`, `-inf` or `nan`.
 
     Not its cast to text, in which ten million is 10000000.0 for DuckDB and 1.0E7 for Spark.
     """
-    text = number.cast("decimal(38, 9)").cast("string").re_replace("0+$", "")
+    size = number.abs()
+    large = number.cast("float64").cast("string").lower()
+    for spelled, told in ((".0e", "e"), ("e+", "e"), ("infinity", "inf")):
+        large = large.replace(spelled, told)
+    return ibis.cases(
+        (number.isnull(), ibis.null("string")),
+        ((size < _WHOLE) & (number == number.floor()), _fixed(number, size < _WHOLE, 0) + ".0"),
+        (size < _NINE_DECIMALS, _fixed(number, size < _NINE_DECIMALS, 9)),
+        (size < _THREE_DECIMALS, _fixed(number, size < _THREE_DECIMALS, 3)),
+        else_=large,
+    )
+
+
+def _fixed(number: ir.NumericValue, fits: ir.BooleanValue, decimals: int) -> ir.StringValue:
+    # What does not fit is not cast: that would fail the whole query.
+    known = ibis.ifelse(fits, number, 0.0)
+    if not decimals:
+        return known.floor().cast("int64").cast("string")
+    text = known.cast(f"decimal(38, {decimals})").cast("string").re_replace("0+$", "")
     return ibis.ifelse(text.endswith("."), text + "0", text)
 
 

@@ -77,6 +77,13 @@ def test_up_to_ten_sample_ids_are_the_inputs(tmp_path):
     assert inputs(evidence) == ids(MANY[3], MANY[11], MANY[20])
 
 
+def test_a_row_that_came_twice_is_no_second_version_and_counts_nothing_twice(tmp_path):
+    row, other = without_samples([A, B, C]), aggregate_row([C], at(31))
+    evidence = a_case(tmp_path, [A, B, C], [row, row, other], events=None)
+    assert [name for name, _ in explained(evidence)] == ["unexplained"] * 2 + ["sample-ids"]
+    assert inputs(evidence) == ids(C)
+
+
 def test_sample_ids_are_taken_in_stored_order(tmp_path):
     listed = [{"event_id": event.id, "payload_sha": event.sha} for event in (B, A)]
     backwards = aggregate_row(

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from investigate.analysis.managed_retries import billed_sum
+from investigate.analysis.managed_retries import billed_sum, tries
 from investigate.analysis.retries import document_rows
 from investigate.engine import DuckDBEngine, literal_rows
 from tests.builders import (
@@ -219,3 +219,13 @@ def test_the_sum_of_what_was_billed_does_not_depend_on_the_order_of_its_parts():
         rows = literal_rows(listed, {"gb_s": "float64", "counts": "boolean"})
         assert DuckDBEngine().scalar(billed_sum(rows.gb_s, rows.counts)) == 0.1345
     assert sum(part["gb_s"] for part in parts if part["counts"]) != 0.1345
+
+
+def test_of_runs_that_began_at_one_moment_the_first_does_not_depend_on_how_they_were_stored(
+    tmp_path,
+):
+    runs = [invocation_row("r", at(5), billed_ms=billed) for billed in (300, 100, 200)]
+    for stored in (runs, runs[::-1]):
+        evidence = evidence_of(tmp_path, invocations=stored)
+        rows = tries(evidence).filter(tries(evidence).again).order_by("ordinal")
+        assert [round(row["gb_s"] * 2000) for row in evidence.engine.rows(rows)] == [200, 300]

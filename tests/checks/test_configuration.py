@@ -462,6 +462,8 @@ def test_an_alarm_without_action_tells_nobody_unless_one_above_it_does(tmp_path:
 @pytest.mark.parametrize(
     ("comparison", "threshold", "found"),
     [
+        ("GreaterThanThreshold", 1e30, ["first"]),
+        ("GreaterThanThreshold", float("inf"), ["first"]),
         ("GreaterThanThreshold", 1.0, ["first"]),
         ("GreaterThanThreshold", 0.0, []),
         ("GreaterThanOrEqualToThreshold", 2.0, ["first"]),

@@ -50,7 +50,8 @@ ERRORS = [
     "ThrottlingException: Rate exceeded 0x1F 2026-03-10T00:00:00Z", "Task timed out after 3.00 s",
     "KeyError: 'é' [12]\nTraceback", "", None,
 ]  # fmt: skip
-NUMBERS = [*ODD_NUMBERS, 300.0, -2.5, 0.000123, 1e9, None]
+NUMBERS = [*ODD_NUMBERS, 300.0, -2.5, 0.000123, 1e9, None, 1e30, -1.5e30, 123_456_789_012.3]
+NUMBERS += [float("inf"), float("-inf"), float("nan"), 1e15, 999e12, 1_234_567.25, 1e-12]
 
 FUNCTIONS = {
     "day_of": lambda t: day_of(t.at),
