@@ -49,6 +49,7 @@ TRINO_FUNCTIONS = {
     "REPLACE": "as everywhere",
     "ROUND": "half away from zero",
     "ROW": "a row of values",
+    "DENSE_RANK": "from 1, as ROW_NUMBER",
     "ROW_NUMBER": "from 1: the statement takes 1 away",
     "SHA256": "of bytes, to bytes",
     "STARTS_WITH": "as everywhere",
