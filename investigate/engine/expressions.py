@@ -76,7 +76,6 @@ def number_text(number: ir.NumericValue) -> ir.StringValue:
     for spelled, told in ((".0e", "e"), ("e+", "e"), ("infinity", "inf")):
         large = large.replace(spelled, told)
     return ibis.cases(
-        (number.isnull(), ibis.null("string")),
         ((size < _WHOLE) & (number == number.floor()), _fixed(number, size < _WHOLE, 0) + ".0"),
         (size < _NINE_DECIMALS, _fixed(number, size < _NINE_DECIMALS, 9)),
         (size < _THREE_DECIMALS, _fixed(number, size < _THREE_DECIMALS, 3)),
