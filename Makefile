@@ -44,7 +44,7 @@ campaigns: export EACH_FAULT_ALONE := 1
 campaigns: export EACH_KILL := 1
 campaigns: export EACH_NOTEBOOK_BY_NBVAL := 1
 campaigns: export EACH_SCOPE := 1
-campaigns: test ## every test, with the variants that `make test` leaves out: an hour more
+campaigns: test ## every test, with the variants that `make test` leaves out
 
 check: setup ## format, lint and types, as CI runs them
 	$(BIN)/ruff format --check .

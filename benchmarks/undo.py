@@ -29,7 +29,7 @@ from investigate.settings import Settings
 
 START = datetime(2026, 3, 10, 6, tzinfo=UTC)
 WINDOW = Window.parse("2026-03-10T00:00:00Z", "2026-03-11T00:00:00Z")
-SECONDS = "0.8"  # of processing, if nothing kills it
+SECONDS = "4"  # of processing, if nothing kills it; a busy machine needs one to enable the mapping
 LONGEST_DELAY = 0.4  # between a request and the kill, of every second trial
 # Whichever command comes next, it disables the mapping before anything else.
 NEXT = (("process-briefly", "--undo"), ("replay",), ("redrive",))

@@ -160,8 +160,8 @@ def _joined(texts: list[Any]) -> Any:
 
 # Encodings of columns in which hardly a value comes twice. A dictionary would only be tried and
 # given up. The digits of a digest are packed by zstd into its 32 bytes if nothing stands between
-# them; neighbours among sorted keys and times share what they begin with. All are read by DuckDB,
-# Spark and Athena, as BYTE_STREAM_SPLIT of whole numbers is not.
+# them; neighbours among sorted keys and times share what they begin with. DuckDB and Spark
+# read them all; BYTE_STREAM_SPLIT, which wins as much for times, is younger, and not everywhere.
 _LENGTHS_APART, _SHARED_START, _DIFFERENCES = (
     "DELTA_LENGTH_BYTE_ARRAY", "DELTA_BYTE_ARRAY", "DELTA_BINARY_PACKED",
 )  # fmt: skip

@@ -46,7 +46,7 @@ class _Job:
 
     def failure(self, number: int) -> Path:
         """Where stands why a piece could not be done."""
-        return self.folder / f"failed-{number:06d}.pickle"
+        return self.folder / f"failed-{number:06d}.txt"
 
 
 def spread(
@@ -151,8 +151,7 @@ def _raise_first_failure(job: _Job) -> None:
     # Each process ends at its first failure, so that their number does not change which is first.
     for number in range(len(job.items)):
         path = job.failure(number)
-        if path.is_file():
-            failure: InvestigationError = pickle.loads(path.read_bytes())  # noqa: S301 (our own)
+        if path.is_file() and (failure := _failure_told(path.read_text(encoding="ascii"))):
             raise failure
 
 
@@ -182,7 +181,7 @@ def _share(folder: str, share: str, shares: str) -> None:
         try:
             _write(job, number)
         except InvestigationError as error:
-            job.failure(number).write_bytes(pickle.dumps(error))
+            job.failure(number).write_text(_told(error), encoding="ascii")
             return
 
 

@@ -90,13 +90,13 @@ def _explained(evidence: Evidence) -> ir.Table:
 
 def _explain(evidence: Evidence) -> ir.Table:
     engine = evidence.engine
-    left = _numbered(evidence).select(*NUMBER, *_TOLD)
+    left = told = _numbered(evidence).select(*NUMBER, *_TOLD)
     found = [engine.materialise(_computed_from_nothing(left))]
     left = engine.materialise(left.anti_join(found[0], NUMBER))
     for strategy, candidates in STRATEGIES:
         if not engine.scalar(left.count()):
             return ibis.union(*found) if len(found) > 1 else found[0]
-        matches = engine.materialise(_matches(candidates(evidence, left), left, strategy))
+        matches = engine.materialise(_matches(candidates(evidence, left), told, strategy))
         if engine.scalar(matches.count()):
             found.append(matches)
             left = engine.materialise(left.anti_join(matches, NUMBER))
@@ -257,8 +257,9 @@ def _beyond_budget(evidence: Evidence, left: ir.Table) -> ir.Table:
     )
 
 
-def _matches(candidates: ir.Table, left: ir.Table, strategy: str) -> ir.Table:
-    """Return the inputs of every candidate that has its version's hash, one candidate a version."""
+def _matches(candidates: ir.Table, told: ir.Table, strategy: str) -> ir.Table:
+    """Return the inputs of every candidate that has its version's hash, which is `told`, one
+    candidate a version."""
     item = candidates[["place", "event_time", "event_id", "payload_sha"]]
     hashed = candidates.group_by(*NUMBER, "store", "start").agg(
         inputs=ibis.struct({name: candidates[name] for name in item.columns}).collect(),
@@ -268,7 +269,7 @@ def _matches(candidates: ir.Table, left: ir.Table, strategy: str) -> ir.Table:
     )
     whole = (hashed["size"] == hashed.wanted).fill_null(True) & (hashed.unknown == 0)
     hashed = hashed.filter(whole).mutate(inputs=hashed.inputs.sort())
-    hashed = hashed.inner_join(left.select(*NUMBER, "inputs_hash").distinct(), NUMBER)
+    hashed = hashed.inner_join(told.select(*NUMBER, "inputs_hash").distinct(), NUMBER)
     text = "[" + hashed.inputs.map(_item_text).join(",") + "]"
     matched = hashed.filter(text.hexdigest("sha256") == hashed.inputs_hash)
     inputs = _one_candidate(matched).unnest("inputs", offset="position")

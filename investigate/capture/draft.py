@@ -168,7 +168,8 @@ class Draft:
 
     def _take(self, line: Mapping[str, Any]) -> None:
         self._notes[line["unit"]] = line["note"]
-        self._consumed = line["note"].get("consumed", self._consumed)
+        # Threads write their notes in another order than they looked at the meter.
+        self._consumed = max(self._consumed, line["note"].get("consumed", {}), key=_how_much)
         self._masked.update(line["note"].get("masked", ()))
         for part in line["parts"]:
             kept = Part(
@@ -292,3 +293,7 @@ def _plain(keys: pa.Table) -> list[Any]:
         (column.cast(pa.int64()) if pa.types.is_timestamp(column.type) else column)[0].as_py()
         for column in keys.columns
     ]
+
+
+def _how_much(consumed: Note) -> tuple[int, float]:
+    return sum(consumed.get("requests", {}).values()), consumed.get("read_units", 0.0)

@@ -7,13 +7,14 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from investigate.commands.capture_options import add_aws, add_capture, add_window
+from investigate.commands.engine_options import add_engine, add_room
 from investigate.commands.recovery_options import add_process_briefly, add_redrive, add_replay
+from investigate.commands.sandbox_options import add_sandbox
 from investigate.commands.sql_options import add_sql
 from investigate.errors import UsageError
-from investigate.memory import Memory, spill_folder
 from investigate.model import Severity, Step
 from investigate.pipeline import DEFAULT_REPLAY_LIMIT
 
@@ -91,24 +92,7 @@ def _question(parser: argparse.ArgumentParser) -> None:
     _case(parser)
     parser.add_argument("--entity", metavar="ID", default="", help="only this entity")
     add_window(parser)
-    _room(parser)
-
-
-def _room(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--memory",
-        metavar="SIZE",
-        type=Memory.parse,
-        help="take no more memory than this for the queries, as 2GB or 30%% (default: "
-        "INVESTIGATE_MEMORY, else 60%% of what there is); what is more goes to the disk",
-    )
-    parser.add_argument(
-        "--spill",
-        metavar="DIR",
-        type=spill_folder,
-        help="where that goes, into a private folder that is removed (default: "
-        "INVESTIGATE_SPILL, else where temporary files go)",
-    )
+    add_room(parser)
 
 
 def _verdict(parser: argparse.ArgumentParser) -> None:
@@ -155,30 +139,9 @@ def _check(parser: argparse.ArgumentParser) -> None:
         "--limit", metavar="N", type=int, default=50, help="of --rows, default: %(default)s"
     )
     parser.add_argument("--config", metavar="FILE", help="a TOML file whose [thresholds] hold")
-    _engine(parser)
+    add_engine(parser)
     _format(parser, "table", "json")
     _verdict(parser)
-
-
-def _engine(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--engine",
-        metavar="NAME",
-        default="duckdb",
-        help="what runs the queries: duckdb (default), or spark for cases that outgrow one machine",
-    )
-    parser.add_argument(
-        "--spark-master",
-        metavar="ADDRESS",
-        default="",
-        help="where Spark runs, as spark://HOST:PORT or yarn (default: local[*], here)",
-    )
-    parser.add_argument(
-        "--spark-scratch",
-        metavar="FOLDER",
-        default="",
-        help="a folder that all of a cluster reaches, as s3a://BUCKET/tmp, for what checks share",
-    )
 
 
 def _symptoms(parser: argparse.ArgumentParser) -> None:
@@ -188,7 +151,7 @@ def _symptoms(parser: argparse.ArgumentParser) -> None:
         nargs="*",
         help="a case to answer for, and words of what you see; both may be left out",
     )
-    _room(parser)
+    add_room(parser)
 
 
 def _report(parser: argparse.ArgumentParser) -> None:
@@ -269,8 +232,8 @@ def _replay_plan(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--include-duplicates", action="store_true", help="send an id again that was seen before"
     )
-    _room(parser)
-    _engine(parser)
+    add_room(parser)
+    add_engine(parser)
     _format(parser, "text", "json")
 
 
@@ -279,89 +242,14 @@ def _redrive_plan(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--decisions", metavar="FILE", help="an edited table of --format csv, read back"
     )
-    _engine(parser)
+    add_engine(parser)
     _format(parser, "text", "json", "csv")
 
 
 def _process_plan(parser: argparse.ArgumentParser) -> None:
     _question(parser)
-    _engine(parser)
+    add_engine(parser)
     _format(parser, "text", "json")
-
-
-def _sandbox(parser: argparse.ArgumentParser) -> None:
-    actions = parser.add_subparsers(metavar="ACTION", required=True, parser_class=Parser)
-    demo = _action(actions, "demo", "make the demo cases again, byte for byte")
-    demo.add_argument("names", metavar="NAME", nargs="*", help="default: all of them")
-    demo.add_argument("--out", metavar="DIR", default="data/cases", help="default: %(default)s")
-    _action(actions, "faults", "list the faults by name")
-    serve = _action(actions, "serve", "serve a pipeline as an AWS endpoint on this machine")
-    serve.add_argument(
-        "--fault", metavar="NAME", action="append", default=[], help="let this happen; repeatable"
-    )
-    serve.add_argument("--port", metavar="P", type=_port, default=0, help="default: a free one")
-    serve.add_argument(
-        "--process",
-        action="store_true",
-        help="let the processor work while its mapping is enabled, a batch at each look at a queue",
-    )
-    _weather(serve)
-
-
-def _weather(serve: argparse.ArgumentParser) -> None:
-    for name, befalls in _WEATHER.items():
-        serve.add_argument(
-            f"--{name}",
-            metavar="SHARE",
-            type=_share,
-            default=0.0,
-            help=f"share of the requests that {befalls}",
-        )
-    serve.add_argument(
-        "--deny", metavar="ACTION", action="append", default=[],
-        help="an IAM action that is not allowed, as s3:ListBucket; repeatable",
-    )  # fmt: skip
-    serve.add_argument(
-        "--expire-after", metavar="N", type=int, help="the credentials expire after N requests"
-    )
-    serve.add_argument(
-        "--weather-seed",
-        metavar="N",
-        type=int,
-        default=7,
-        help="of its chance, default: %(default)s",
-    )
-
-
-_WEATHER = {
-    "throttle": "are throttled, as 0.3; each service says it in its own words",
-    "fail": "get an error of AWS",
-    "drop": "lose their connection, before the answer or in the middle of it",
-    "truncate": "get an answer that lacks its end",
-    "slow": "are answered late",
-}
-
-
-def _share(text: str) -> float:
-    try:
-        share = float(text)
-    except ValueError:
-        share = -1.0
-    if not 0 <= share <= 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a share; 0 to 1 are")
-    return share
-
-
-def _action(actions: Any, name: str, summary: str) -> argparse.ArgumentParser:
-    added: Parser = actions.add_parser(name, help=summary, description=summary, allow_abbrev=False)
-    added.set_defaults(action=name, parser=added)
-    return added
-
-
-def _port(text: str) -> int:
-    if not text.isdecimal() or int(text) > 65_535:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a port; 0 to 65535 are")
-    return int(text)
 
 
 def _ledger(parser: argparse.ArgumentParser) -> None:
@@ -369,7 +257,7 @@ def _ledger(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--divergent", action="store_true", help="only events whose story breaks somewhere"
     )
-    _engine(parser)
+    add_engine(parser)
     _format(parser, "table", "csv")
 
 
@@ -378,8 +266,8 @@ def _trace(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "event", metavar="EVENT_ID", help="the id of an event, or how it begins (6 characters)"
     )
-    _room(parser)
-    _engine(parser)
+    add_room(parser)
+    add_engine(parser)
     _format(parser, "text", "json")
 
 
@@ -428,5 +316,5 @@ COMMANDS: Mapping[str, Command] = {
         "enable the processor for so long, and disable it again; changes a pipeline",
         add_process_briefly,
     ),
-    "sandbox": Command("play the reference pipeline, with faults by name", _sandbox),
+    "sandbox": Command("play the reference pipeline, with faults by name", add_sandbox),
 }

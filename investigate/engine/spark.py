@@ -85,7 +85,10 @@ class SparkEngine(Engine):
         of hundreds of nodes, that takes longer than the query.
         """
         if not self._scratch:
-            return frame.localCheckpoint(eager=True)
+            # Under new ids: a kept column has that of the column it came from, and Spark mixes the
+            # two up where a query joins what is kept with other rows of the same origin.
+            own = frame.select(*(frame[f"`{column}`"].alias(column) for column in frame.columns))
+            return own.localCheckpoint(eager=True)
         # The session's name keeps two runs in one folder apart.
         run = self._session.conf.get("spark.app.id", "connect")
         place = f"{self._scratch.rstrip('/')}/{run}/{name}"
