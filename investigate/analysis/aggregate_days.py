@@ -9,7 +9,7 @@ import ibis.expr.types as ir
 
 from investigate.analysis import logs, processing
 from investigate.analysis.explanation import version_inputs, versions
-from investigate.analysis.stored_events import EVENTS, RAW, stored_events
+from investigate.analysis.stored_events import BOTH, RAW, stored_events
 from investigate.engine import literal_rows
 from investigate.evidence import Evidence, timestamp
 
@@ -64,16 +64,7 @@ def overwritten(evidence: Evidence) -> ir.Table:
 
 
 def _day_events(evidence: Evidence) -> ir.Table:
-    stored = stored_events(evidence)
-    events = stored.group_by(*DAY, "event_id").agg(
-        event_time=stored.event_time.min(),
-        event_time_utc=stored.event_time_utc.min(),
-        arrived_utc=stored.arrived_utc.min(),
-        raw_sha=stored.payload_sha.max(where=stored.store == RAW),
-        row_sha=stored.payload_sha.max(where=stored.store == EVENTS),
-        has_object=stored.has_object.any(),
-    )
-    rows = _beside(events, _newest(evidence).select(*DAY, "computed_at_utc"), DAY)
+    rows = _beside(_events(evidence), _newest(evidence).select(*DAY, "computed_at_utc"), DAY)
     rows = _beside(rows, _holders(evidence), (*DAY, "event_id"))
     rows = _beside(rows, processing.waiting(evidence).mutate(waiting=True), ("event_id",))
     flags = ("held", "held_by_newest", "waiting")
@@ -87,6 +78,21 @@ def _day_events(evidence: Evidence) -> ir.Table:
         arrived_since=late & old & ~rows.held,
         settled=old & (rows.computed_at_utc <= until).fill_null(False),
     )
+
+
+def _events(evidence: Evidence) -> ir.Table:
+    stored = stored_events(evidence)
+    alike, others = stored.filter(stored.store == BOTH), stored.filter(stored.store != BOTH)
+    alike = alike.mutate(raw_sha=alike.payload_sha, row_sha=alike.payload_sha)
+    grouped = others.group_by(*DAY, "event_id").agg(
+        event_time=others.event_time.min(),
+        event_time_utc=others.event_time_utc.min(),
+        arrived_utc=others.arrived_utc.min(),
+        raw_sha=others.payload_sha.max(where=others.store == RAW),
+        row_sha=others.payload_sha.max(where=others.store != RAW),
+        has_object=others.has_object.any(),
+    )
+    return grouped.union(alike.select(*grouped.columns))
 
 
 def _judged_until(evidence: Evidence) -> ir.TimestampScalar:

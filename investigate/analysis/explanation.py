@@ -11,7 +11,7 @@ import ibis
 import ibis.expr.types as ir
 
 from investigate import pipeline
-from investigate.analysis.stored_events import EVENTS, RAW, stored_events
+from investigate.analysis.stored_events import BOTH, EVENTS, RAW, in_each_store, stored_events
 from investigate.evidence import Evidence
 
 SAMPLE_IDS = "sample-ids"
@@ -21,7 +21,7 @@ CONSECUTIVE_RUN = "consecutive-run"
 DAY_DOUBLED = "day-doubled"
 UNEXPLAINED = "unexplained"
 BEYOND_BUDGET = "unexplained (beyond budget)"
-BOTH, MIXED = "both", "mixed"
+MIXED = "mixed"
 
 # Trying every run of a day means hashing (events - length + 1) x length inputs per version. The run
 # that starts with the version's first sample id is always tried; all others only on days of at most
@@ -123,23 +123,19 @@ def _without_inputs(rows: ir.Table, explained_by: str, agrees_with: str | None) 
 def _agreed_samples(evidence: Evidence, left: ir.Table) -> ir.Table:
     """The sample ids of events that both stores hold alike: one hash instead of two."""
     stored = stored_events(evidence)
-    alike = stored.group_by("entity_id", "day", "event_id").agg(
-        stores=stored.count(), least=stored.payload_sha.min(), payload_sha=stored.payload_sha.max()
-    )
-    alike = alike.filter((alike.stores == 2) & (alike.least == alike.payload_sha))
-    return _known_samples(left, alike.mutate(store=ibis.literal(BOTH)))
+    return _known_samples(left, stored.filter(stored.store == BOTH))
 
 
 def _samples(evidence: Evidence, left: ir.Table) -> ir.Table:
     """The sample ids in stored order, with the payload hashes of one store."""
-    return _known_samples(left, stored_events(evidence))
+    return in_each_store(_known_samples(left, stored_events(evidence)))
 
 
 def _mixed_samples(evidence: Evidence, left: ir.Table) -> ir.Table:
     """The sample ids with the raw object's payload hash where there is one, else the row's."""
-    stored = stored_events(evidence)
+    stored = stored_events(evidence).semi_join(left, ["entity_id", "day"])
     mixed = stored.group_by("entity_id", "day", "event_id").agg(
-        of_raw=stored.payload_sha.max(where=stored.store == RAW),
+        of_raw=stored.payload_sha.max(where=stored.store != EVENTS),
         of_row=stored.payload_sha.max(where=stored.store == EVENTS),
     )
     sha = ibis.coalesce(mixed.of_raw, mixed.of_row)
@@ -179,23 +175,34 @@ def _first_sample(left: ir.Table) -> ir.StringValue:
     return ibis.ifelse(samples.length() > 0, samples[0], ibis.null("string"))
 
 
+def _agreed_days(evidence: Evidence, left: ir.Table) -> ir.Table:
+    """All events of the day, where both stores hold each of them alike: one hash instead of two."""
+    rows = _as_of_computed(evidence, left)
+    others = rows.filter((rows.store != BOTH) | ~rows.has_object).select(*NUMBER).distinct()
+    return _of_the_right_length(rows.anti_join(others, NUMBER))
+
+
 def _whole_days(evidence: Evidence, left: ir.Table) -> ir.Table:
     """All events of the day in one store. What raw holds is the whole day only where the index
     knows no event without an object."""
-    rows = _as_of_computed(evidence, left)
+    rows = _of_each_store(evidence, left)
     missing = rows.filter(~rows.has_object).select(*NUMBER).distinct()
     of_raw = rows.filter(rows.store == RAW).anti_join(missing, NUMBER)
     return _of_the_right_length(rows.filter(rows.store == EVENTS).union(of_raw))
 
 
 def _days_without_missing(evidence: Evidence, left: ir.Table) -> ir.Table:
-    rows = _as_of_computed(evidence, left)
+    rows = _of_each_store(evidence, left)
     return _of_the_right_length(rows.filter(rows.has_object))
 
 
 def _doubled_days(evidence: Evidence, left: ir.Table) -> ir.Table:
-    rows = _as_of_computed(evidence, left)
+    rows = _of_each_store(evidence, left)
     return _of_the_right_length(rows.union(rows))
+
+
+def _of_each_store(evidence: Evidence, left: ir.Table) -> ir.Table:
+    return in_each_store(_as_of_computed(evidence, left))
 
 
 def _of_the_right_length(rows: ir.Table) -> ir.Table:
@@ -207,13 +214,13 @@ def _of_the_right_length(rows: ir.Table) -> ir.Table:
 
 def _anchored_runs(evidence: Evidence, left: ir.Table) -> ir.Table:
     """The run that starts with the first sample id, whatever it costs."""
-    ranked = _ranked(_as_of_computed(evidence, left))
+    ranked = _ranked(_of_each_store(evidence, left))
     return _runs_from(ranked, ranked.filter(ranked.event_id == ranked.first_sample))
 
 
 def _all_runs(evidence: Evidence, left: ir.Table) -> ir.Table:
     """Every run of as many consecutive events as the version counted, within the budget."""
-    ranked = _ranked(_as_of_computed(evidence, left))
+    ranked = _ranked(_of_each_store(evidence, left))
     costs = _run_costs(evidence, left)
     return _runs_from(ranked, ranked.semi_join(costs.filter(costs.affordable), NUMBER))
 
@@ -237,7 +244,7 @@ def _run_costs(evidence: Evidence, left: ir.Table) -> ir.Table:
     """Return (number, affordable) of every version with a day long enough for a run."""
 
     def build(_: Evidence) -> ir.Table:
-        rows = _as_of_computed(evidence, left)
+        rows = _of_each_store(evidence, left)
         sizes = rows.group_by(*NUMBER, "store", "length").agg(size=rows.count())
         sizes = sizes.filter((sizes.length > 0) & (sizes["size"] >= sizes.length))
         inputs = (sizes["size"] - sizes.length + 1) * sizes.length
@@ -309,6 +316,7 @@ STRATEGIES = (
     (SAMPLE_IDS, _agreed_samples),
     (SAMPLE_IDS, _samples),
     (SAMPLE_IDS, _mixed_samples),
+    (DAY_AS_OF_COMPUTED, _agreed_days),
     (DAY_AS_OF_COMPUTED, _whole_days),
     (DAY_WITHOUT_MISSING, _days_without_missing),
     (CONSECUTIVE_RUN, _anchored_runs),

@@ -26,7 +26,8 @@ def known_ids(evidence: Evidence) -> ir.Table:
     and event_time_utc; last_time_utc, the greatest event time; arrived_utc, the earliest time at
     which a store saw the id; dated_utc and undated_utc, the same by whether the store knows the
     time of its event; `reused` (raw and events know more than one payload hash), `readable` (a raw
-    object of the id can be read) and `gated` (dedupe has the id).
+    object of the id can be read), `gated` (dedupe has the id), and `in_raw` and `in_events`, how
+    many rows of these have the id.
 
     Raises `NotEvaluable` if none of the three was captured.
     """
@@ -36,7 +37,7 @@ def known_ids(evidence: Evidence) -> ir.Table:
 def sightings(evidence: Evidence) -> ir.Table:
     """Return every time (`seen`) at which a store saw an event, with what it says of it: event_id,
     event_time_utc, entity_id, source, payload_sha (null in dedupe), readable (null but in raw) and
-    gated (whether the store is dedupe).
+    store (its table).
     Raises `NotEvaluable` if none of raw, events and dedupe was captured."""
     stores = [_seen_in(evidence, name) for name in _STORES if evidence.has(name)]
     if not stores:
@@ -52,7 +53,7 @@ def _seen_in(evidence: Evidence, name: str) -> ir.Table:
         "payload_sha": ibis.null("string") if name == "dedupe" else rows.payload_sha,
         "readable": rows.readable if name == "raw" else ibis.null("boolean"),
         "seen": rows[_STORES[name]],
-        "gated": ibis.literal(name == "dedupe"),
+        "store": ibis.literal(name),
     }
     return rows.select("entity_id", "source", "event_time_utc", **told)
 
@@ -69,7 +70,9 @@ def _build(evidence: Evidence) -> ir.Table:
         dated_utc=seen.seen.min(where=dated),
         undated_utc=seen.seen.min(where=~dated),
         readable=seen.readable.fill_null(False).any(),
-        gated=seen.gated.any(),
+        gated=(seen.store == "dedupe").any(),
+        in_raw=(seen.store == "raw").sum(),
+        in_events=(seen.store == "events").sum(),
         least_sha=seen.payload_sha.min(),
         greatest_sha=seen.payload_sha.max(),
     )

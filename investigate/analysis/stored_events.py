@@ -6,7 +6,7 @@ import ibis
 import ibis.expr.types as ir
 
 from investigate.analysis.arrivals import with_what_is_known
-from investigate.analysis.known_ids import raw_id
+from investigate.analysis.known_ids import known_ids, raw_id
 from investigate.analysis.objects import overlooked, unseen, unseen_objects
 from investigate.analysis.reach import unkept
 from investigate.engine import day_of
@@ -14,15 +14,18 @@ from investigate.errors import NotEvaluable
 from investigate.evidence import Evidence
 from investigate.model import counted, joined
 
-RAW, EVENTS = "raw", "events"
+RAW, EVENTS, BOTH = "raw", "events", "both"
+_TOLD = ("entity_id", "event_id", "event_time", "event_time_utc", "payload_sha", "day")
 
 
 def stored_events(evidence: Evidence) -> ir.Table:
-    """Return one row per store (`raw`, `events`), entity, day and event id.
+    """Return what each store holds: one row per store, entity, day and event id.
 
     Columns: store, entity_id, day, event_id, event_time (text), event_time_utc, payload_sha,
-    arrived_utc, has_object (a readable raw object is there). Where a store holds an id more than
-    once on a day, the row with the least event_time, then payload_sha, stands for it.
+    arrived_utc, has_object (a readable raw object is there). The store is `raw` or `events`, or
+    `both` where they hold an event alike, which then has one row: nearly all have. Where a store
+    holds an id more than once on a day, the row with the least event_time, then payload_sha, stands
+    for it. `in_each_store` gives every store a row of its own.
     Raises `NotEvaluable` if neither raw nor events was captured.
     """
     return evidence.derived("stored_events", _build)
@@ -57,35 +60,68 @@ def unknown_inputs(evidence: Evidence) -> str:
     return overlooked(evidence) if evidence.has(RAW) else ""
 
 
+def in_each_store(rows: ir.Table) -> ir.Table:
+    """Return rows with a `store` so that what both hold alike stands there once for each."""
+    alike = rows.filter(rows.store == BOTH)
+    return ibis.union(
+        rows.filter(rows.store != BOTH),
+        *(alike.mutate(store=ibis.literal(store)) for store in (RAW, EVENTS)),
+    )
+
+
 def _build(evidence: Evidence) -> ir.Table:
-    stores = []
-    if evidence.has(RAW):
-        raw = evidence[RAW]
-        stores.append(_one_per_id(raw.mutate(event_id=raw_id(raw)), RAW))
-    if evidence.has(EVENTS):
-        stores.append(_one_per_id(evidence[EVENTS], EVENTS))
+    stores = [_dated(evidence, store) for store in (RAW, EVENTS) if evidence.has(store)]
     if not stores:
         raise NotEvaluable(
             "the events of a day are known from raw and events, and neither was captured"
         )
-    events = ibis.union(*stores) if len(stores) > 1 else stores[0]
-    return with_what_is_known(evidence, events)
+    ids = known_ids(evidence)
+    repeated = evidence.derived(
+        "repeated_ids",
+        lambda _: ids.filter((ids.in_raw > 1) | (ids.in_events > 1)).select("event_id"),
+    )
+    # Nearly every id stands once: only of the others the first has to be looked for.
+    first = [_first_of_day(rows.semi_join(repeated, "event_id")) for rows in stores]
+    alone = [rows.anti_join(repeated, "event_id") for rows in stores]
+    return with_what_is_known(evidence, ibis.union(*first, *_merged(alone)))
 
 
-def _one_per_id(rows: ir.Table, store: str) -> ir.Table:
+def _dated(evidence: Evidence, store: str) -> ir.Table:
+    rows = evidence[store]
+    if store == RAW:
+        rows = rows.mutate(event_id=raw_id(rows))
     known = rows.filter(
         rows.event_id.notnull() & rows.entity_id.notnull() & rows.event_time_utc.notnull()
     )
-    known = known.select(
-        "entity_id", "event_id", "event_time", "event_time_utc", "payload_sha",
-        store=ibis.literal(store), day=day_of(known.event_time_utc),
-    )  # fmt: skip
-    # Nearly every id stands once: only of the others the first has to be looked for.
-    counts = known.group_by("event_id").agg(rows=known.count())
-    repeated = counts.filter(counts.rows > 1)
-    alone, several = known.anti_join(repeated, "event_id"), known.semi_join(repeated, "event_id")
+    return known.mutate(day=day_of(known.event_time_utc), store=ibis.literal(store)).select(
+        *_TOLD, "store"
+    )
+
+
+def _first_of_day(rows: ir.Table) -> ir.Table:
     first = ibis.row_number().over(
         group_by=["entity_id", "day", "event_id"], order_by=["event_time", "payload_sha"]
     )
-    placed = several.mutate(place=first)
-    return alone.union(placed.filter(placed.place == 0).drop("place"))
+    placed = rows.mutate(place=first)
+    return placed.filter(placed.place == 0).drop("place")
+
+
+def _merged(stores: list[ir.Table]) -> list[ir.Table]:
+    """Return the rows of one or two stores, in which no id stands twice; what both hold alike is
+    one row."""
+    if len(stores) == 1:
+        return stores
+    raw, events = stores
+    beside = events.outer_join(raw, "event_id", rname="{name}_of_raw")
+    same = [beside[name] == beside[f"{name}_of_raw"] for name in _TOLD if name != "event_id"]
+    alike = ibis.and_(*same).fill_null(False)
+    beside = beside.mutate(alike=alike)
+    of_events = beside.filter(beside.event_id.notnull())
+    of_raw = beside.filter(beside.event_id_of_raw.notnull() & ~beside.alike)
+    store = ibis.ifelse(of_events.alike, BOTH, EVENTS)
+    return [
+        of_events.select(*_TOLD, store=store),
+        of_raw.select(
+            **{name: of_raw[f"{name}_of_raw"] for name in _TOLD}, store=ibis.literal(RAW)
+        ),
+    ]
