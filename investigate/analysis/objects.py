@@ -208,6 +208,21 @@ def _of_several_objects(evidence: Evidence) -> ir.Table:
     return counts.filter((counts.many > 1) & counts.rid.notnull()).select("rid")
 
 
+def keys_of_several_versions(evidence: Evidence) -> ir.Table:
+    """Return (again_key, versions) of the keys under which more than one version stands."""
+    return evidence.derived("keys_of_several_versions", _keys_of_several_versions)
+
+
+def _keys_of_several_versions(evidence: Evidence) -> ir.Table:
+    objects = raw_objects(evidence)
+    # A key that tells an id tells the same of each of its versions.
+    again = objects.filter(objects.key_event_id.notnull())
+    again = again.semi_join(of_several_objects(evidence), "rid")
+    again = again.union(objects.filter(objects.key_event_id.isnull()))
+    counts = again.group_by(again_key="s3_key").agg(versions=again.count())
+    return counts.filter(counts.versions > 1)
+
+
 def with_first_ingest(evidence: Evidence) -> ir.Table:
     """Return raw objects with `first_ingest_utc`: the time in the body, else the gate's, else that
     of an accepted row that points at it; and `ingested_by`, no later than any row's time."""

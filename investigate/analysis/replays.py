@@ -216,11 +216,16 @@ def planned(
 def at_the_edges(evidence: Evidence) -> ir.Table:
     """Return the rows of `planned` that are in the window by time or by text only, and are there
     for no other reason."""
-    rows = _windowed(evidence)
     # What an entity's other rows say matters only where it has such a row.
-    entities = rows.filter(rows.by_text != rows.by_time).select("pk").distinct()
-    rows = _judged(rows.semi_join(entities, "pk"), None, include_duplicates=False)
+    entities = evidence.derived("entities_at_the_edges", _at_the_edges)
+    rows = _windowed(evidence).semi_join(entities, "pk")
+    rows = _judged(rows, None, include_duplicates=False)
     return rows.filter(rows.reason.isin((BY_TEXT_ONLY, BY_TIME_ONLY)))
+
+
+def _at_the_edges(evidence: Evidence) -> ir.Table:
+    rows = _windowed(evidence)
+    return rows.filter(rows.by_text != rows.by_time).select("pk").distinct()
 
 
 def _plan(evidence: Evidence, limit: int | None, *, include_duplicates: bool) -> ir.Table:

@@ -7,6 +7,7 @@ import ibis.expr.types as ir
 
 from investigate.analysis.objects import (
     is_corrupt,
+    keys_of_several_versions,
     of_several_objects,
     overlooked,
     raw_objects,
@@ -163,9 +164,8 @@ def id_mismatch(evidence: Evidence) -> Partly:
 def overwritten(evidence: Evidence) -> Partly:
     """Was an object written again after its ingest time (or has more than one version)?"""
     objects = with_first_ingest(evidence)
-    counts = raw_objects(evidence).group_by(again_key="s3_key").agg(versions=ibis._.count())
-    several = counts.filter(counts.versions > 1)
-    objects = objects.left_join(several, objects.s3_key == several.again_key).drop("again_key")
+    several = keys_of_several_versions(evidence)
+    objects = objects.left_join(several, [("s3_key", "again_key")]).drop("again_key")
     objects = objects.mutate(versions=objects.versions.fill_null(1))
     objects = evidence.settled(objects, "last_modified", "raw")
     allowed = ibis.interval(seconds=evidence.thresholds.overwrite_seconds)
