@@ -1,1 +1,1 @@
-"""What a pipeline of any size would take, on paper: from measured figures, prices and assumptions."""
+"""What any number of events would take, by measured figures, list prices and assumptions."""

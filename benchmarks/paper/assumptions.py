@@ -43,6 +43,10 @@ HASHING = Assumed(
     1e9, "bytes a second that one process hashes", "what `investigate/case.py` says of itself"
 )
 
+GETS = Assumed(
+    5_500, "GETs a second that S3 answers of one partition of a bucket", "Amazon S3 user guide"
+)
+PARTITIONS = Assumed(20, "partitions that S3 has made of the raw prefix", "assumed")
 SPARK_FACTOR = Assumed(
     3, "times the processor time of DuckDB that Spark takes for the same questions",
     "a guess: no time of Spark was measured",
@@ -56,6 +60,6 @@ CORE_HOURS = Price(0.06, 1, "hours of one core, EC2 and EMR together", MEMORY)
 
 FIGURES = (
     RAW_BYTES, EVENT_BYTES, DEDUPE_BYTES, AGGREGATE_BYTES, ATTEMPTS, INGEST_LOG, BATCH_LOG, BATCH,
-    LIST_SECONDS, SCAN_SECONDS, LOG_CALLS, HASHING, SPARK_FACTOR,
+    LIST_SECONDS, SCAN_SECONDS, LOG_CALLS, HASHING, GETS, PARTITIONS, SPARK_FACTOR,
 )  # fmt: skip
 PRICES = (INVENTORY, EXPORT, ATHENA, CORE_HOURS)

@@ -1,4 +1,4 @@
-"""The figures that `python -m benchmarks scale --json FILE` wrote, and what follows for more events."""
+"""The figures that `python -m benchmarks scale --json FILE` wrote, and what follows for more."""
 
 from __future__ import annotations
 

@@ -81,7 +81,8 @@ def clusters(run: Run, events: int) -> Sequence[Cluster]:
 
 def _cluster(cores: int, work: float, events: int) -> Cluster:
     # Each of the commands reads the objects again.
-    reading = len(ASKED) * events / (RATE * cores)
+    most = assumed.GETS.value * assumed.PARTITIONS.value
+    reading = len(ASKED) * events / min(RATE * cores, most)
     asking = work * assumed.SPARK_FACTOR.value / cores
     hours = (reading + asking) * cores / 3600
     return Cluster(cores, reading, asking, assumed.CORE_HOURS.for_(hours))
