@@ -27,7 +27,6 @@ class Size:
     stages: Mapping[str, Measured]
     bytes: Mapping[str, int]
     rows: Mapping[str, int]
-    faults: int  # stages that failed, and differences from the truth
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +56,7 @@ class Run:
     machine: str
     memory: str
     sizes: tuple[Size, ...]
+    faults: int  # stages that failed, and differences from the truth
 
     @property
     def largest(self) -> Size:
@@ -103,12 +103,14 @@ def read(path: Path) -> Run:
     except ValueError as error:
         raise Unusable(f"{path} is no JSON: {error}; {make}") from error
     try:
-        sizes = sorted((_size(one) for one in told["sizes"]), key=lambda size: size.events)
-        run = Run(told["on"], told["machine"], told["memory"], tuple(sizes))
+        made = [_size(one) for one in told["sizes"] if one["bytes"] and one["stages"]]
+        sizes = tuple(sorted(made, key=lambda size: size.events))
+        faults = sum(len(one["failures"]) + len(one["differences"] or ()) for one in told["sizes"])
+        run = Run(told["on"], told["machine"], told["memory"], sizes, faults)
     except (KeyError, TypeError, AttributeError) as error:
         said = f"{type(error).__name__}: {error}"
         raise Unusable(f"{path} is not what the scale benchmark writes ({said}); {make}") from error
-    if not any(size.bytes and size.stages for size in sizes):
+    if not sizes:
         raise Unusable(f"{path} holds no size of which anything was measured; {make}")
     return run
 
@@ -119,5 +121,4 @@ def _size(told: Mapping[str, Any]) -> Size:
         {name: Measured(**one) for name, one in told["stages"].items()},
         told["bytes"],
         told["rows"],
-        len(told["failures"]) + len(told["differences"] or ()),
     )

@@ -18,6 +18,7 @@ _KNOWN = "how it is known"
 _CONSTANT = "the estimate's, the same at any size"
 _OF_A_REAL_TABLE = ", counted by DynamoDB within 6 hours"
 _POWERS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+_DAY = 86_400  # seconds
 _STEPS = ((86_400 * 2, 86_400, "days"), (3_600 * 2, 3_600, "h"), (120, 60, "min"), (0, 1, "s"))
 
 
@@ -61,8 +62,8 @@ def _warning(run: Run) -> str:
             "events or more and a largest of a million; what any question costs hides what events "
             "cost."
         )
-    if faults := sum(size.faults for size in run.sizes):
-        told.append(f"**Stages that failed, and findings that were not the truth: {faults}.**")
+    if run.faults:
+        told.append(f"**Stages that failed, and findings that were not the truth: {run.faults}.**")
     return " ".join(told)
 
 
@@ -156,10 +157,15 @@ def _alone(run: Run, accounts: Sequence[Account]) -> str:
     each = run.bytes_per_event()
     told = [list(of_one_process(account, each * account.events)) for account in accounts]
     rows = [
-        [same[0].what, *(time_of(one.seconds) for one in same), same[0].known]
+        [
+            same[0].what,
+            *(time_of(one.seconds) for one in same),
+            f"{accounts[0].events / same[0].seconds * _DAY:.1e}",
+            same[0].known,
+        ]
         for same in zip(*told, strict=True)
     ]
-    heading = ["what", *(_power(account.events) for account in accounts), _KNOWN]
+    heading = ["what", *(_power(one.events) for one in accounts), "events in a day", _KNOWN]
     return markdown_table(heading, rows, texts=("what", _KNOWN))
 
 
@@ -199,7 +205,7 @@ def _on_spark(run: Run, sizes: Sequence[int]) -> str:
             time_of(one.asking),
             f"{one.usd:,.0f}",
             f"{prices.S3_GET.for_(len(ASKED) * events):,.0f}",
-            "assumed",
+            "processor time of DuckDB measured, all else assumed",
         ]
         for events in sizes
         for one in clusters(run, events)
