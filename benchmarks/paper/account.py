@@ -13,7 +13,7 @@ from investigate.aws import Connection
 from investigate.aws.objects import KEYS_PER_REQUEST
 from investigate.capture import prices
 from investigate.capture.cost import Cost
-from investigate.capture.cost_tables import read_units
+from investigate.capture.cost_tables import PAGE_BYTES, read_units
 from investigate.capture.estimate import estimate
 from investigate.capture.source import CaptureOptions
 from investigate.capture.tables import KEYS_AT_ONCE
@@ -115,7 +115,7 @@ def _of_one_entity() -> Iterator[Cost]:
     queried, by_key = read_units(size), ENTITY / 2
     yield Cost(
         "events", "dynamodb:Query", f"`--entity`: one of {ENTITY:,} events",
-        requests=ceil(size / 2**20),
+        requests=ceil(size / PAGE_BYTES),
         read_units=queried,
         bytes=size,
         price_usd=prices.READ_UNITS.for_(queried),

@@ -46,7 +46,7 @@ def as_markdown(run: Run, sizes: Sequence[int]) -> str:
 
 
 def _of_which_run(run: Run) -> str:
-    events = ", ".join(f"{size.events:,}" for size in run.sizes)
+    events = " and ".join(f"{size.events:,}" for size in run.sizes)
     limit = f"; each engine with {run.memory} of memory" if run.memory else ""
     return (
         f"Written by `python -m benchmarks paper`. *Measured* is what `python -m benchmarks scale` "

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from math import ceil
 
 from benchmarks.paper import assumptions as assumed
 from benchmarks.paper.account import Account
 from benchmarks.paper.measured import Run
-from investigate.aws.objects import KEYS_PER_REQUEST
-from investigate.capture.cost_tables import PAGE_BYTES
-from investigate.capture.cost_telemetry import LOG_PAGE_BYTES
 from investigate.capture.readers import RATE
 from investigate.capture.tables import SEGMENTS
 
@@ -29,28 +26,28 @@ class Time:
 
 def of_one_process(account: Account, case_bytes: float) -> Iterator[Time]:
     """Yield what is done by one process, or one page after the other, on whatever machine."""
-    pages = ceil(account.events / KEYS_PER_REQUEST)
+    asked = Counter[str]()
+    for cost in account.copied():
+        asked[f"{cost.table} {cost.operation}"] += cost.requests
     yield Time(
         "list the raw objects",
-        pages * assumed.LIST_SECONDS.value,
+        asked["raw s3:ListObjectsV2"] * assumed.LIST_SECONDS.value,
         "assumed time of a page, one page after the other, as of a large prefix",
     )
     yield Time(
         "read the raw objects into a copy",
-        account.events / RATE,
+        asked["raw s3:GetObject"] / RATE,
         f"assumed: {RATE:,} objects a second, which `investigate/capture/readers.py` says of one "
         "process",
     )
-    rows = account.sizes["events"]
     yield Time(
         "scan the EventsTable",
-        rows / PAGE_BYTES / SEGMENTS * assumed.SCAN_SECONDS.value,
+        asked["events dynamodb:Scan"] / SEGMENTS * assumed.SCAN_SECONDS.value,
         f"assumed time of a page, {SEGMENTS} segments at a time",
     )
-    calls = sum(ceil(size / LOG_PAGE_BYTES) for size in account.logs.values())
     yield Time(
         "read the functions' logs",
-        calls / assumed.LOG_CALLS.value,
+        asked["log_lines logs:FilterLogEvents"] / assumed.LOG_CALLS.value,
         "assumed bytes of a call, at the quota of the account",
     )
     yield Time(
