@@ -188,6 +188,14 @@ def test_the_committed_page_is_what_the_command_makes_of_the_committed_figures()
     assert written.strip() == text, "python -m benchmarks paper --write docs/scale.md"
 
 
+def test_what_the_text_says_of_a_day_is_what_the_assumed_rates_give():
+    text = (ROOT / "docs/scale.md").read_text(encoding="utf-8").split("<!-- begin paper -->")[0]
+    listing, reading, _, logs, _ = of_one_process(Account(10**8, 10**7), 0)
+    for told, one in (("2.6", reading), ("3.6", logs), ("8.6", listing)):
+        assert f"{10**8 / one.seconds * 86_400:.1e}" == f"{told}e+08"
+        assert text.count(f"| {told} × 10⁸ ") == 1
+
+
 def test_amounts_are_told_in_the_unit_that_tells_most():
     told = [size_of(count) for count in (999, 1_500, 2.5e12)]
     assert told == ["999 B", "2 kB", "2.5 TB"]
