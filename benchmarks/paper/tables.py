@@ -160,7 +160,7 @@ def _alone(run: Run, accounts: Sequence[Account]) -> str:
         [
             same[0].what,
             *(time_of(one.seconds) for one in same),
-            f"{accounts[0].events / same[0].seconds * _DAY:.1e}",
+            in_powers(accounts[0].events / same[0].seconds * _DAY),
             same[0].known,
         ]
         for same in zip(*told, strict=True)
@@ -246,6 +246,12 @@ def _power(events: int) -> str:
     digits = len(str(events)) - 1
     whole = 10**digits == events
     return f"10{str(digits).translate(_POWERS)}" if whole else f"{events:,}"
+
+
+def in_powers(count: float) -> str:
+    """Return a large number with two digits, such as 2.6 × 10⁸."""
+    digits, power = f"{count:.1e}".split("e")
+    return f"{digits} × 10{str(int(power)).translate(_POWERS)}"
 
 
 def size_of(count: float) -> str:
