@@ -16,7 +16,7 @@ PACKAGE = ROOT / "investigate"
 # Lowest first. A module may import from rows above its own in this list, and from its own package.
 LAYERS = [
     {"errors"},
-    {"drafts", "in_place", "memory", "model", "pipeline", "spread"},
+    {"drafts", "in_place", "memory", "model", "pipeline", "scratch", "spread"},
     {"compact"},
     {"alarm_rules", "plans", "secret_texts", "settings", "symptoms", "tables", "unseen"},
     {"case", "engine", "aws", "display", "parameters"},
