@@ -9,6 +9,7 @@ from benchmarks import concurrent, explain, history, profile, report, storage, t
 from benchmarks.capture import run as capture
 from benchmarks.diagnosis import run as diagnosis
 from benchmarks.mutants import run as mutants
+from benchmarks.paper import run as paper
 from benchmarks.peers import run as peers
 from benchmarks.scale import run as scale
 
@@ -52,6 +53,9 @@ def main(arguments: list[str] | None = None) -> int:
     growing = benchmarks.add_parser("scale", help="growth with the number of events")
     scale.add_options(growing)
     growing.set_defaults(run=scale.run)
+    reckoning = benchmarks.add_parser("paper", help="what 10^8 and 10^9 events would take")
+    paper.add_options(reckoning)
+    reckoning.set_defaults(run=paper.run)
     comparing = benchmarks.add_parser("peers", help="beside pandas, polars and SQL by hand")
     peers.add_options(comparing)
     comparing.set_defaults(run=peers.run)

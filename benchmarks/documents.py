@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 _HEAD = """# Benchmarks
@@ -31,7 +32,11 @@ def write_section(document: Path, name: str, text: str) -> None:
     document.write_text(written, encoding="utf-8")
 
 
-def markdown_table(heading: list[str], rows: list[list[str]]) -> str:
-    """Return rows as a table of Markdown; all columns but the first are numbers."""
-    rule = ["---", *["---:"] * (len(heading) - 1)]
+def markdown_table(
+    heading: list[str], rows: list[list[str]], texts: Collection[str] | None = None
+) -> str:
+    """Return rows as a table of Markdown; all columns but the first are numbers, or all but those
+    with these headings."""
+    words = heading[:1] if texts is None else texts
+    rule = ["---" if name in words else "---:" for name in heading]
     return "\n".join("| " + " | ".join(row) + " |" for row in [heading, rule, *rows])

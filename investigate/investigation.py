@@ -11,25 +11,22 @@ from pathlib import Path
 import ibis.expr.types as ir
 
 from investigate import display
-from investigate.analysis.aggregates import compare
-from investigate.case import open_case
 from investigate.checks import book
 from investigate.display import Numbers, Row, Shown
-from investigate.engine import Engine, open_engine
-from investigate.entities import refuse_unknown_entities
-from investigate.errors import EngineError, NotEvaluable, UsageError
-from investigate.evidence import Evidence, Scope
+from investigate.engine import open_engine
+from investigate.errors import EngineError, NotEvaluable
+from investigate.evidence import Evidence
 from investigate.findings import Examination, examine, read_examination
 from investigate.injected import refuse_unknown_injected
 from investigate.memory import Memory, Room, spill_folder
-from investigate.model import Finding, Outcome, Step, isoformat, verdict
-from investigate.numbers.aggregates import compared_versions
+from investigate.model import Finding, Outcome, Step, verdict
 from investigate.numbers.overview import story_breaks
+from investigate.opening import evidence_for
 from investigate.own_findings import finding_of, own_findings_in, save
 from investigate.parameters import Parameters, case_folder, refuse_unusable
 from investigate.precomputed import SHOWN_ROWS, first_rows, read_precomputed
 from investigate.queries import Answer, CaseTables, answer
-from investigate.settings import Thresholds
+from investigate.shown_findings import every_answer, in_brief, lead_of, scope_line
 from investigate.symptom_answers import (
     EXPLAINED,
     NOT_TOLD,
@@ -42,12 +39,11 @@ from investigate.tables import TABLES
 from investigate.trace.focus import first_event
 from investigate.trace.shown import Traced
 from investigate.trace.story import story_of
+from investigate.versions import side_by_side
 
 RESULT_MIME = "application/vnd.investigate.result+json"
 RESULT_SCHEMA = "investigate.result/1"
 OVERVIEW = "overview"
-
-_CAN_WAIT = ("suspect", "expected", "passed")
 
 Question = Callable[[Evidence], Sequence[Row]]
 
@@ -88,26 +84,6 @@ def open_investigation(
     return Investigation(evidence, known, own_findings_in(known.document))
 
 
-def evidence_for(
-    asked: Parameters,
-    *,
-    engine: Callable[[], Engine] | None = None,
-    thresholds: Thresholds | None = None,
-) -> Evidence:
-    """Return the verified evidence of a case, cut to the window and the entity asked about.
-
-    `engine` opens what runs the queries, once the case is known to be one: Spark takes a while.
-    None: DuckDB, which keeps within what the environment variables say.
-    """
-    opened = open_case(asked.case)
-    scope = Scope(asked.window(opened.window), (asked.entity,) if asked.entity else ())
-    runner = engine() if engine else open_engine(room=Room.asked())
-    evidence = Evidence(opened, runner, thresholds or Thresholds(), scope)
-    if evidence.entities:
-        refuse_unknown_entities(evidence)
-    return evidence
-
-
 @dataclass(frozen=True, repr=False)
 class Investigation:
     """A case and what the checks say about it; every method returns something a cell can show.
@@ -139,17 +115,9 @@ class Investigation:
 
     def headline(self, step: str = "") -> Shown:
         """The verdict of a step, or of the whole case, and the strip of all six steps."""
-        own = self._of(step)
-        name = step or f"the case {self.evidence.case.name}"
-        word = verdict(own)
-        lead = Shown(
-            f'<style>{display.stylesheet()}</style>\n<p class="inv-p inv-lead">'
-            f"{display.badge(word)} <strong>{display.esc(name)}</strong>: "
-            f"{display.esc(display.tally(own))}</p>",
-            f"{name}: {word} ({display.tally(own)})",
-        )
+        lead = lead_of(step or f"the case {self.evidence.case.name}", self._of(step))
         strip = display.strip(self.findings, Step.parse(step) if step else None)
-        pieces = (lead, strip, self._scope_line(), *self._own_of(step))
+        pieces = (lead, strip, scope_line(self.evidence), *self._own_of(step))
         shown = display.stack(*pieces, label="Verdict")
         return display.Opening(shown.html, shown.text)
 
@@ -168,36 +136,13 @@ class Investigation:
 
     def findings_of(self, step: str = "") -> Shown:
         """Every check of a step with its answer; what could not be told is as loud as a fault."""
-        own = self._of(step)
-        passed = [finding for finding in own if finding.outcome is Outcome.PASSED]
-        loud = [finding for finding in own if finding.outcome is not Outcome.PASSED]
-        pieces = [display.findings_table(loud)] if loud else []
-        if not own:
-            pieces.append(display.paragraph("no check asks about this step", kind="not-evaluated"))
-        if passed:
-            many = f"{len(passed)} check{'s' if len(passed) > 1 else ''} passed"
-            pieces.append(display.folded(many, display.findings_table(passed)))
-        return display.stack(*pieces, *self._own_of(step), label="Findings")
+        pieces = (*every_answer(self._of(step)), *self._own_of(step))
+        return display.stack(*pieces, label="Findings")
 
     def findings_in_brief(self) -> Shown:
         """Every check in one line: open what cannot wait and what could not be told, folded the
         rest; without anything urgent the suspects are open too."""
-        groups: dict[str, list[Finding]] = {"urgent": []}
-        for finding in self.findings:
-            word = display.word_of(finding)
-            groups.setdefault(word if word in _CAN_WAIT else "urgent", []).append(finding)
-        urgent = groups["urgent"]
-        pieces = [display.findings_list(urgent)] if urgent else []
-        pieces += [
-            display.folded(
-                f"{len(groups[word])} {word}",
-                display.findings_list(groups[word]),
-                shut=bool(urgent) or word != "suspect",
-            )
-            for word in _CAN_WAIT
-            if word in groups
-        ]
-        return display.stack(*pieces, *self._own_of(""), label="Findings")
+        return display.stack(*in_brief(self.findings), *self._own_of(""), label="Findings")
 
     def rows(self, code: str, limit: int = SHOWN_ROWS) -> Shown:
         """The offending rows of one check: at most `limit`, and how many there are in all."""
@@ -307,37 +252,7 @@ class Investigation:
         Without names the day that most needs it, without numbers its two newest versions. Raises
         `UsageError` for a day or a version that is not there.
         """
-        try:
-            chosen, known = compared_versions(self.evidence, entity, day)
-        except NotEvaluable as unknown:
-            return display.paragraph(f"versions: {unknown.message}", kind="not-evaluated")
-        except UsageError as nothing:
-            if entity or day:
-                raise
-            return display.paragraph(nothing.message)
-        whose = f"{chosen['entity_id']} {chosen['day']}"
-        if len(known) < 2 and before is None:
-            return display.paragraph(f"{whose} has one version, so nothing to compare it with.")
-        first = known[-2] if before is None else before
-        second = known[-1] if after is None else after
-        try:
-            rows = compare(self.evidence, chosen["entity_id"], chosen["day"], first, second)
-        except NotEvaluable as unknown:
-            return display.paragraph(f"versions: {unknown.message}", kind="not-evaluated")
-        return self._side_by_side(f"{whose}, version {first} against version {second}", rows, limit)
-
-    def _side_by_side(self, what: str, rows: ir.Table, limit: int) -> Shown:
-        counts = rows.group_by("change").agg(events=rows.count()).order_by("change")
-        many = {row["change"]: row["events"] for row in self.evidence.engine.rows(counts)}
-        told = ", ".join(f"{events:,} {change}" for change, events in many.items())
-        lead = display.paragraph(f"{what}: {told}.")
-        total = sum(events for change, events in many.items() if change != "same")
-        if not total:
-            return lead
-        others = rows.filter(rows.change != "same").order_by("event_id").limit(limit)
-        listed = self.evidence.engine.rows(others)
-        shown = display.row_table(listed, caption=display.cut(len(listed), total))
-        return display.stack(lead, shown, label="Versions")
+        return side_by_side(self.evidence, entity, day, before, after, limit)
 
     def breaks(self) -> Shown:
         """Where the stories of events break first: station, check, how, events, and examples."""
@@ -399,14 +314,3 @@ class Investigation:
             return list(TABLES)
         read = {table for check in book.of(Step.parse(step)) for table in check.tables}
         return [table for table in TABLES if table in read]
-
-    def _scope_line(self) -> Shown:
-        case, window = self.evidence.case, self.evidence.window
-        names = self.evidence.entities
-        some = f"entit{'y' if len(names) == 1 else 'ies'} {', '.join(names)}"
-        who = some if names else "all entities"
-        return display.paragraph(
-            f"Case {case.name}, captured {isoformat(case.captured_at)}. Looked at: "
-            f"{isoformat(window.start)} ≤ event time < {isoformat(window.end)}, {who}. "
-            f"Evidence younger than {isoformat(self.evidence.settled_until)} is not judged."
-        )

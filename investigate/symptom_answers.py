@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from investigate import display
 from investigate.analysis import logs
+from investigate.checks import answer, book
 from investigate.display import Shown
 from investigate.errors import NotEvaluable
 from investigate.evidence import Evidence
@@ -68,6 +69,14 @@ def answer_symptom(name: str, findings: Iterable[Finding], evidence: Evidence) -
     known = {finding.code: finding for finding in findings}
     own = display.by_weight(known[code] for code in symptom.checks if code in known)
     return SymptomAnswer(symptom, tuple(own), tuple(_gaps(symptom, evidence)))
+
+
+def answer_symptoms(names: Sequence[str], evidence: Evidence) -> list[SymptomAnswer]:
+    """Return what a case answers to the symptoms of these names; no other checks than theirs are
+    run."""
+    wanted = {code for name in names for code in SYMPTOMS[name].checks}
+    findings = [answer(check, evidence) for check in book if check.code in wanted]
+    return [answer_symptom(name, findings, evidence) for name in names]
 
 
 def _gaps(symptom: Symptom, evidence: Evidence) -> list[str]:

@@ -12,8 +12,8 @@ import pytest
 from investigate.cli import main
 from investigate.commands.console import Console
 from investigate.findings import examine
-from investigate.investigation import evidence_for
 from investigate.model import Outcome
+from investigate.opening import evidence_for
 from investigate.parameters import Parameters
 from investigate.report.notebooks import NOTEBOOKS
 from investigate.report.site import Site, pages_of

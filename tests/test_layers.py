@@ -16,7 +16,7 @@ PACKAGE = ROOT / "investigate"
 # Lowest first. A module may import from rows above its own in this list, and from its own package.
 LAYERS = [
     {"errors"},
-    {"drafts", "in_place", "memory", "model", "pipeline", "spread"},
+    {"drafts", "in_place", "memory", "model", "pipeline", "scratch", "spread"},
     {"compact"},
     {"alarm_rules", "plans", "secret_texts", "settings", "symptoms", "tables", "unseen"},
     {"case", "engine", "aws", "display", "parameters"},
@@ -29,7 +29,7 @@ LAYERS = [
     {"ledger"},
     {"trace"},
     {"findings", "numbers", "process_plan", "queries", "redrive_plan", "symptom_answers"},
-    {"own_findings", "statements"},
+    {"opening", "own_findings", "shown_findings", "statements", "versions"},
     {"precomputed"},
     {"investigation", "sandbox"},
     {"report"},
@@ -138,3 +138,19 @@ def test_only_the_command_line_prints():
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "print"
     ]
     assert printing == []
+
+
+def test_modules_and_functions_are_short():
+    long = [str(path.relative_to(PACKAGE)) for path in modules() if lines_of(path) > 400]
+    long += [
+        f"{path.relative_to(PACKAGE)}:{node.name}"
+        for path in modules()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef)
+        and (node.end_lineno or node.lineno) - node.lineno >= 40
+    ]
+    assert long == []
+
+
+def lines_of(path: Path) -> int:
+    return len(path.read_text(encoding="utf-8").splitlines())

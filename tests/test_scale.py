@@ -168,10 +168,11 @@ def test_a_kept_case_is_written_again_with_the_same_bytes_and_measured(case, cap
     document, figures = tmp_path / "benchmarks.md", tmp_path / "figures.json"
     files = ["--json", str(figures), "--write", str(document)]
     assert scale.run(parser.parse_args([*kept, *files, "--stages", "write"])) == 0
-    (size,) = json.loads(figures.read_text(encoding="utf-8"))
+    (size,) = json.loads(figures.read_text(encoding="utf-8"))["sizes"]
     assert set(size["stages"]) == {"write"}
     assert size["stages"]["write"]["wall"] > 0
     assert size["generated"] is None
+    assert size["rows"]["raw"] > 1_000
     assert "| `write` |" in document.read_text(encoding="utf-8")
     assert "<!-- end scale -->" in document.read_text(encoding="utf-8")
     assert "| all tables |" in capsys.readouterr().out
@@ -181,7 +182,7 @@ def test_a_case_that_cannot_be_made_is_told_and_nothing_else_is_measured(capsys,
     figures = tmp_path / "figures.json"
     asked = ["scale", "--events", "1e3", "--every", "60", "--json", str(figures)]
     assert main(asked) == 1
-    (size,) = json.loads(figures.read_text(encoding="utf-8"))
+    (size,) = json.loads(figures.read_text(encoding="utf-8"))["sizes"]
     assert set(size["failures"]) == {"generate"}
     assert "faults need at least" in size["failures"]["generate"]
     assert "`generate` failed: ValueError" in capsys.readouterr().out
@@ -195,8 +196,8 @@ def test_the_tables_tell_of_growth_failures_and_differences():
         1_000_000, None, {"check": Measured(100.0, 400.0, 500.0)}, {"report": "died:\nof age"},
         ["raw/late: other keys"], {"raw": 10**8},
     )  # fmt: skip
-    text = as_markdown([small, large], date(2026, 3, 10), "2GB")
-    assert "2026-03-10; " in text
+    text = as_markdown([small, large], date(2026, 3, 10), "a machine", "2GB")
+    assert "2026-03-10; a machine; each" in text
     assert "each engine with 2GB of memory" in text
     assert "| `check` | 1,000,000 | 100.0 | 400.0 | 500 | 100.0 |" in text
     assert "| `check` | 1.00 | 1.30 | 0.00 |" in text

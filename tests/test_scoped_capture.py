@@ -20,8 +20,8 @@ from investigate.checks import book
 from investigate.errors import UsageError
 from investigate.evidence import Evidence, Scope
 from investigate.findings import examine
-from investigate.investigation import evidence_for
 from investigate.model import Finding, Outcome, Window
+from investigate.opening import evidence_for
 from investigate.parameters import Parameters
 from tests.builders import (
     DEAD_LETTERS_ARN,

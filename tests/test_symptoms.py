@@ -5,11 +5,13 @@ from __future__ import annotations
 import pytest
 
 from investigate.case import Coverage
-from investigate.checks import book
+from investigate.checks import book, registry
 from investigate.cli import main
+from investigate.evidence import Evidence
 from investigate.findings import examine
 from investigate.investigation import Investigation
 from investigate.model import Severity
+from investigate.symptom_answers import answer_symptoms
 from investigate.symptoms import SYMPTOMS, matching
 from investigate.tables import TABLES
 from tests.builders import Event, event_row, evidence_of, raw_row
@@ -131,6 +133,21 @@ def test_the_command_answers_for_a_case(capsys):
     assert "sqs/lost (escalate)" in printed
     assert main(["symptoms", str(HEALTHY), "disappear"]) == 0
     assert "MESSAGES DISAPPEAR FROM THE QUEUE: not in this case" in capsys.readouterr().out
+
+
+def test_the_command_runs_only_the_checks_of_what_it_shows(monkeypatch, capsys):
+    asked, ask = set(), registry._ask
+    monkeypatch.setattr(
+        registry, "_ask", lambda check, case: asked.add(check.code) or ask(check, case)
+    )
+    assert main(["symptoms", str(HEALTHY), "processor-idle"]) == 0
+    assert asked == set(SYMPTOMS["processor-idle"].checks)
+
+
+def test_what_is_asked_alone_is_answered_as_among_all(tmp_path):
+    known = incident(tmp_path, raw=[], events=[event_row(Event("a"))])
+    alone = [answer_symptoms([name], Evidence(known.evidence.case))[0] for name in SYMPTOMS]
+    assert alone == [known.symptom(name) for name in SYMPTOMS]
 
 
 @pytest.mark.parametrize(

@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.documents import write_section
+from benchmarks.machine import described
 from benchmarks.scale.measuring import Failed, Measured
 from benchmarks.scale.stages import STAGES, Bench, generate, judge
-from benchmarks.scale.tables import as_markdown
+from benchmarks.scale.tables import PACKAGES, as_markdown
 from benchmarks.synthetic.case import happened
 from investigate.case import read_manifest
 
@@ -34,6 +35,7 @@ class Size:
     failures: dict[str, str] = field(default_factory=dict)
     differences: list[str] | None = None  # from the truth; None: not looked up
     bytes: dict[str, int] = field(default_factory=dict)  # of each table
+    rows: dict[str, int] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """Return everything as JSON values."""
@@ -44,6 +46,7 @@ class Size:
             "failures": self.failures,
             "differences": self.differences,
             "bytes": self.bytes,
+            "rows": self.rows,
         }
 
 
@@ -59,7 +62,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--every", type=int, default=1_000, help="days from fault to fault (1000)")
     parser.add_argument("--within", type=float, default=WITHIN, help="seconds a stage (3600)")
     parser.add_argument("--cases", default="", help="a folder that keeps the cases, or has them")
-    parser.add_argument("--json", default="", help="a file for the figures")
+    parser.add_argument(
+        "--json", default="", help="a file for the figures, such as docs/scale.json for `paper`"
+    )
     parser.add_argument("--write", default="", help="a document whose section is written anew")
 
 
@@ -88,11 +93,17 @@ def _stages(text: str) -> list[str]:
 def run(chosen: argparse.Namespace) -> int:
     """Measure every size and print the tables; 1 if a stage failed or a finding is not true."""
     sizes = [_measured(events, chosen) for events in sorted(set(chosen.events))]
-    text = as_markdown(sizes, datetime.now(UTC).date(), chosen.memory)
+    on, machine = datetime.now(UTC).date(), described(PACKAGES)
+    text = as_markdown(sizes, on, machine, chosen.memory)
     print(text)
     if chosen.json:
-        listed = json.dumps([size.as_json() for size in sizes], indent=1)
-        Path(chosen.json).write_text(listed + "\n", encoding="utf-8")
+        document = {
+            "on": on.isoformat(),
+            "machine": machine,
+            "memory": chosen.memory,
+            "sizes": [size.as_json() for size in sizes],
+        }
+        Path(chosen.json).write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     if chosen.write:
         write_section(Path(chosen.write), "scale", text)
     return int(any(size.failures or size.differences for size in sizes))
@@ -106,9 +117,10 @@ def _measured(events: int, chosen: argparse.Namespace) -> Size:
         if not _has_case(size, bench, chosen.every):
             return size
         size.events = happened(bench.case)
+        known = read_manifest(bench.case)
+        size.rows = dict(known.rows)
         size.bytes = {
-            table: sum(file.bytes for file in files)
-            for table, files in read_manifest(bench.case).files.items()
+            table: sum(file.bytes for file in files) for table, files in known.files.items()
         }
         for stage in chosen.stages:
             _say(f"{size.events:,} events: {stage}")

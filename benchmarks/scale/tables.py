@@ -7,7 +7,6 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from benchmarks.documents import markdown_table
-from benchmarks.machine import described
 from benchmarks.scale.growth import FLOOR, exponent
 from benchmarks.scale.measuring import Measured
 
@@ -18,13 +17,13 @@ PACKAGES = ("duckdb", "ibis-framework", "pyarrow")
 _NEEDLE = 0.5  # bytes per event; smaller tables are not shown
 
 
-def as_markdown(sizes: Sequence[Size], on: date, memory: str) -> str:
+def as_markdown(sizes: Sequence[Size], on: date, machine: str, memory: str) -> str:
     """Return the section of this benchmark: where and when, the tables, and whether the findings
     were the truth."""
     limit = f"; each engine with {memory} of memory" if memory else ""
     parts = [
         "## Growth with the number of events (`scale`)",
-        f"{on.isoformat()}; {described(PACKAGES)}{limit}.",
+        f"{on.isoformat()}; {machine}{limit}.",
         _explained(),
         _stages(sizes),
         _growth(sizes),

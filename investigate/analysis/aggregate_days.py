@@ -146,11 +146,12 @@ def _version_days(evidence: Evidence) -> ir.Table:
     rows = _beside(rows, _newest(evidence).select("pk", "sk", newest=True), ("pk", "sk"))
     unknown = rows.agrees_with.isnull()
     newest = rows.newest.fill_null(False)
+    settled = (rows.computed_at_utc <= until).fill_null(True)
     return rows.group_by(*DAY).agg(
         versions=rows.count(),
         distinct_hashes=rows.inputs_hash.nunique(),
         unexplained=unknown.sum(),
-        unexplained_settled=(unknown & (rows.computed_at_utc <= until).fill_null(True)).sum(),
+        unexplained_settled=(unknown & ~rows.torn & settled).sum(),
         newest_unexplained=(unknown & newest).sum(),
         computed_at_utc=rows.computed_at_utc.max(where=newest),
     )

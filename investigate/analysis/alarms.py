@@ -26,6 +26,7 @@ from investigate.evidence import Evidence
 DEAD_LETTERS = "ApproximateNumberOfMessagesVisible"
 OLDEST = "ApproximateAgeOfOldestMessage"
 SWALLOWED = "ProcessorErrorCount"
+UNREAD = "the dimensions of some points of its metric cannot be read"
 COMPUTED = "computed"  # in place of the metric of an alarm that has none of its own
 # What counts failures: more than none of it is trouble that somebody should have been told of.
 FAILURES = ("Errors", "Throttles", SWALLOWED, "AsyncEventsDropped", "DeadLetterErrors")
@@ -141,14 +142,17 @@ def back_tests(evidence: Evidence) -> list[BackTest]:
 def _back_test(evidence: Evidence, alarm: Mapping[str, Any]) -> BackTest:
     if alarm["metric"] is None:
         return BackTest(alarm["name"], COMPUTED, "", "", unknown="it computes its metric")
-    wanted = json.loads(alarm["dimensions"] or "{}")
-    resource = ", ".join(map(str, wanted.values())) or "all"
+    wanted = _dimensions(alarm["dimensions"] or "{}")
+    resource = "unknown" if wanted is None else ", ".join(map(str, wanted.values())) or "all"
     known = BackTest(alarm["name"], alarm["metric"], resource, _limit(alarm))
     if why := _unreckonable(evidence, alarm):
         return replace(known, unknown=why)
-    periods = _periods(evidence, alarm, wanted)
+    if wanted is None:
+        return replace(known, unknown="its dimensions cannot be read")
+    own, unread = _own_points(evidence, alarm, wanted)
+    periods = _periods(evidence, alarm, own)
     if not periods:
-        return replace(known, unknown="no point of its metric was captured")
+        return replace(known, unknown=UNREAD if unread else "no point of its metric was captured")
     above = [at for at, value in periods.items() if value > 0]
     until = int(evidence.judged_until("metric_points").timestamp())
     fired = first_alarm(alarm, periods, until)
@@ -158,7 +162,7 @@ def _back_test(evidence: Evidence, alarm: Mapping[str, Any]) -> BackTest:
         worst=max(periods.values()),
         began=datetime.fromtimestamp(min(above), UTC) if above else None,
         fired=fired,
-        unknown="" if fired else _undecided(alarm, periods),
+        unknown="" if fired else UNREAD if unread and not above else _undecided(alarm, periods),
     )
 
 
@@ -218,16 +222,33 @@ def first_alarm(
     return None
 
 
-def _periods(
-    evidence: Evidence, alarm: Mapping[str, Any], wanted: Mapping[str, str]
-) -> dict[int, float]:
-    """Return the metric of an alarm per period of the window, by its statistic."""
+def _own_points(
+    evidence: Evidence, alarm: Mapping[str, Any], wanted: Mapping[str, Any]
+) -> tuple[ir.Table, bool]:
+    """Return the points of an alarm's metric with its dimensions, and whether there are some that
+    may have them, or not, for theirs cannot be read."""
     points = evidence["metric_points"]
     own = points.filter(points.metric == alarm["metric"], points.namespace == alarm["namespace"])
     kinds = evidence.engine.rows(own.select("dimensions").distinct())
-    known = [row["dimensions"] for row in kinds if row["dimensions"]]
-    texts = [text for text in known if json.loads(text) == dict(wanted)]
+    known = {text: _dimensions(text) for row in kinds if (text := row["dimensions"])}
+    texts = [text for text, named in known.items() if named == wanted]
     own = own.filter(own.dimensions.isin(texts)) if texts else own.filter(ibis.literal(False))
+    return own, None in known.values()
+
+
+def _dimensions(text: str) -> dict[str, Any] | None:
+    """Return the dimensions that a text in JSON names; None if it is none, or names nothing that
+    can be shown."""
+    try:
+        named = json.loads(text)
+        json.dumps(named, ensure_ascii=False).encode()  # half of a pair of surrogates is no text
+    except (ValueError, RecursionError):
+        return None
+    return named if isinstance(named, dict) else None
+
+
+def _periods(evidence: Evidence, alarm: Mapping[str, Any], own: ir.Table) -> dict[int, float]:
+    """Return an alarm's own points put together per period of the window, by its statistic."""
     own = own.filter(own.at_utc.notnull(), own.value.notnull())
     at = seconds_since_1970(own.at_utc)
     own = own.mutate(at=at - at % alarm["period_s"])

@@ -37,9 +37,16 @@ _TOLD = (
     "entity_id", "day", "inputs_hash", "input_count", "sample_event_ids", "computed_at_utc",
 )  # fmt: skip
 
+# What a version tells at all, beside where it stands.
+_CONTENTS = (
+    "metric_name", "value", "inputs_hash", "input_count", "sample_event_ids", "computed_at",
+    "computed_at_utc",
+)  # fmt: skip
+
 
 def versions(evidence: Evidence) -> ir.Table:
-    """Return every aggregate version with `explained_by` and `agrees_with`.
+    """Return every aggregate version, once, with `explained_by`, `agrees_with` and `torn` (see
+    `version_rows`).
 
     `explained_by` is the strategy that reproduced the hash, else `unexplained`, with "(beyond
     budget)" where not every run was tried. `agrees_with` says whose events reproduced it: `raw`,
@@ -55,7 +62,7 @@ def version_inputs(evidence: Evidence) -> ir.Table:
     Columns: pk, sk, entity_id, day, version, position (from 0), event_id, payload_sha. An event
     that was counted twice is there twice.
     """
-    rows = _numbered(evidence).select("number", "pk", "sk", "entity_id", "day", "version")
+    rows = version_rows(evidence).select("number", "pk", "sk", "entity_id", "day", "version")
     found = _explained(evidence)
     inputs = found.filter(found.event_id.notnull())
     inputs = inputs.select("number", "position", "event_id", "payload_sha")
@@ -66,19 +73,37 @@ def _versions(evidence: Evidence) -> ir.Table:
     found = _explained(evidence)
     answers = found.filter(found.position.fill_null(0) == 0)
     answers = answers.select("number", "explained_by", "agrees_with")
-    rows = _numbered(evidence).left_join(answers, NUMBER).drop("number", "number_right")
+    rows = version_rows(evidence).left_join(answers, NUMBER).drop("number", "number_right")
     return rows.mutate(explained_by=rows.explained_by.fill_null(UNEXPLAINED))
 
 
-def _numbered(evidence: Evidence) -> ir.Table:
-    """Every aggregate version with a `number`: one for each pk and sk, so that a row that came
-    twice is no version of its own, and has the same number in every run."""
+def version_rows(evidence: Evidence) -> ir.Table:
+    """Return one row for each pk and sk of the aggregates, however often it was read, with a
+    `number` that is the same in every run, and `torn`: it was read with different contents, so that
+    nobody knows which of them is stored, and its contents are null here."""
 
     def build(known: Evidence) -> ir.Table:
-        place = ibis.dense_rank().over(order_by=list(VERSION))
-        return known["aggregates"].mutate(number=place)
+        rows = _each_once(known, known["aggregates"])
+        return rows.mutate(number=ibis.dense_rank().over(order_by=list(VERSION)))
 
     return evidence.derived("numbered_versions", build)
+
+
+def _each_once(evidence: Evidence, rows: ir.Table) -> ir.Table:
+    keys = rows.group_by(*VERSION).agg(copies=rows.count())
+    if not evidence.engine.scalar((keys.copies > 1).sum()):
+        return rows.mutate(torn=ibis.literal(False))
+    once = rows.distinct()
+    of_key, order = list(VERSION), ["entity_id", "day", "version", "computed_at", "inputs_hash"]
+    once = once.mutate(
+        torn=once.count().over(group_by=of_key) > 1,
+        place=ibis.row_number().over(group_by=of_key, order_by=order),
+    )
+    first = once.filter(once.place == 0).drop("place")
+    nothing = {name: ibis.null(first[name].type()) for name in _CONTENTS}
+    return first.mutate(
+        **{name: ibis.ifelse(first.torn, null, first[name]) for name, null in nothing.items()}
+    )
 
 
 def _explained(evidence: Evidence) -> ir.Table:
@@ -90,7 +115,8 @@ def _explained(evidence: Evidence) -> ir.Table:
 
 def _explain(evidence: Evidence) -> ir.Table:
     engine = evidence.engine
-    left = told = _numbered(evidence).select(*NUMBER, *_TOLD)
+    rows = version_rows(evidence)
+    left = told = rows.filter(~rows.torn).select(*NUMBER, *_TOLD)
     found = [engine.materialise(_computed_from_nothing(left))]
     left = engine.materialise(left.anti_join(found[0], NUMBER))
     for strategy, candidates in STRATEGIES:

@@ -98,7 +98,8 @@ def processed_gap(evidence: Evidence) -> str:
         return f"{silence}; {unseen[0]}"
     if not _explainable(evidence):
         return f"{silence}; aggregates cannot be explained without raw or events"
-    versions = evidence.in_scope(evidence["aggregates"].select("pk", "sk", "entity_id", "day"))
+    known = evidence["aggregates"].select("pk", "sk", "entity_id", "day").distinct()
+    versions = evidence.in_scope(known)
     explained = version_inputs(evidence).select("pk", "sk").distinct()
     unknown = _count(evidence, versions.anti_join(explained, ["pk", "sk"]))
     return f"{silence}; {counted(unknown, 'unexplained aggregate version')}" if unknown else ""

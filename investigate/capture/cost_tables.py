@@ -45,7 +45,7 @@ def _export(plan: Plan, table: str, url: str, name: str | None) -> Cost:
 
 def _scan(table: str, known: Mapping[str, Any]) -> Cost:
     size = int(known.get("TableSizeBytes", 0))
-    units = _units(size)
+    units = read_units(size)
     words = (
         f"{counted(int(known.get('ItemCount', 0)), 'row')}, counted by DynamoDB within 6 hours; "
         f"half a read unit per {UNIT_BYTES:,} bytes"
@@ -62,7 +62,7 @@ def _scan(table: str, known: Mapping[str, Any]) -> Cost:
 def _by_entity(plan: Plan, table: str, known: Mapping[str, Any]) -> Cost:
     entities, rows = len(plan.options.entities), int(known.get("ItemCount", 0))
     size = int(known.get("TableSizeBytes", 0))
-    most = _units(size)
+    most = read_units(size)
     if table == "dedupe":
         operation, requests = "dynamodb:BatchGetItem", 1
         words = f"half a read unit for each event of the entities, {KEYS_AT_ONCE} a request"
@@ -81,7 +81,8 @@ def _by_entity(plan: Plan, table: str, known: Mapping[str, Any]) -> Cost:
     )  # fmt: skip
 
 
-def _units(size: int) -> float:
+def read_units(size: int) -> float:
+    """Return the read units of reading so many bytes, eventually consistent."""
     return max(1, ceil(size / UNIT_BYTES)) / 2
 
 

@@ -13,7 +13,7 @@ from investigate.errors import AccessError
 
 FEWEST, MOST = 16, 96  # threads near by, and far away
 UNANSWERED = 32  # objects, until the others are not asked for
-_RATE = 3_000  # objects a second, which is about what one process can take
+RATE = 3_000  # objects a second, which is about what one process can take
 
 
 class Patience:
@@ -61,4 +61,4 @@ class Readers:
 
 def threads_for(seconds: float) -> int:
     """Return how many threads read objects of which each takes so many seconds."""
-    return min(max(round(seconds * _RATE), FEWEST), MOST)
+    return min(max(round(seconds * RATE), FEWEST), MOST)

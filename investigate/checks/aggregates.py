@@ -7,7 +7,7 @@ import ibis.expr.types as ir
 
 from investigate.analysis import logs, processing
 from investigate.analysis.aggregates import days, overwritten, versions
-from investigate.analysis.explanation import BEYOND_BUDGET
+from investigate.analysis.explanation import BEYOND_BUDGET, version_rows
 from investigate.analysis.queues import waiting_gap
 from investigate.analysis.stored_events import unknown_events, unknown_inputs
 from investigate.checks.registry import Partly, check
@@ -160,7 +160,7 @@ def overwritten_versions(evidence: Evidence) -> Partly:
 def unexplained(evidence: Evidence) -> Partly:
     """Is there a version whose inputs hash no set of known events reproduces?"""
     rows = versions(evidence)
-    rows = rows.filter(rows.agrees_with.isnull())
+    rows = rows.filter(rows.agrees_with.isnull() & ~rows.torn)
     rows = evidence.settled(rows, "computed_at_utc", "raw", "events")
     lacking = [*evidence.incomplete(("raw", "events")), unknown_inputs(evidence)]
     lacking = [gap for gap in lacking if gap]
@@ -174,9 +174,8 @@ def unexplained(evidence: Evidence) -> Partly:
     shown = _shown(
         rows.filter(~untried), "version", "inputs_hash", "input_count", "computed_at_utc"
     )
-    return Partly(
-        shown, f"too many runs to try for {counted(left_out, 'version')}" if left_out else ""
-    )
+    too_many = f"too many runs to try for {counted(left_out, 'version')}" if left_out else ""
+    return Partly(shown, joined(too_many, _torn(evidence)))
 
 
 @check(
@@ -194,7 +193,9 @@ def churn(evidence: Evidence) -> ir.Table:
     """How many versions, with how many distinct inputs hashes, does the day have?"""
     rows = evidence["aggregates"]
     counts = rows.group_by("entity_id", "day").agg(
-        versions=rows.count(), distinct_hashes=rows.inputs_hash.nunique()
+        # By its keys: a version that was read twice is one.
+        versions=(rows.pk + " " + rows.sk).nunique(),
+        distinct_hashes=rows.inputs_hash.nunique(),
     )
     return _shown(counts.filter(counts.versions > 1), "versions", "distinct_hashes")
 
@@ -239,6 +240,14 @@ def _unexplained_gap(evidence: Evidence, rows: ir.Table) -> str:
     )
 
 
+def _torn(evidence: Evidence) -> str:
+    rows = version_rows(evidence)
+    size = _size(evidence, evidence.in_scope(rows.filter(rows.torn)))
+    return (
+        f"{counted(size, 'version')} read more than once, with different contents" if size else ""
+    )
+
+
 def _unlogged(evidence: Evidence) -> str:
     """Say how many versions no log line tells of; the line of a rival may be lacking as well."""
     if not evidence.has("aggregates"):
@@ -249,6 +258,7 @@ def _unlogged(evidence: Evidence) -> str:
         day=logs.text_in(lines.fields, "day"),
         version=logs.whole_in(lines.fields, "version"),
     )
-    silent = evidence["aggregates"].anti_join(told, ["entity_id", "day", "version"])
+    known = evidence["aggregates"].select("pk", "sk", "entity_id", "day", "version").distinct()
+    silent = known.anti_join(told, ["entity_id", "day", "version"])
     size = _size(evidence, evidence.in_scope(silent))
     return f"no processor_aggregate_written line for {counted(size, 'version')}" if size else ""

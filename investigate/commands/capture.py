@@ -35,14 +35,7 @@ _SAMPLING = (
 
 def run(options: argparse.Namespace, console: Console) -> int:
     """Capture the pipeline of a configuration file and print what the case holds."""
-    folder = Path(options.case)
-    if not options.estimate:
-        refuse_finished(folder)
-    elif options.in_place:
-        raise UsageError(
-            "--estimate reckons what a copy takes, and --in-place makes none",
-            hint="leave out --in-place: each reading of a case in place takes what its copy takes",
-        )
+    folder = _folder_of(options)
     settings = load_settings(options.config)
     wanted = _options(options, settings)
     limits = Limits(options.max_requests, options.max_read_units)
@@ -67,13 +60,32 @@ def run(options: argparse.Namespace, console: Console) -> int:
             folder, settings, connection, wanted, resume=options.resume, progress=progress
         )
     console.out(_told(case))
+    _say_what_was_not_met(case, wanted, console)
+    return 0
+
+
+def _folder_of(options: argparse.Namespace) -> Path:
+    """Return the folder of the case; raise `UsageError` for one that is there, and for options that
+    exclude each other."""
+    folder = Path(options.case)
+    if not options.estimate:
+        refuse_finished(folder)
+    elif options.in_place:
+        raise UsageError(
+            "--estimate reckons what a copy takes, and --in-place makes none",
+            hint="leave out --in-place: each reading of a case in place takes what its copy takes",
+        )
+    return folder
+
+
+def _say_what_was_not_met(case: Case, wanted: CaptureOptions, console: Console) -> None:
+    """Say which names that were given may be misspelt."""
     if wanted.entities and not case.rows.get("events"):
         named = ", ".join(wanted.entities)
         console.say(f"no row of the index is of {named}: is it spelt right? The case is empty")
     for name, met in case.masked.items():
         if not met:
             console.say(f"--mask {name}: there was no field of that name; is it spelt right?")
-    return 0
 
 
 @contextmanager

@@ -9,8 +9,8 @@ from functools import partial
 from investigate.engine import Engine, open_engine
 from investigate.errors import UsageError
 from investigate.evidence import Evidence
-from investigate.investigation import evidence_for
 from investigate.memory import Room
+from investigate.opening import evidence_for
 from investigate.parameters import Parameters
 from investigate.settings import Thresholds
 

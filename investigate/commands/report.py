@@ -38,10 +38,7 @@ NOTIFY = "INVESTIGATE_NOTIFY"
 def run(options: argparse.Namespace, console: Console) -> int:
     """Write the report, say where it is, and return the exit code of the contract."""
     began = monotonic()
-    out = Path(options.out)
-    refuse_foreign(out)
-    refuse_unreadable(out)
-    refuse_unwritable(out)
+    out = _out_of(options)
     incident = incident_named(options.incident)
     targets = _targets(options, out)
     notebooks = sources(default_folder())
@@ -78,6 +75,15 @@ def run(options: argparse.Namespace, console: Console) -> int:
     if failed:
         return NOTEBOOK_FAILED
     return exit_code(examination.findings, options.fail_on, allow_gaps=options.allow_gaps)
+
+
+def _out_of(options: argparse.Namespace) -> Path:
+    """Return the folder of the report; raise `UsageError` if none can be written there."""
+    out = Path(options.out)
+    refuse_foreign(out)
+    refuse_unreadable(out)
+    refuse_unwritable(out)
+    return out
 
 
 def _to_send(out: Path) -> str:

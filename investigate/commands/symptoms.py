@@ -6,11 +6,11 @@ import argparse
 import textwrap
 
 from investigate.commands.console import Console
+from investigate.commands.question import evidence_of
 from investigate.errors import UsageError
-from investigate.investigation import open_investigation
-from investigate.parameters import case_folder, is_case
+from investigate.parameters import Parameters, case_folder, is_case
 from investigate.report.text import WIDTH, printable
-from investigate.symptom_answers import SymptomAnswer
+from investigate.symptom_answers import SymptomAnswer, answer_symptoms
 from investigate.symptoms import SYMPTOMS, matching
 
 
@@ -29,9 +29,8 @@ def run(options: argparse.Namespace, console: Console) -> int:
         more = "With a case, each is answered: investigate symptoms CASE [TEXT]"
         console.out("\n\n".join([*(_described(name) for name in names), more]))
         return 0
-    incident = open_investigation(case, memory=options.memory, spill=options.spill)
-    answers = [incident.symptom(name) for name in names]
-    console.out("\n\n".join(_answered(answer) for answer in answers))
+    evidence = evidence_of(options, asked=Parameters(str(case_folder(case))))
+    console.out("\n\n".join(_answered(answer) for answer in answer_symptoms(names, evidence)))
     return 0
 
 

@@ -8,8 +8,6 @@ from decimal import Decimal
 from functools import cache
 from glob import escape
 from pathlib import Path
-from shutil import rmtree
-from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any
 from weakref import finalize
 
@@ -27,6 +25,7 @@ from investigate.engine.base import BATCH_ROWS, Engine, first_line, plain_number
 from investigate.engine.expressions import without_zone
 from investigate.errors import EngineError
 from investigate.memory import ROOM, Memory, Room
+from investigate.scratch import Scratch
 from investigate.spread import Work, spread
 
 if TYPE_CHECKING:
@@ -60,12 +59,12 @@ class DuckDBEngine(Engine):
 
     def _keep_within(self, room: Room) -> None:
         # DuckDB's own default is a folder .tmp where the command was typed, open to everybody.
-        folder = mkdtemp(prefix="investigate-spill-", dir=room.spill)
+        scratch = Scratch.opened("investigate-spill-", room.spill)
         # Not of the engine, whose tables can be used when nobody holds it any more.
-        finalize(self._backend, rmtree, folder, ignore_errors=True)
+        finalize(self._backend, scratch.remove)
         self._memory = room.memory
-        self._own_folder = Path(folder)
-        place = str(Path(folder) / "spill").replace("'", "''")
+        self._own_folder = scratch.folder
+        place = str(scratch.folder / "spill").replace("'", "''")
         self._backend.raw_sql(f"SET memory_limit = '{room.memory}'; SET temp_directory = '{place}'")
 
     def read_parquet(self, paths: Sequence[Path], name: str) -> ir.Table:

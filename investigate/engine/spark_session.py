@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-import tempfile
 import warnings
 from atexit import register
 from collections.abc import Iterator, Mapping
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from investigate.engine.base import first_line
 from investigate.errors import UsageError
+from investigate.scratch import Scratch
 
 if TYPE_CHECKING:
     from pyspark import SparkConf, SparkContext
@@ -150,8 +150,9 @@ def _on_this_machine(conf: SparkConf) -> SparkContext:
     from pyspark import SparkContext
     from pyspark.java_gateway import launch_gateway
 
-    scratch = Path(tempfile.mkdtemp(prefix="investigate-spark-"))
-    register(shutil.rmtree, scratch, ignore_errors=True)
+    own = Scratch.opened("investigate-spark-")
+    register(own.remove)
+    scratch = own.folder
     log_settings = scratch / "log4j2.properties"
     log_settings.write_text(_LOG_ERRORS_ONLY, encoding="utf-8")
     conf.setAll([*ON_ONE_MACHINE.items()])

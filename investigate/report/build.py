@@ -7,6 +7,7 @@ import shlex
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from importlib.resources import files
 from math import inf
 from pathlib import Path
@@ -66,14 +67,7 @@ def write_report(
         _write_files(draft, site, executed, examination)
         failures = {done.name: done.failure for done in executed if done.failure}
         again = _again(evidence, incident)
-
-        def write_index(entry: Entry) -> None:
-            _write_index(draft, site, again, run, entry)
-            if single_file:
-                # In the run's own folder too: the next report, which may come at any moment,
-                # removes that at the top if it has none.
-                _write_twice(draft, SINGLE, site.single(again, since=entry.since))
-
+        write_index = partial(_write_index, draft, site, again, run, single_file=single_file)
         add_run(draft, run, examination.document, failures, write_index)
     return [notebook for notebook in executed if notebook.failure]
 
@@ -129,13 +123,19 @@ def _write_files(
     write_assets(draft)
 
 
-def _write_index(draft: Draft, site: Site, again: str, run: Run, entry: Entry) -> None:
+def _write_index(
+    draft: Draft, site: Site, again: str, run: Run, entry: Entry, *, single_file: bool
+) -> None:
     own_list = f"{run.folder}/{FIRST_PAGE}"
     for folder, root in ((draft.files, ""), (draft.run, UP)):
         page = site.index(
             again, root=root, own_list=own_list, incident=run.incident, since=entry.since
         )
         (folder / FIRST_PAGE).write_text(page, encoding="utf-8")
+    if single_file:
+        # In the run's own folder too: the next report, which may come at any moment, removes that
+        # at the top if it has none.
+        _write_twice(draft, SINGLE, site.single(again, since=entry.since))
 
 
 def _write_pages(draft: Draft, site: Site) -> None:

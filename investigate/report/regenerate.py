@@ -16,7 +16,7 @@ from nbformat import NotebookNode
 from investigate.drafts import replace_all
 from investigate.errors import InvestigationError, UsageError
 from investigate.findings import dump, examine
-from investigate.investigation import evidence_for
+from investigate.opening import evidence_for
 from investigate.parameters import DEFAULT_CASE, Parameters, case_folder
 from investigate.report.execute import execute_all
 from investigate.report.notebooks import NOTEBOOKS, default_folder

@@ -78,10 +78,24 @@ def test_up_to_ten_sample_ids_are_the_inputs(tmp_path):
 
 
 def test_a_row_that_came_twice_is_no_second_version_and_counts_nothing_twice(tmp_path):
-    row, other = without_samples([A, B, C]), aggregate_row([C], at(31))
-    evidence = a_case(tmp_path, [A, B, C], [row, row, other], events=None)
-    assert [name for name, _ in explained(evidence)] == ["unexplained"] * 2 + ["sample-ids"]
+    row, other = aggregate_row([A, B, C]), aggregate_row([C], at(31))
+    evidence = a_case(tmp_path, [A, B, C], [row, row, other])
+    assert explained(evidence) == [("sample-ids", "both")] * 2
+    assert inputs(evidence) == ids(A, B, C, C)
+
+
+@pytest.mark.parametrize("other", [{"inputs_hash": "f" * 64}, {"value": 9.0}, {"computed_at": "?"}])
+def test_a_row_that_came_twice_with_different_contents_tells_nothing(tmp_path, other):
+    row = aggregate_row([A, B, C])
+    evidence = a_case(tmp_path, [A, B, C], [row, {**row, **other}, aggregate_row([C], at(31))])
+    torn = versions(evidence).order_by("version").select("torn", "inputs_hash", "explained_by")
+    assert [tuple(row.values()) for row in evidence.engine.rows(torn)] == [
+        (True, None, "unexplained"),
+        (False, aggregate_row([C])["inputs_hash"], "sample-ids"),
+    ]
     assert inputs(evidence) == ids(C)
+    (day,) = evidence.engine.rows(days(evidence))
+    assert (day["versions"], day["verdict"]) == (2, "pending")
 
 
 def test_sample_ids_are_taken_in_stored_order(tmp_path):

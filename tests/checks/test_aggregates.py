@@ -338,6 +338,30 @@ def test_more_than_one_version_is_churn(tmp_path):
     assert keys("churn", a_case(tmp_path, [A, other], versions)) == (DAY,)
 
 
+@pytest.mark.parametrize("code", CODES)
+def test_a_version_that_was_read_twice_is_one_version(tmp_path, code):
+    row = aggregate_row([A, B])
+    evidence = a_case(tmp_path, [A, B], [row, row])
+    assert finding_of(f"aggregates/{code}", evidence).outcome is Outcome.PASSED
+
+
+def test_of_a_version_read_with_different_contents_nothing_is_claimed(tmp_path):
+    row = aggregate_row([A, B])
+    evidence = a_case(tmp_path, [A, B], [row, {**row, "inputs_hash": "f" * 64}])
+    for code in ("partial", "split", "inflated", "stale", "unexplained"):
+        finding = finding_of(f"aggregates/{code}", evidence)
+        assert finding.outcome is Outcome.NOT_EVALUATED
+    unexplained = finding_of("aggregates/unexplained", evidence)
+    assert "1 version read more than once, with different contents" in str(unexplained.reason)
+    assert keys("churn", evidence) == ()
+
+
+def test_a_version_outside_the_scope_with_different_contents_is_no_gap(tmp_path):
+    row = aggregate_row([A, B])
+    evidence = a_case(tmp_path, [A, B], [row, {**row, "value": 9.0}], scope=ELSEWHERE)
+    assert finding_of("aggregates/unexplained", evidence).outcome is Outcome.PASSED
+
+
 def test_a_day_outside_the_scope_is_not_reported(tmp_path):
     scope = Scope(Window(END, END + timedelta(days=1)))
     evidence = a_case(tmp_path, [A, B], [aggregate_row([A])], scope=scope)

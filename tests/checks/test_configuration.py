@@ -545,6 +545,41 @@ def test_an_alarm_that_cannot_be_put_to_the_points_is_unknown(
     assert why in str(finding.reason)
 
 
+ODD = [
+    "no JSON",
+    "[1",
+    "[]",
+    '"text"',
+    "null",
+    "[" * 100_000,
+    "1" * 5_000,
+    '{"FunctionName": "\\ud800"}',
+]
+
+
+@pytest.mark.parametrize("odd", ODD, ids=[text[:24] for text in ODD])
+def test_a_point_whose_dimensions_cannot_be_read_belongs_to_no_alarm(
+    tmp_path: Path, odd: str
+) -> None:
+    unread = point("Errors", 9.0, at(31), dimensions=odd)
+    evidence = watched(tmp_path, alarm_row(threshold=4.0), points=[*ERRORS, unread])
+    assert keys("configuration/alarm-silent", evidence) == ["alarm"]
+    fires = watched(tmp_path, alarm_row(), points=[*ERRORS, unread])
+    assert keys("configuration/alarm-silent", fires) == []
+    calm = [point("Errors", 0.0, at(31)), unread]
+    finding = finding_of("configuration/alarm-silent", watched(tmp_path, alarm_row(), points=calm))
+    assert finding.outcome is Outcome.NOT_EVALUATED
+    assert "the dimensions of some points of its metric cannot be read" in str(finding.reason)
+
+
+@pytest.mark.parametrize("odd", ODD, ids=[text[:24] for text in ODD])
+def test_an_alarm_whose_dimensions_cannot_be_read_is_unknown(tmp_path: Path, odd: str) -> None:
+    evidence = watched(tmp_path, alarm_row(dimensions=odd), points=ERRORS)
+    finding = finding_of("configuration/alarm-silent", evidence)
+    assert finding.outcome is Outcome.NOT_EVALUATED
+    assert "alarm: its dimensions cannot be read" in str(finding.reason)
+
+
 # What changed
 
 

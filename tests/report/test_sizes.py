@@ -9,7 +9,7 @@ import pytest
 
 from investigate.checks.registry import book
 from investigate.findings import examine
-from investigate.investigation import evidence_for
+from investigate.opening import evidence_for
 from investigate.parameters import Parameters
 from investigate.report.notebooks import NOTEBOOKS
 from investigate.report.site import Site, pages_of

@@ -1,0 +1,1 @@
+"""What any number of events would take, by measured figures, list prices and assumptions."""
