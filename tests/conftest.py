@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import gc
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.compiled import remembered
 
 FAKE = {
     "AWS_ACCESS_KEY_ID": "test",
@@ -28,6 +32,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the long files first, in their order above."""
     place = {TESTS / name: number for number, name in enumerate(LONG)}
     items.sort(key=lambda item: place.get(item.path, len(LONG)))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _equal_questions_are_compiled_once() -> Iterator[None]:
+    gc.set_threshold(100_000, 50, 50)  # as the command line does, and for the same reason
+    with remembered():
+        yield
 
 
 @pytest.fixture(autouse=True)
