@@ -105,7 +105,9 @@ def run(chosen: argparse.Namespace) -> int:
         }
         Path(chosen.json).write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     if chosen.write:
-        write_section(Path(chosen.write), "scale", text)
+        # What a limit makes of it stands beside what there is without one.
+        name = f"scale in {chosen.memory}" if chosen.memory else "scale"
+        write_section(Path(chosen.write), name, text)
     return int(any(size.failures or size.differences for size in sizes))
 
 

@@ -20,9 +20,10 @@ _NEEDLE = 0.5  # bytes per event; smaller tables are not shown
 def as_markdown(sizes: Sequence[Size], on: date, machine: str, memory: str) -> str:
     """Return the section of this benchmark: where and when, the tables, and whether the findings
     were the truth."""
+    option = f" --memory {memory}" if memory else ""
     limit = f"; each engine with {memory} of memory" if memory else ""
     parts = [
-        "## Growth with the number of events (`scale`)",
+        f"## Growth with the number of events (`scale{option}`)",
         f"{on.isoformat()}; {machine}{limit}.",
         _explained(),
         _stages(sizes),

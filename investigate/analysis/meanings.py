@@ -6,7 +6,8 @@ import ibis
 import ibis.expr.types as ir
 
 from investigate.analysis.aggregate_days import DAY, day_events, overwritten
-from investigate.analysis.explanation import DAY_WITHOUT_MISSING, VERSION, version_inputs, versions
+from investigate.analysis.candidate_inputs import DAY_WITHOUT_MISSING
+from investigate.analysis.explanation import VERSION, version_inputs, versions
 from investigate.engine import literal_rows
 from investigate.evidence import Evidence
 

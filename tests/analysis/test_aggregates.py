@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from investigate import pipeline
-from investigate.analysis import explanation
+from investigate.analysis import candidate_inputs
 from investigate.analysis.aggregates import (
     compare,
     day_events,
@@ -189,7 +189,7 @@ def test_one_store_is_enough_to_explain(tmp_path, store):
 
 
 def test_a_run_of_consecutive_events_is_found_by_its_first_sample(tmp_path, monkeypatch):
-    monkeypatch.setattr(explanation, "RUN_DAY_EVENTS", 0)
+    monkeypatch.setattr(candidate_inputs, "RUN_DAY_EVENTS", 0)
     evidence = a_case(tmp_path, MANY, [aggregate_row(MANY[5:20])])
     assert explained(evidence) == [("consecutive-run", "both")]
     assert inputs(evidence) == ids(*MANY[5:20])
@@ -203,14 +203,14 @@ def test_without_samples_every_run_is_tried(tmp_path):
 
 @pytest.mark.parametrize("limit", ["RUN_DAY_EVENTS", "RUN_INPUTS"])
 def test_what_the_budget_left_out_is_said(tmp_path, monkeypatch, limit):
-    monkeypatch.setattr(explanation, limit, 20)
+    monkeypatch.setattr(candidate_inputs, limit, 20)
     evidence = a_case(tmp_path, MANY, [without_samples(MANY[5:8])])
     assert explained(evidence) == [("unexplained (beyond budget)", None)]
     assert inputs(evidence) == []
 
 
 def test_a_version_longer_than_its_day_is_not_beyond_the_budget(tmp_path, monkeypatch):
-    monkeypatch.setattr(explanation, "RUN_DAY_EVENTS", 0)
+    monkeypatch.setattr(candidate_inputs, "RUN_DAY_EVENTS", 0)
     evidence = a_case(tmp_path, MANY[:4], [aggregate_row(MANY[:12])])
     assert explained(evidence) == [("unexplained", None)]
 

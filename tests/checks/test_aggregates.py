@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from investigate.analysis import explanation
+from investigate.analysis import candidate_inputs
 from investigate.analysis.aggregates import document_rows
 from investigate.case import Coverage
 from investigate.evidence import Evidence, Scope
@@ -325,7 +325,7 @@ def test_a_version_computed_just_now_is_not_called_unexplained(tmp_path):
 
 
 def test_a_version_with_too_many_runs_to_try_is_no_finding_and_no_pass(tmp_path, monkeypatch):
-    monkeypatch.setattr(explanation, "RUN_DAY_EVENTS", 1)
+    monkeypatch.setattr(candidate_inputs, "RUN_DAY_EVENTS", 1)
     evidence = a_case(tmp_path, [A, B], [aggregate_row([A, B], inputs_hash="f" * 64)])
     finding = finding_of("aggregates/unexplained", evidence)
     assert finding.outcome is Outcome.NOT_EVALUATED
@@ -411,14 +411,14 @@ def test_an_unexplained_version_outside_the_scope_is_no_gap(tmp_path, lacking):
 
 
 def test_only_untried_versions_of_the_scope_are_counted_as_untried(tmp_path, monkeypatch):
-    monkeypatch.setattr(explanation, "RUN_DAY_EVENTS", 1)
+    monkeypatch.setattr(candidate_inputs, "RUN_DAY_EVENTS", 1)
     forged = aggregate_row([A, B], inputs_hash="f" * 64)
     evidence = a_case(tmp_path, [A, B], [forged], scope=ELSEWHERE)
     assert finding_of("aggregates/unexplained", evidence).outcome is Outcome.PASSED
 
 
 def test_versions_that_were_tried_are_not_counted_as_untried(tmp_path, monkeypatch):
-    monkeypatch.setattr(explanation, "RUN_DAY_EVENTS", 1)
+    monkeypatch.setattr(candidate_inputs, "RUN_DAY_EVENTS", 1)
     few = Event("x", at(5), entity_id="e2")
     versions = [
         aggregate_row([A, B], inputs_hash="f" * 64),
