@@ -42,19 +42,30 @@ class Scratch:
         while True:
             folder = Path(mkdtemp(prefix=prefix, dir=within))
             lock = os.open(folder / LOCK, os.O_CREAT | os.O_RDWR, 0o600)
-            if _is_held(lock) is not False and os.fstat(lock).st_nlink:
+            if _taken(lock) is not False and os.fstat(lock).st_nlink:
                 return cls(folder, lock)
             os.close(lock)
 
     def remove(self) -> None:
-        """Remove the folder and what is in it, as far as that can be done, and let it go."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        """Remove the folder and what is in it, as far as that can be done, and let it go. The lock
+        goes last, so that what a process that is killed meanwhile leaves is removed by another."""
+        with suppress(OSError):
+            for path in self.folder.iterdir():
+                if path.is_dir() and not path.is_symlink():
+                    shutil.rmtree(path, ignore_errors=True)
+                elif path.name != LOCK:
+                    path.unlink(missing_ok=True)
+            if os.name == "nt":  # where an open file cannot be removed
+                os.close(self._lock)
+            (self.folder / LOCK).unlink()
         with suppress(OSError):
             os.close(self._lock)
+        with suppress(OSError):
+            self.folder.rmdir()
 
 
-def _is_held(lock: int) -> bool | None:
-    """Lock an open file for this process, and return True; False if another one has it, and None
+def _taken(lock: int) -> bool | None:
+    """Take the lock of an open file and return True; False if another process has it, and None
     where there are no such locks."""
     try:
         import fcntl
@@ -84,7 +95,7 @@ def _remove_if_left(folder: Path) -> None:
         if os.fstat(inside).st_uid != os.geteuid():
             return
         with _opened(LOCK, os.O_RDWR, inside) as lock:
-            if not _is_held(lock):
+            if not _taken(lock):
                 return
             with os.scandir(inside) as entries:
                 # The lock goes last, so that what cannot be removed now is tried again.

@@ -18,7 +18,7 @@ def remembered() -> Iterator[dict[object, str]]:
     """Let ibis write the SQL of equal expressions once. It takes a third of the time of a test.
 
     An expression is known again by its hash, which ibis has of every node, and by its numbers and
-    texts, as -1 and -2 have one hash. The expressions themselves are not kept: they hold engines.
+    texts. The expressions themselves are not kept: they hold engines.
     """
     known: dict[object, str] = {}
     compile_anew: Compile = SQLBackend.compile
@@ -43,4 +43,6 @@ def _key(backend: Any, expr: ir.Expr) -> object:
     found = node.find((ops.Literal, ops.InMemoryTable))
     if any(isinstance(one, ops.InMemoryTable) for one in found):
         return None  # its rows have a name that no other has
+    if len({hash(one) for one in found}) < len(found):
+        return None  # -1 and -2 have one hash: which of them stands where is not told by it
     return backend.name, hash(node), tuple(repr((one.value, one.dtype)) for one in found)

@@ -52,9 +52,20 @@ def test_what_a_killed_process_left_is_gone_when_the_next_engine_is_opened(tmp_p
     assert {own._own_folder, another._own_folder} == set(tmp_path.iterdir())
 
 
-def test_both_engines_have_their_folders_from_here():
-    engines = Path(scratch.__file__).with_name("engine")
-    assert [path.name for path in engines.glob("*.py") if "mkdtemp" in path.read_text()] == []
+def test_whatever_may_be_left_by_a_kill_and_is_large_comes_from_here():
+    for path in Path(scratch.__file__).parent.rglob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        assert text.count('"investigate-sp') == text.count('opened("investigate-sp'), path.name
+
+
+def test_what_a_kill_in_the_middle_of_removing_leaves_is_removed_by_the_next(tmp_path, monkeypatch):
+    own = Scratch.opened(PREFIX, tmp_path)
+    (own.folder / "spill").mkdir()
+    gone = []
+    monkeypatch.setattr(scratch.shutil, "rmtree", lambda path, **_: gone.append(Path(path).name))
+    own.remove()
+    assert gone == ["spill"]
+    assert [path.name for path in own.folder.iterdir()] == ["spill"]
 
 
 def test_another_prefix_and_a_folder_without_a_lock_are_left_alone(tmp_path):
@@ -107,7 +118,7 @@ def test_what_cannot_be_removed_stays_and_is_tried_again(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("held", [True, False], ids=["takes it", "has taken it"])
 def test_who_loses_its_new_folder_to_another_process_makes_another(tmp_path, monkeypatch, held):
-    lost, locks, lock = [], [], scratch._is_held
+    lost, locks, lock = [], [], scratch._taken
 
     def late(opened: int) -> bool | None:
         """Between the making of a folder and its lock, another process comes by."""
@@ -120,7 +131,7 @@ def test_who_loses_its_new_folder_to_another_process_makes_another(tmp_path, mon
                 scratch._remove_left(PREFIX, tmp_path)
         return lock(opened)
 
-    monkeypatch.setattr(scratch, "_is_held", late)
+    monkeypatch.setattr(scratch, "_taken", late)
     own = Scratch.opened(PREFIX, tmp_path)
     for other in locks:
         other.close()
@@ -137,7 +148,7 @@ def test_processes_that_start_at_once_take_nothing_from_each_other(tmp_path):
 
 def test_without_such_locks_nothing_is_taken_for_left(tmp_path, monkeypatch):
     folder = left(tmp_path)
-    monkeypatch.setattr(scratch, "_is_held", lambda opened: None)
+    monkeypatch.setattr(scratch, "_taken", lambda opened: None)
     own = Scratch.opened(PREFIX, tmp_path)
     assert folder.is_dir()
     own.remove()

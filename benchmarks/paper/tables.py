@@ -185,7 +185,8 @@ def _stage(run: Run, stage: str, sizes: Sequence[int]) -> list[str]:
     if growth.exponent is None:
         told, known = "–", f"measured; below {FLOOR:,} events no exponent is: assumed to be 1"
     else:
-        told, known = f"{growth.exponent:.2f}", "measured, extrapolated by the exponent"
+        by = "the exponent" if growth.used == growth.exponent else "1, as it grew by less"
+        told, known = f"{growth.exponent:.2f}", f"measured, extrapolated by {by}"
     return [
         f"`{stage}`",
         f"{time_of(growth.figure)} at {growth.events:,}",

@@ -162,7 +162,7 @@ def _back_test(evidence: Evidence, alarm: Mapping[str, Any]) -> BackTest:
         worst=max(periods.values()),
         began=datetime.fromtimestamp(min(above), UTC) if above else None,
         fired=fired,
-        unknown="" if fired else UNREAD if unread and not above else _undecided(alarm, periods),
+        unknown="" if fired else UNREAD if unread else _undecided(alarm, periods),
     )
 
 

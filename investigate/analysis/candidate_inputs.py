@@ -24,7 +24,7 @@ MIXED = "mixed"
 RUN_DAY_EVENTS = 1_000
 RUN_INPUTS = 5_000_000
 
-# Once only one of so many versions is left, the rest is asked of the days of these alone.
+# Where a strategy leaves less than one of so many versions, the rest is asked of their days alone.
 _FEW = 10
 
 # A version's number stands for its long keys while its inputs are looked for.
@@ -46,7 +46,7 @@ class Rest:
         engine = self.evidence.engine
         versions = engine.materialise(self.versions.anti_join(found, NUMBER))
         stored, count = self.stored, engine.scalar(versions.count())
-        if count * _FEW < self.count:
+        if 0 < count * _FEW < self.count:
             stored = engine.materialise(stored.semi_join(versions, ["entity_id", "day"]))
         return Rest(self.evidence, versions, stored, count)
 

@@ -23,9 +23,10 @@ def stored_events(evidence: Evidence) -> ir.Table:
 
     Columns: store, entity_id, day, event_id, event_time (text), event_time_utc, payload_sha,
     arrived_utc, has_object (a readable raw object is there). The store is `raw` or `events`, or
-    `both` where they hold an event alike, which then has one row: nearly all have. Where a store
-    holds an id more than once on a day, the row with the least event_time, then payload_sha, stands
-    for it. `in_each_store` gives every store a row of its own.
+    `both` where they hold an event alike, which then has one row: nearly all have. An id that
+    stands more than once in one of them has a row for each; where it does on one day, the row with
+    the least event_time, then payload_sha, stands for it. `in_each_store` gives every store a row
+    of its own.
     Raises `NotEvaluable` if neither raw nor events was captured.
     """
     return evidence.derived("stored_events", _build)

@@ -191,11 +191,9 @@ def unexplained(evidence: Evidence) -> Partly:
 )
 def churn(evidence: Evidence) -> ir.Table:
     """How many versions, with how many distinct inputs hashes, does the day have?"""
-    rows = evidence["aggregates"]
+    rows = version_rows(evidence)
     counts = rows.group_by("entity_id", "day").agg(
-        # By its keys: a version that was read twice is one.
-        versions=(rows.pk + " " + rows.sk).nunique(),
-        distinct_hashes=rows.inputs_hash.nunique(),
+        versions=rows.count(), distinct_hashes=rows.inputs_hash.nunique()
     )
     return _shown(counts.filter(counts.versions > 1), "versions", "distinct_hashes")
 

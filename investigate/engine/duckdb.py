@@ -76,8 +76,9 @@ class DuckDBEngine(Engine):
         with self._errors():
             # Not ibis's read_parquet(), which asks of each of a case's tables three times over.
             told = self._backend.con.execute(f"DESCRIBE FROM {rows}").fetchall()
-            kinds = {column: _type_of(written) for column, written, *_ in told}
-            columns = ", ".join(_column_without_zone(*column) for column in kinds.items())
+            written = {column: _type_of(kind) for column, kind, *_ in told}
+            columns = ", ".join(_column_without_zone(*column) for column in written.items())
+            kinds = {column: _without_zone(kind) for column, kind in written.items()}
             fresh = self._fresh(name)
             view = f"SELECT {columns} FROM {rows}"  # noqa: S608 - every name is quoted
             self._backend.con.execute(f"CREATE TEMP VIEW {_quoted(fresh)} AS {view}")
@@ -218,8 +219,12 @@ def _as_text(value: str) -> str:
 
 def _column_without_zone(name: str, kind: dt.DataType) -> str:
     quoted = _quoted(name)
+    return quoted if _without_zone(kind) == kind else f"CAST({quoted} AS TIMESTAMP) AS {quoted}"
+
+
+def _without_zone(kind: dt.DataType) -> dt.DataType:
     has_zone = isinstance(kind, dt.Timestamp) and kind.timezone
-    return f"CAST({quoted} AS TIMESTAMP) AS {quoted}" if has_zone else quoted
+    return dt.Timestamp(nullable=kind.nullable) if has_zone else kind
 
 
 @cache
@@ -234,10 +239,7 @@ def _type_name(kind: dt.DataType) -> str:
 
 @cache
 def _as_stored(kind: dt.DataType) -> dt.DataType:
-    """Return the type that a column has once it is in a table: times have no zone, and are in
-    microseconds."""
-    if isinstance(kind, dt.Timestamp):
-        kind = dt.Timestamp(nullable=kind.nullable)
+    """Return the type that a column has once it is in a table: times are in microseconds."""
     return DuckDBType.from_string(_type_name(kind), nullable=kind.nullable)
 
 

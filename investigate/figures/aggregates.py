@@ -134,7 +134,7 @@ def aggregate_versions(versions: Numbers) -> Drawing:
     days = list(dict.fromkeys(_day(row) for row in rows))
     parts = parted(rows, "look")
     unknown = len(parts.get("unexplained", ()))
-    hashes = len({row["inputs_hash"] for row in rows})
+    hashes = len({row["inputs_hash"] for row in rows} - {None})
     most = max(column(rows, "place"))
     return drawing(
         [_version_marks(parts[look], days, look) for look in EXPLANATIONS if look in parts],

@@ -33,6 +33,7 @@ from investigate.report.ending import DONE, Ending, RunState
 from investigate.report.kernels import OwnKernel
 from investigate.report.notebooks import longest_first
 from investigate.report.watch import LIMITS, Limits, Switch, Watch
+from investigate.scratch import Scratch
 
 IOPUB_SECONDS = 60  # for what a cell has shown, after it has ended
 TOO_LATE = Ending(RunState.NOT_STARTED, "the deadline of the whole run was reached before its turn")
@@ -114,10 +115,11 @@ def share_of(memory: Memory) -> Memory:
 @contextmanager
 def _shared(room: Room) -> Iterator[Room]:
     """Give the room of one kernel. A kernel that is killed removes nothing, so this does."""
-    with tempfile.TemporaryDirectory(
-        prefix="investigate-spill-", dir=room.spill, ignore_cleanup_errors=True
-    ) as folder:
-        yield Room(share_of(room.memory), Path(folder))
+    scratch = Scratch.opened("investigate-spill-", room.spill)
+    try:
+        yield Room(share_of(room.memory), scratch.folder)
+    finally:
+        scratch.remove()
 
 
 def execute(

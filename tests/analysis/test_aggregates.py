@@ -168,6 +168,21 @@ def test_a_hash_can_agree_with_one_store_only(tmp_path):
     assert explained(evidence) == [("day-as-of-computed", "raw")]
 
 
+def test_a_store_that_knows_no_payload_hash_agrees_with_nothing(tmp_path):
+    row = event_row(A, payload_sha=None)
+    evidence = a_case(tmp_path, [A, B], [aggregate_row([A])], events=[row, event_row(B)])
+    assert explained(evidence) == [("sample-ids", "raw")]
+
+
+def test_an_id_that_stands_twice_in_a_store_is_still_explained(tmp_path):
+    again = raw_row(A, s3_key=raw_row(A)["s3_key"].replace("hour=", "hour=2"))
+    evidence = a_case(
+        tmp_path, [A, B], [aggregate_row([A, B])], raw=[raw_row(A), again, raw_row(B)]
+    )
+    assert explained(evidence) == [("sample-ids", "both")]
+    assert inputs(evidence) == ids(A, B)
+
+
 def test_with_an_object_lost_since_the_row_still_knows_its_hash(tmp_path):
     evidence = a_case(tmp_path, [A, B], [aggregate_row([A, B])], raw=[raw_row(A)])
     assert explained(evidence) == [("sample-ids", "events")]

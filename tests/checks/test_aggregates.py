@@ -10,6 +10,7 @@ import pytest
 from investigate.analysis import candidate_inputs
 from investigate.analysis.aggregates import document_rows
 from investigate.case import Coverage
+from investigate.checks import book, offending_rows
 from investigate.evidence import Evidence, Scope
 from investigate.model import Outcome, Window
 from tests.builders import (
@@ -354,6 +355,14 @@ def test_of_a_version_read_with_different_contents_nothing_is_claimed(tmp_path):
     unexplained = finding_of("aggregates/unexplained", evidence)
     assert "1 version read more than once, with different contents" in str(unexplained.reason)
     assert keys("churn", evidence) == ()
+
+
+def test_contents_of_which_nobody_knows_which_is_stored_are_no_hash_of_churn(tmp_path):
+    row, second = aggregate_row([A, B]), aggregate_row([A], at(40))
+    torn = [row, {**row, "inputs_hash": "f" * 64}, second]
+    evidence = a_case(tmp_path, [A, B], torn)
+    rows = evidence.engine.rows(offending_rows(book["aggregates/churn"], evidence).rows)
+    assert [(row["versions"], row["distinct_hashes"]) for row in rows] == [(2, 1)]
 
 
 def test_a_version_outside_the_scope_with_different_contents_is_no_gap(tmp_path):
