@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import ibis
 import ibis.expr.types as ir
@@ -27,6 +28,10 @@ RUN_INPUTS = 5_000_000
 # Where a strategy leaves less than one of so many versions, the rest is asked of their days alone.
 _FEW = 10
 
+# Lists of inputs are not spilled while they grow: so many inputs are hashed at a time, about.
+INPUTS_AT_ONCE = 1_000_000
+_PIECES = 100  # at most: a row may claim any count
+
 # A version's number stands for its long keys while its inputs are looked for.
 NUMBER = ("number",)
 
@@ -36,19 +41,33 @@ class Rest:
     """The versions that nothing has explained so far, and the events that they may count."""
 
     evidence: Evidence
-    versions: ir.Table
+    every: ir.Table  # such version
+    versions: ir.Table  # these, or the piece of them that is looked at
     stored: ir.Table
-    count: int
+    count: int  # of every
+
+    def pieces(self) -> Iterator[Rest]:
+        """Yield these versions so many at a time that their inputs fit into a bounded memory."""
+        claimed = self.versions.input_count.clip(lower=0, upper=INPUTS_AT_ONCE)
+        inputs = self.evidence.engine.scalar(claimed.sum()) or 0
+        pieces = min(inputs // INPUTS_AT_ONCE + 1, _PIECES)
+        if pieces == 1:
+            yield self
+            return
+        for piece in range(pieces):
+            yield replace(
+                self, versions=self.versions.filter(self.versions.number % pieces == piece)
+            )
 
     def without(self, found: ir.Table) -> Rest:
         """Return what is left once these were explained. If that is little, it is from then on
         looked for in the days of these versions alone."""
         engine = self.evidence.engine
-        versions = engine.materialise(self.versions.anti_join(found, NUMBER))
+        versions = engine.materialise(self.every.anti_join(found, NUMBER))
         stored, count = self.stored, engine.scalar(versions.count())
         if 0 < count * _FEW < self.count:
             stored = engine.materialise(stored.semi_join(versions, ["entity_id", "day"]))
-        return Rest(self.evidence, versions, stored, count)
+        return Rest(self.evidence, versions, versions, stored, count)
 
 
 def _agreed_samples(rest: Rest) -> ir.Table:
@@ -179,7 +198,7 @@ def run_costs(rest: Rest) -> ir.Table:
     """Return (number, affordable) of every version with a day long enough for a run."""
 
     def build(_: Evidence) -> ir.Table:
-        rows = _of_each_store(rest)
+        rows = _of_each_store(replace(rest, versions=rest.every))
         sizes = rows.group_by(*NUMBER, "store", "length").agg(size=rows.count())
         sizes = sizes.filter((sizes.length > 0) & (sizes["size"] >= sizes.length))
         inputs = (sizes["size"] - sizes.length + 1) * sizes.length

@@ -105,14 +105,18 @@ def _explain(evidence: Evidence) -> ir.Table:
     rows = version_rows(evidence)
     told = rows.filter(~rows.torn).select(*NUMBER, *_TOLD)
     found = [engine.materialise(_computed_from_nothing(told))]
-    rest = Rest(evidence, told, stored_events(evidence), 0).without(found[0])
+    rest = Rest(evidence, told, told, stored_events(evidence), 0).without(found[0])
     for strategy, candidates in STRATEGIES:
         if not rest.count:
             return ibis.union(*found) if len(found) > 1 else found[0]
-        matches = engine.materialise(_matches(candidates(rest), told, strategy))
-        if engine.scalar(matches.count()):
-            found.append(matches)
-            rest = rest.without(matches)
+        matches = [
+            engine.materialise(_matches(candidates(piece), told, strategy))
+            for piece in rest.pieces()
+        ]
+        matches = [piece for piece in matches if engine.scalar(piece.count())]
+        if matches:
+            found += matches
+            rest = rest.without(ibis.union(*matches) if len(matches) > 1 else matches[0])
     return ibis.union(*found, _beyond_budget(rest))
 
 

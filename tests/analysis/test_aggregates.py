@@ -174,6 +174,20 @@ def test_a_store_that_knows_no_payload_hash_agrees_with_nothing(tmp_path):
     assert explained(evidence) == [("sample-ids", "raw")]
 
 
+@pytest.mark.parametrize("claimed", [None, -5, 10**15])
+def test_versions_are_explained_alike_piece_by_piece(tmp_path, monkeypatch, claimed):
+    rows = [aggregate_row(MANY[n : n + 3], at(30 + n)) for n in range(6)]
+    rows += [without_samples(MANY[5:8], computed=at(50)), without_samples(MANY, computed=at(51))]
+    rows += [aggregate_row(MANY[:2], at(52), input_count=claimed, inputs_hash="f" * 64)]
+    for place in ("whole", "pieces"):
+        (tmp_path / place).mkdir()
+    whole = a_case(tmp_path / "whole", MANY, rows)
+    known = explained(whole), inputs(whole)
+    monkeypatch.setattr(candidate_inputs, "INPUTS_AT_ONCE", 4)
+    pieces = a_case(tmp_path / "pieces", MANY, rows)
+    assert (explained(pieces), inputs(pieces)) == known
+
+
 def test_an_id_that_stands_twice_in_a_store_is_still_explained(tmp_path):
     again = raw_row(A, s3_key=raw_row(A)["s3_key"].replace("hour=", "hour=2"))
     evidence = a_case(
