@@ -22,10 +22,10 @@ from tests.spark import spark_sql
 # Functions of Spark SQL 3.5 that the questions may use. Add one only after looking it up in
 # https://spark.apache.org/docs/latest/api/sql/: what is not there needs a Python function.
 SPARK_FUNCTIONS = {
-    "ABS", "ARRAY_SORT", "BOOL_OR", "CAST", "COALESCE", "COLLECT_LIST", "CONCAT", "CONCAT_WS",
-    "CONTAINS", "COUNT", "DATEDIFF", "DATE_FORMAT", "DENSE_RANK", "ELEMENT_AT", "ENDSWITH",
-    "EXPLODE", "FLOOR", "GREATEST", "IF", "ISNAN", "LAG", "LEAD", "LEAST", "LENGTH", "LOCATE",
-    "LOG", "LOWER", "MAX", "MIN", "NULLIF", "PERCENTILE", "POSEXPLODE", "REGEXP_EXTRACT",
+    "ABS", "ARRAY", "ARRAY_SORT", "BOOL_OR", "CAST", "COALESCE", "COLLECT_LIST", "CONCAT",
+    "CONCAT_WS", "CONTAINS", "COUNT", "DATEDIFF", "DATE_FORMAT", "DENSE_RANK", "ELEMENT_AT",
+    "ENDSWITH", "EXPLODE", "FLOOR", "GREATEST", "IF", "ISNAN", "LAG", "LEAD", "LEAST", "LENGTH",
+    "LOCATE", "LOG", "LOWER", "MAX", "MIN", "NULLIF", "PERCENTILE", "POSEXPLODE", "REGEXP_EXTRACT",
     "REGEXP_REPLACE", "REPLACE", "ROUND", "ROW_NUMBER", "SHA2", "SIZE", "STARTSWITH", "STRUCT",
     "SUBSTRING", "SUM", "TRANSFORM", "TRY_CAST", "UPPER",
 }  # fmt: skip
