@@ -228,7 +228,7 @@ def test_at_the_deadline_the_report_is_written_with_what_there_is_and_says_so(
     assert f"the deadline of 5 s was reached: {late} notebooks stopped or not begun" in err
     states = [one["state"] for one in states_in(tmp_path / "out")["notebooks"]]
     assert set(states) <= {"deadline", "not-started"}
-    assert states[-1] == "not-started"
+    assert "not-started" in states
     assert "the deadline of the whole run was reached" in index_of(tmp_path / "out")
     assert (tmp_path / "out" / "findings.json").is_file()
 

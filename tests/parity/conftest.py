@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -32,5 +33,7 @@ def spark() -> Iterator[SparkEngine]:
         pytest.skip(str(missing))
     for name, value in QUICK_SPARK.items():
         session.conf.set(name, value)
+    # Spark takes Ctrl-C for itself; the tests that follow in this process take it back.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     yield SparkEngine(session)
     session.stop()
