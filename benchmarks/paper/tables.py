@@ -59,8 +59,8 @@ def _warning(run: Run) -> str:
     if run.is_small:
         told.append(
             f"**This run is too small: do not quote its times.** It has not two sizes of {FLOOR:,} "
-            "events or more and a largest of a million; what any question costs hides what events "
-            "cost."
+            "events or more and a largest of nearly a million; what any question costs hides what "
+            "events cost."
         )
     if run.faults:
         told.append(f"**Stages that failed, and findings that were not the truth: {run.faults}.**")

@@ -85,6 +85,19 @@ def own(ran: Page) -> Locator:
     return shown
 
 
+def where_it_stays(page: Page, shape: Locator) -> dict[str, float]:
+    """The place of a shape once it no longer moves: a busy machine lays out a notebook for long."""
+    shape.wait_for()
+    before = None
+    for _ in range(60):
+        place = shape.bounding_box()
+        if place and place == before:
+            return dict(place)
+        before = place
+        page.wait_for_timeout(500)
+    raise AssertionError(f"it moves on and on, and is now at {before}")
+
+
 def column(shown: Locator, number: int) -> list[str]:
     cells = shown.locator(f"tbody tr:visible td:nth-child({number})")
     return [text.strip() for text in cells.all_inner_texts()]
@@ -116,17 +129,12 @@ def test_every_figure_is_drawn_and_can_be_zoomed(ran, name):
 def test_a_click_on_a_figure_keeps_what_hovers_there_as_text_to_copy(ran):
     shown = cell(ran, "queues-figure")
     shown.locator(".js-plotly-plot").scroll_into_view_if_needed()
+    bar = where_it_stays(ran, shown.locator(".bars .point path").first)
+    ran.mouse.move(bar["x"] + bar["width"] / 2, bar["y"] + bar["height"] / 2, steps=3)
+    shown.locator(".hovertext").first.wait_for()
+    ran.mouse.down()
+    ran.mouse.up()
     line = shown.locator(".inv-point")
-    for _ in range(TRIES):  # a busy machine draws the figure anew under the mouse
-        bar = shown.locator(".bars .point path").first.bounding_box()
-        ran.mouse.move(bar["x"] + bar["width"] / 2, bar["y"] + bar["height"] / 2, steps=3)
-        shown.locator(".hovertext").first.wait_for()
-        ran.mouse.down()
-        ran.mouse.up()
-        ran.wait_for_timeout(500)
-        if line.is_visible():
-            break
-        ran.mouse.move(0, 0)
     line.wait_for()
     line.get_by_role("button").click()
     assert "messages" in ran.evaluate(COPIED)
