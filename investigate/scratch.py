@@ -23,6 +23,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import gettempdir, mkdtemp
 
+from investigate.locks import locked_at_once
+
 LOCK = "held"
 
 
@@ -42,7 +44,7 @@ class Scratch:
         while True:
             folder = Path(mkdtemp(prefix=prefix, dir=within))
             lock = os.open(folder / LOCK, os.O_CREAT | os.O_RDWR, 0o600)
-            if _taken(lock) is not False and os.fstat(lock).st_nlink:
+            if locked_at_once(lock) is not False and os.fstat(lock).st_nlink:
                 return cls(folder, lock)
             os.close(lock)
 
@@ -64,20 +66,6 @@ class Scratch:
             self.folder.rmdir()
 
 
-def _taken(lock: int) -> bool | None:
-    """Take the lock of an open file and return True; False if another process has it, and None
-    where there are no such locks."""
-    try:
-        import fcntl
-
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except (ImportError, OSError):
-        return None
-    return True
-
-
 def _remove_left(prefix: str, place: Path) -> None:
     if not hasattr(os, "geteuid"):
         return  # on Windows, which has no such locks either
@@ -95,7 +83,7 @@ def _remove_if_left(folder: Path) -> None:
         if os.fstat(inside).st_uid != os.geteuid():
             return
         with _opened(LOCK, os.O_RDWR, inside) as lock:
-            if not _taken(lock):
+            if not locked_at_once(lock):
                 return
             with os.scandir(inside) as entries:
                 # The lock goes last, so that what cannot be removed now is tried again.

@@ -15,7 +15,7 @@ PACKAGE = ROOT / "investigate"
 
 # Lowest first. A module may import from rows above its own in this list, and from its own package.
 LAYERS = [
-    {"errors"},
+    {"errors", "locks"},
     {"drafts", "in_place", "memory", "model", "pipeline", "scratch", "spread"},
     {"compact"},
     {"alarm_rules", "plans", "secret_texts", "settings", "symptoms", "tables", "unseen"},

@@ -118,7 +118,7 @@ def test_what_cannot_be_removed_stays_and_is_tried_again(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("held", [True, False], ids=["takes it", "has taken it"])
 def test_who_loses_its_new_folder_to_another_process_makes_another(tmp_path, monkeypatch, held):
-    lost, locks, lock = [], [], scratch._taken
+    lost, locks, lock = [], [], scratch.locked_at_once
 
     def late(opened: int) -> bool | None:
         """Between the making of a folder and its lock, another process comes by."""
@@ -131,7 +131,7 @@ def test_who_loses_its_new_folder_to_another_process_makes_another(tmp_path, mon
                 scratch._remove_left(PREFIX, tmp_path)
         return lock(opened)
 
-    monkeypatch.setattr(scratch, "_taken", late)
+    monkeypatch.setattr(scratch, "locked_at_once", late)
     own = Scratch.opened(PREFIX, tmp_path)
     for other in locks:
         other.close()
@@ -148,7 +148,7 @@ def test_processes_that_start_at_once_take_nothing_from_each_other(tmp_path):
 
 def test_without_such_locks_nothing_is_taken_for_left(tmp_path, monkeypatch):
     folder = left(tmp_path)
-    monkeypatch.setattr(scratch, "_taken", lambda opened: None)
+    monkeypatch.setattr(scratch, "locked_at_once", lambda opened: None)
     own = Scratch.opened(PREFIX, tmp_path)
     assert folder.is_dir()
     own.remove()

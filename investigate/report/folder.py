@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from investigate.errors import UsageError
+from investigate.locks import locked_at_once
 
 DRAFTS, PUBLISHING, LOCK, ALIVE = ".drafts", ".publishing", ".lock", ".alive"
 STAGE, RUN, FILES, OLD, JOURNAL = "stage", "run", "files", "old", "journal.json"
@@ -84,7 +85,7 @@ def drafted(out: Path) -> Iterator[Draft]:
         (out / DRAFTS).mkdir(exist_ok=True)
         draft = Draft(out, Path(tempfile.mkdtemp(prefix="draft-", dir=out / DRAFTS)))
         alive = (draft.folder / ALIVE).open("w")
-        _locked_at_once(alive)
+        locked_at_once(alive)
     draft.run.mkdir(parents=True)
     draft.files.mkdir()
     try:
@@ -188,7 +189,7 @@ def _remove_dead_drafts(out: Path) -> None:
     for draft in sorted((out / DRAFTS).glob("*")):
         try:
             with (draft / ALIVE).open("w") as alive:
-                dead = _locked_at_once(alive)
+                dead = locked_at_once(alive)
         except (FileNotFoundError, NotADirectoryError):
             dead = True
         if dead:
@@ -226,7 +227,7 @@ def _lock_of(out: Path, seconds: float) -> Iterator[None]:
         except FileNotFoundError:  # another process has just left, and took the folder along
             continue
         with lock:
-            if _locked_at_once(lock) is not False and _is_the_file(lock, out / LOCK):
+            if locked_at_once(lock) is not False and _is_the_file(lock, out / LOCK):
                 yield
                 return
         if time.monotonic() > until:
@@ -235,20 +236,6 @@ def _lock_of(out: Path, seconds: float) -> Iterator[None]:
                 hint="try again, or end the process that holds it; the file itself may stay",
             )
         time.sleep(_PAUSE)
-
-
-def _locked_at_once(file: IO[str]) -> bool | None:
-    """Lock an open file for this process, and return True; False if another process has it, and
-    None where there are no such locks: on Windows, and on some network disks."""
-    try:
-        import fcntl
-
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except (ImportError, OSError):
-        return None
-    return True
 
 
 def _is_the_file(file: IO[str], path: Path) -> bool:

@@ -232,7 +232,7 @@ def test_a_folder_that_is_called_publishing_and_is_none_is_told(tmp_path):
 
 
 def test_without_locks_nobody_removes_a_draft(tmp_path, monkeypatch):
-    monkeypatch.setattr(folder, "_locked_at_once", lambda file: None)
+    monkeypatch.setattr(folder, "locked_at_once", lambda file: None)
     with drafted(tmp_path / "out") as draft:
         publish(tmp_path / "out")
         assert draft.files.is_dir()
