@@ -5,9 +5,22 @@ from __future__ import annotations
 import argparse
 import sys
 
-from benchmarks import concurrent, explain, history, profile, report, storage, trace, undo
+from benchmarks import (
+    concurrent,
+    coverage_table,
+    explain,
+    history,
+    profile,
+    reliability,
+    report,
+    start,
+    storage,
+    trace,
+    undo,
+)
 from benchmarks.capture import run as capture
 from benchmarks.diagnosis import run as diagnosis
+from benchmarks.fuzz import run as fuzz
 from benchmarks.mutants import run as mutants
 from benchmarks.paper import run as paper
 from benchmarks.peers import run as peers
@@ -35,9 +48,15 @@ def main(arguments: list[str] | None = None) -> int:
     mutating = benchmarks.add_parser("mutants", help="wrong checks, and whether a test notices")
     mutants.add_options(mutating)
     mutating.set_defaults(run=mutants.run)
+    fuzzing = benchmarks.add_parser("fuzz", help="parsers on inputs nobody meant for them")
+    fuzz.add_options(fuzzing)
+    fuzzing.set_defaults(run=fuzz.run)
     undoing = benchmarks.add_parser("undo", help=undo.__doc__)
     undoing.add_argument("--trials", type=int, default=50, help="how many kills (50)")
     undoing.set_defaults(run=lambda chosen: undo.run(chosen.trials))
+    failing = benchmarks.add_parser("reliability", help=reliability.__doc__)
+    reliability.add_options(failing)
+    failing.set_defaults(run=reliability.run)
     adding = benchmarks.add_parser("history", help=history.__doc__)
     adding.add_argument("--runs", type=int, default=5_000, help="how many (5000)")
     adding.set_defaults(run=lambda chosen: history.run(chosen.runs))
@@ -47,6 +66,9 @@ def main(arguments: list[str] | None = None) -> int:
     reporting = benchmarks.add_parser("report", help=report.__doc__)
     reporting.add_argument("--case", default=str(report.DEFAULT_CASE), help="the demo case")
     reporting.set_defaults(run=lambda chosen: report.run(chosen.case))
+    starting = benchmarks.add_parser("start", help=start.__doc__)
+    start.add_options(starting)
+    starting.set_defaults(run=start.run)
     storing = benchmarks.add_parser("storage", help=storage.__doc__)
     storage.add_options(storing)
     storing.set_defaults(run=storage.run)
@@ -64,6 +86,9 @@ def main(arguments: list[str] | None = None) -> int:
     profiling.add_argument("--most", type=int, default=20, help="how many lines of each (20)")
     profiling.add_argument("--check", action="append", default=[], help="only this check")
     profiling.set_defaults(run=lambda chosen: profile.run(chosen.case, chosen.most, chosen.check))
+    covering = benchmarks.add_parser("coverage", help=coverage_table.__doc__)
+    coverage_table.add_options(covering)
+    covering.set_defaults(run=coverage_table.run)
     chosen = parser.parse_args(arguments)
     return int(chosen.run(chosen))
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from investigate.case import DEMO_CASES, open_case
 from investigate.evidence import Evidence
 from investigate.findings import dump, examine
-from investigate.report.history import FINDINGS, RECORD, Row, read_list
+from investigate.report.history import FINDINGS, RECORD, RunRow, read_list
 from investigate.report.notebooks import NOTEBOOKS
 from investigate.report.runs import RUNS
 
@@ -90,7 +90,7 @@ def _wrong(out: Path, number: int, findings: str) -> str:
     return _wrong_run(out / row.place, row, findings)
 
 
-def _wrong_run(folder: Path, row: Row, findings: str) -> str:
+def _wrong_run(folder: Path, row: RunRow, findings: str) -> str:
     record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
     if row.failed or record["failed"]:
         return f"notebooks failed: {record['failed']}"

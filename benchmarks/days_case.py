@@ -11,6 +11,7 @@ from investigate import pipeline
 from investigate.case import Coverage
 from investigate.case_writer import CaseWriter
 from investigate.model import Window
+from investigate.pipeline import REFERENCE
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 DAYS = 20
@@ -42,7 +43,7 @@ def _event(number: int, position: int) -> Row:
     when = START + timedelta(days=number % DAYS, minutes=20 * position, seconds=number % 60)
     text = pipeline.format_time(when)
     sha = pipeline.sha256(f"{number} {position}")
-    event_id = pipeline.hashed_event_id("web", "order", entity, text, sha)
+    event_id = REFERENCE.hashed_event_id("web", "order", entity, text, sha)
     return {
         "event_id": event_id,
         "source": "web",
@@ -57,12 +58,12 @@ def _event(number: int, position: int) -> Row:
 
 
 def _row(event: Row) -> Row:
-    return {**event, "pk": pipeline.event_pk(event["entity_id"]),
-            "sk": pipeline.event_sk(event["event_time"], event["event_id"])}  # fmt: skip
+    return {**event, "pk": REFERENCE.event_pk(event["entity_id"]),
+            "sk": REFERENCE.event_sk(event["event_time"], event["event_id"])}  # fmt: skip
 
 
 def _object(event: Row) -> Row:
-    key = pipeline.raw_key(
+    key = REFERENCE.raw_key(
         "web", "order", event["event_time"], event["ingest_time"], event["event_id"]
     )
     return {**event, "s3_key": key, "key_event_id": event["event_id"], "readable": True}
@@ -86,16 +87,16 @@ def _version(computed: datetime, inputs: Sequence[Row]) -> Row:
     entity, day = inputs[0]["entity_id"], inputs[0]["event_time"][:10]
     version = int(computed.timestamp())
     return {
-        "pk": pipeline.event_pk(entity),
-        "sk": pipeline.aggregate_sk(day, version),
+        "pk": REFERENCE.event_pk(entity),
+        "sk": REFERENCE.aggregate.sk(day, version),
         "entity_id": entity,
         "day": day,
         "version": version,
-        "metric_name": pipeline.METRIC_NAME,
+        "metric_name": REFERENCE.aggregate.metric_name,
         "value": float(len(listed)),
-        "inputs_hash": pipeline.inputs_hash(listed),
+        "inputs_hash": REFERENCE.aggregate.inputs_hash(listed),
         "input_count": len(listed),
-        "sample_event_ids": [event_id for _, event_id, _ in listed[: pipeline.SAMPLE_IDS]],
+        "sample_event_ids": [event_id for _, event_id, _ in listed[: REFERENCE.sample_ids]],
         "computed_at": pipeline.format_time(computed),
         "computed_at_utc": computed,
     }

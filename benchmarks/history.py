@@ -11,8 +11,8 @@ from statistics import median
 from typing import Any
 
 from investigate.model import Step
-from investigate.report.folder import drafted
-from investigate.report.history import FINDINGS, Entry, read_list
+from investigate.report.folder import report_draft
+from investigate.report.history import FINDINGS, RunEntry, read_list
 from investigate.report.publish import add_run
 from investigate.report.runs import RUNS, Run
 
@@ -52,9 +52,9 @@ def _additions(out: Path, many: int) -> Iterator[tuple[float, int]]:
 
 def _add(out: Path, number: int) -> None:
     told = _document(number)
-    with drafted(out) as draft:
+    with report_draft(out) as draft:
 
-        def write_index(entry: Entry) -> None:
+        def write_index(entry: RunEntry) -> None:
             for folder in (draft.files, draft.run):
                 (folder / "index.html").write_text(f"{number}", encoding="utf-8")
                 (folder / FINDINGS).write_text(json.dumps(told), encoding="utf-8")

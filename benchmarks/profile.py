@@ -17,6 +17,7 @@ from investigate.case import open_case
 from investigate.checks import answer, book
 from investigate.engine import DuckDBEngine
 from investigate.evidence import Evidence
+from investigate.memory import EngineMemory
 
 _WIDTH = 100  # of a query that is printed
 
@@ -64,8 +65,9 @@ class MeasuredEngine(DuckDBEngine):
     """DuckDB with what compiling and what running took, the latter by query."""
 
     def __init__(self) -> None:
-        """Open an engine whose figures are in `compiling` and `running`."""
-        super().__init__()
+        """Open an engine whose figures are in `compiling` and `running`, in the memory that the
+        environment gives (INVESTIGATE_MEMORY, INVESTIGATE_SPILL)."""
+        super().__init__(EngineMemory.asked())
         self.compiling, self.running = Meter(), Meter()
         self.place = ""  # what asks
 
@@ -93,12 +95,14 @@ class MeasuredEvidence(Evidence):
         with self._asking(f"table {name}"):
             return super().derived(name, build)
 
-    def fact(self, name: str, find: Callable[[Evidence], Any]) -> Any:
+    def fact(
+        self, name: str, find: Callable[[Evidence], Any], *, of_whole_case: bool = False
+    ) -> Any:
         """Return a small value that several checks share, found once."""
         if name in self._facts or name.startswith("rows of "):
-            return super().fact(name, find)
+            return super().fact(name, find, of_whole_case=of_whole_case)
         with self._asking(f"fact {name}"):
-            return super().fact(name, find)
+            return super().fact(name, find, of_whole_case=of_whole_case)
 
     @contextmanager
     def _asking(self, name: str) -> Iterator[None]:
@@ -130,8 +134,12 @@ def run(case: str, most: int, codes: list[str]) -> int:
     for check in book:
         if not codes or check.code in codes:
             engine.place = check.code
+            began = time.process_time(), time.perf_counter()
             with METER.measuring(f"check {check.code}"):
                 answer(check, evidence)
+            # A large case takes long: who ends it early has seen so much.
+            work, clock = time.process_time() - began[0], time.perf_counter() - began[1]
+            print(f"{work:8.2f} {clock:8.2f}  {check.code}", file=sys.stderr, flush=True)
     if not codes:
         engine.place = "document"
         with METER.measuring("the findings document"):

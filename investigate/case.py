@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from investigate.errors import CaseDamagedError, CaseError, CaseVersionError, UsageError
-from investigate.in_place import InPlace
+from investigate.designs import recorded_design
+from investigate.errors import CaseDamagedError, CaseError, CaseVersionError, UsageError, quoted
+from investigate.in_place import InPlace, Stored
 from investigate.model import Window, parse_time
-from investigate.tables import TABLES, missing_columns
+from investigate.pipeline import REFERENCE, Design
+from investigate.tables import TABLES, listing_problems, missing_columns
 
 SCHEMA = "investigate.case/1"
 MANIFEST = "case.json"
@@ -28,6 +31,7 @@ BESIDE = frozenset(
 )  # no tables: what may come with it
 DEMO_CASES = Path("data/cases")  # where `investigate sandbox demo` puts them
 RESTORE = "restore the case from where it was captured, or capture it again"
+LARGEST_MANIFEST = 256 * 1024 * 1024  # bytes of a manifest; that of a million files has fewer
 _LONGEST_SETTLING = 1_000_000_000  # three decades; beyond, times cannot be reckoned with
 COVERAGE_STATUSES = ("captured", "partial", "denied", "skipped", "failed")
 
@@ -50,7 +54,12 @@ class Coverage:
     def __post_init__(self) -> None:
         if self.status not in COVERAGE_STATUSES:
             raise CaseDamagedError(
-                f"coverage status {self.status!r} is none of {COVERAGE_STATUSES}"
+                f"coverage status {quoted(self.status)} is none of {COVERAGE_STATUSES}"
+            )
+        told = (self.reason, self.horizon)
+        if not all(text is None or isinstance(text, str) for text in told):
+            raise CaseDamagedError(
+                f"reason and horizon of a coverage are texts, not {quoted(told)}"
             )
 
     def as_json(self) -> dict[str, Any]:
@@ -60,7 +69,7 @@ class Coverage:
 
     @classmethod
     def of_json(cls, known: Mapping[str, Any]) -> Coverage:
-        """Return what stands in a manifest."""
+        """Return what a manifest says."""
         return cls(
             known["status"], known.get("reason"), known.get("horizon"), bool(known.get("listed"))
         )
@@ -95,6 +104,8 @@ class Case:
     consumed: Mapping[str, Any] = field(default_factory=dict)  # requests and read units it took
     lake: Mapping[str, InPlace] = field(default_factory=dict)  # tables that it only points at
     listings: Mapping[str, tuple[TableFile, ...]] = field(default_factory=dict)  # of these tables
+    stored: Stored | None = None  # where the files of its tables are; None: in the folder
+    design: Design = REFERENCE  # of the pipeline that it was captured from
 
     @property
     def tables(self) -> tuple[str, ...]:
@@ -109,7 +120,7 @@ class Case:
         """The rows of a captured table, wherever they are; None if it was not captured."""
         return self.lake[table].rows if table in self.lake else self.rows.get(table)
 
-    def covered(self, table: str) -> Coverage:
+    def coverage_of(self, table: str) -> Coverage:
         """The coverage of any table; one that the manifest does not mention was not asked for."""
         return self.coverage.get(table, Coverage("skipped", "not part of this capture"))
 
@@ -118,8 +129,8 @@ def open_case(folder: str | Path) -> Case:
     """Return the case in a folder after checking its manifest, and every file's digest and columns.
 
     Hashing runs at more than a gigabyte a second, so evidence is never read unverified. Raises
-    `CaseError`, `CaseVersionError` or `CaseDamagedError`, each with what was asked, what is there
-    and what to type.
+    `CaseError`, `CaseVersionError`, `CaseDamagedError` or `DesignError`, each with what was asked,
+    what is there and what to type.
     """
     case = read_manifest(folder)
     with _readable(case.folder):
@@ -134,6 +145,11 @@ def open_case(folder: str | Path) -> Case:
 
 def read_manifest(folder: str | Path) -> Case:
     """Return what a case's manifest says, without looking at its tables; raise `CaseError`."""
+    if "://" in str(folder):  # not in a Path, which has one slash only where a text has two
+        raise CaseError(
+            f"{folder} is not on this machine, where this command needs the case",
+            hint=f"copy it first: aws s3 sync {folder} cases/{PurePosixPath(str(folder)).name}",
+        )
     folder = Path(folder)
     with _readable(folder):
         manifest = _read_manifest(folder)
@@ -158,6 +174,10 @@ def verify_case(case: Case) -> list[str]:
     problems = [problem for table in case.files for problem in _table_problems(case, table)]
     for listing in case.listings.values():
         problems.extend(_file_problems(case, listing))
+    if problems:
+        return problems
+    for file in (file for listing in case.listings.values() for file in listing):
+        problems.extend(_schema_problems(case.folder / file.path, file.path, listing_problems))
     if problems:
         return problems
     for table in case.files:
@@ -196,6 +216,8 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
             f"{folder} is not a case: it holds no {MANIFEST}{_cases_below(folder)}",
             hint="name the folder that holds case.json",
         )
+    if path.stat().st_size > LARGEST_MANIFEST:
+        raise CaseDamagedError(f"{path} has more than {LARGEST_MANIFEST:,} bytes", hint=RESTORE)
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
         json.dumps(manifest, ensure_ascii=False).encode()
@@ -212,7 +234,8 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
         raise CaseDamagedError(f"{path} is not a JSON object", hint="capture the case again")
     if manifest.get("schema") != SCHEMA:
         raise CaseVersionError(
-            f"{folder} is of schema {manifest.get('schema')!r}; this version reads {SCHEMA!r}",
+            f"{folder} is of schema {quoted(manifest.get('schema'))}; "
+            f"this version reads {SCHEMA!r}",
             hint="use the version of investigate that wrote it, or capture it again",
         )
     return manifest
@@ -242,10 +265,11 @@ def _parse_manifest(folder: Path, manifest: Mapping[str, Any]) -> Case:
             **_scope(manifest.get("scope", {})),
             consumed=dict(manifest.get("consumed", {})),
             **_lake(folder, manifest),
+            design=recorded_design(manifest.get("design")),
         )
     except KeyError as error:
         raise CaseDamagedError(
-            f"{folder / MANIFEST} lacks the field {error.args[0]!r}", hint=RESTORE
+            f"{folder / MANIFEST} lacks the field {quoted(error.args[0])}", hint=RESTORE
         ) from error
     except (TypeError, ValueError, AttributeError, OverflowError, UsageError) as error:
         said = error.message if isinstance(error, UsageError) else error
@@ -292,7 +316,9 @@ def _table_files(folder: Path, files: Sequence[Mapping[str, Any]]) -> tuple[Tabl
         path = PurePosixPath(file["path"])
         # A case of unknown origin must not make us read outside its own folder.
         if path.is_absolute() or ".." in path.parts:
-            raise CaseDamagedError(f"{folder / MANIFEST}: path {file['path']!r} leaves the case")
+            raise CaseDamagedError(
+                f"{folder / MANIFEST}: path {quoted(file['path'])} leaves the case"
+            )
         listed.append(TableFile(path.as_posix(), int(file["bytes"]), str(file["sha256"])))
     return tuple(listed)
 
@@ -304,7 +330,9 @@ def _table_problems(case: Case, table: str) -> list[str]:
     return [
         problem
         for file in case.files[table]
-        for problem in _column_problems(table, case.folder / file.path, file.path)
+        for problem in _schema_problems(
+            case.folder / file.path, file.path, partial(missing_columns, table)
+        )
     ]
 
 
@@ -325,9 +353,11 @@ def _file_problem(case: Case, file: TableFile) -> str:
     return ""
 
 
-def _column_problems(table: str, path: Path, name: str) -> list[str]:
+def _schema_problems(
+    path: Path, name: str, problems: Callable[[pa.Schema], list[str]]
+) -> list[str]:
     try:
-        return [f"{name}: {problem}" for problem in missing_columns(table, pq.read_schema(path))]
+        return [f"{name}: {problem}" for problem in problems(pq.read_schema(path))]
     except PermissionError:
         raise
     except (pa.ArrowInvalid, OSError) as error:

@@ -19,9 +19,11 @@ import pyarrow.parquet as pq
 
 from investigate import compact
 from investigate.case import MANIFEST, SCHEMA, Coverage, TableFile, digest
+from investigate.designs import recorded
 from investigate.errors import UsageError
 from investigate.in_place import InPlace
 from investigate.model import Window, isoformat
+from investigate.pipeline import REFERENCE, Design
 from investigate.tables import LISTING, ORDER, TABLES, as_table
 
 ROWS_PER_GROUP = 20_000  # of a table that is written as a stream
@@ -48,6 +50,7 @@ class CaseWriter:
     scope: Mapping[str, Any] = field(default_factory=dict)  # entities, event_dates, masked
     consumed: Mapping[str, Any] = field(default_factory=dict)  # requests and read units it took
     draft: Path | None = None  # where it is written until it is complete; default: beside it
+    design: Design = REFERENCE
     compact: bool = True  # large tables: without the columns that follow from others
     _files: dict[str, tuple[TableFile, ...]] = field(default_factory=dict)
     _rows: dict[str, int] = field(default_factory=dict)
@@ -98,7 +101,11 @@ class CaseWriter:
         groups = _in_groups(batches, TABLES[table], ROWS_PER_GROUP)
         start = list(islice(groups, 1))
         is_large = self.compact and any(group.num_rows >= LARGE for group in start)
-        shape = _Compact(table) if is_large else _Plain(TABLES[table])
+        shape = (
+            _Compact(TABLES[table], compact.layouts_of(table, self.design))
+            if is_large
+            else _Plain(TABLES[table])
+        )
         paths, rows = self._write(self._draft / table, chain(start, groups), shape)
         self._take(table, paths, rows, coverage)
         return rows
@@ -189,6 +196,7 @@ class CaseWriter:
             ("lake", self._lake),
             ("scope", self.scope),
             ("consumed", self.consumed),
+            ("design", {} if self.design == REFERENCE else recorded(self.design)),
         ):
             if value:
                 manifest[name] = dict(value)
@@ -211,13 +219,13 @@ class _Plain:
 class _Compact(_Plain):
     """How the files of a large table are written: without what follows, see `compact`."""
 
-    def __init__(self, table: str) -> None:
-        super().__init__(compact.schema_of(table, TABLES[table]))
-        self._table = table
+    def __init__(self, schema: pa.Schema, layouts: Mapping[str, str]) -> None:
+        super().__init__(compact.schema_of(schema, layouts))
+        self._layouts = layouts
         self.options = compact.writing(self.schema)
 
     def stored(self, rows: pa.Table) -> pa.Table:
-        return compact.shrunk(self._table, rows)
+        return compact.shrunk(rows, self._layouts)
 
 
 def _in_groups(

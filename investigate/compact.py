@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from investigate import pipeline
+from investigate.pipeline import REFERENCE, Design
 
 OWN, FOLLOWS = "__own", "__follows"
 
@@ -42,15 +42,15 @@ LAYOUTS: Mapping[str, Mapping[str, str]] = {
         "key_event_id": "{event_id}",
         "event_id_actual": "{event_id}",
         "payload_sha_actual": "{payload_sha}",
-        "s3_key": pipeline.RAW_KEY_LAYOUT.format(
+        "s3_key": REFERENCE.raw_key_layout.format(
             source="{key_source}", event_type="{key_event_type}", event_date="{key_event_date}",
             ingest_date="{key_ingest_date}", hour="{key_hour}", event_id="{key_event_id}",
         ),
     },
     "events": {
-        "sk": pipeline.SK_LAYOUT,
-        "gsi1sk": pipeline.GSI1SK_LAYOUT,
-        "s3_key": pipeline.RAW_KEY_LAYOUT.format(
+        "sk": REFERENCE.sk_layout,
+        "gsi1sk": REFERENCE.gsi1sk_layout,
+        "s3_key": REFERENCE.raw_key_layout.format(
             source="{source}", event_type="{event_type}", event_date="{event_time:0:10}",
             ingest_date="{ingest_time:0:10}", hour="{event_time:11:2}", event_id="{event_id}",
         ),
@@ -80,30 +80,40 @@ def is_joined(layout: str) -> bool:
     return next(pieces(layout)).text != ""
 
 
-def stored_columns(table: str, column: str) -> tuple[str, ...]:
+def layouts_of(table: str, design: Design) -> Mapping[str, str]:
+    """Return the columns of a table that follow from others in a case of this design. Of another
+    than the reference pipeline these are the ones that repeat a column: whoever reads the case
+    needs no key layout then, so none that has changed since can change a key."""
+    known = LAYOUTS.get(table, {})
+    if design == REFERENCE:
+        return known
+    return {name: layout for name, layout in known.items() if not is_joined(layout)}
+
+
+def stored_columns(column: str, layouts: Mapping[str, str]) -> tuple[str, ...]:
     """Return the columns that files of a large table hold instead of one."""
-    return (column + OWN, column + FOLLOWS) if column in LAYOUTS.get(table, {}) else (column,)
+    return (column + OWN, column + FOLLOWS) if column in layouts else (column,)
 
 
-def schema_of(table: str, schema: pa.Schema) -> pa.Schema:
+def schema_of(schema: pa.Schema, layouts: Mapping[str, str]) -> pa.Schema:
     """Return the columns of a large table's files."""
     return pa.schema([
         pa.field(name, pa.bool_() if name.endswith(FOLLOWS) else field.type)
         for field in schema
-        for name in stored_columns(table, field.name)
+        for name in stored_columns(field.name, layouts)
     ])  # fmt: skip
 
 
-def shrunk(table: str, rows: pa.Table) -> pa.Table:
+def shrunk(rows: pa.Table, layouts: Mapping[str, str]) -> pa.Table:
     """Return the rows of a table as files hold them."""
     columns = {name: rows[name].combine_chunks() for name in rows.column_names}
     stored = dict(columns)
-    for name, layout in LAYOUTS.get(table, {}).items():
+    for name, layout in layouts.items():
         ending = _put_together(layout, columns)
         prefix = _prefix(columns[name], ending) if is_joined(layout) else ""
         own, follows = _parted(columns[name], prefix, ending)
         stored |= {name + OWN: own, name + FOLLOWS: follows}
-    schema = schema_of(table, rows.schema)
+    schema = schema_of(rows.schema, layouts)
     return pa.table([stored[name] for name in schema.names], schema=schema)
 
 

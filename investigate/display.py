@@ -10,9 +10,10 @@ from datetime import datetime
 from importlib.resources import files
 from typing import Any
 
+from investigate.invisible_characters import escape_invisible
 from investigate.model import Finding, Outcome, Step, isoformat, verdict
-from investigate.unseen import numbered
 
+PLOTLY_MIME = "application/vnd.plotly.v1+json"
 SCRIPT_MIME = "application/javascript"
 SCRIPT_TEXT = "(run this notebook, and its tables can be sorted, filtered and copied)"
 LONGEST_CELL = 200  # a raw object's key fits
@@ -45,7 +46,7 @@ _QUOTED = re.compile("`([^`]+)`")
 
 def visible(value: object) -> str:
     """Return a value as text in which every character can be seen."""
-    return numbered(str(value))
+    return escape_invisible(str(value))
 
 
 def esc(value: object) -> str:

@@ -24,9 +24,9 @@ def refuse_unknown_entities(evidence: Evidence) -> None:
     tables = [table.select("entity_id") for table in known]
     listed = (ibis.union(*tables) if len(tables) > 1 else tables[0]).distinct()
     listed = listed.filter(listed.entity_id.notnull())
-    if evidence.engine.scalar(listed.filter(listed.entity_id.isin(evidence.entities)).count()):
+    if evidence.engine.count(listed.filter(listed.entity_id.isin(evidence.entities))):
         return
-    total = int(evidence.engine.scalar(listed.count()))
+    total = evidence.engine.count(listed)
     some = evidence.engine.rows(listed.order_by("entity_id").limit(LIKELY_ENTITIES))
     raise _unknown_entity(entity, [row["entity_id"] for row in some], total)
 

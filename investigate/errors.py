@@ -6,6 +6,7 @@ InvestigationError            2
 ├── CaseError                 2   the folder is not a case this version can read
 │   ├── CaseVersionError      2   a case of another schema version
 │   └── CaseDamagedError      2   a digest, a file or a column is not what the manifest says
+├── DesignError               2   the design of a pipeline is not installed, or is none
 ├── AccessError               2   AWS refused, or cannot be reached
 ├── WriteRefused              2   an operation that is not on the read-only list
 ├── RecoveryRefused           2   a rule of the recovery forbids what was asked; it is named
@@ -19,11 +20,22 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 MANY = 20  # more names than a message should hold
+_LONGEST = 200  # characters of what somebody wrote that a message repeats
+
+
+def quoted(value: object) -> str:
+    """Return a value as a message may repeat it: as Python writes it, cut where it gets long."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # a number of thousands of digits, or nested too deeply
+        return f"a {type(value).__name__} that cannot be shown"
+    rest = len(text) - _LONGEST
+    return text if rest <= 0 else f"{text[:_LONGEST]}… ({rest:,} characters more)"
 
 
 def did_you_mean(asked: str, names: Iterable[str]) -> str:
     """Return a question with the known names nearest to what was asked; empty if none is near."""
-    near = get_close_matches(asked, list(names), n=3, cutoff=0.5)
+    near = get_close_matches(str(asked)[:_LONGEST], list(names), n=3, cutoff=0.5)
     return "did you mean " + " or ".join(repr(name) for name in near) + "?" if near else ""
 
 
@@ -56,7 +68,7 @@ class UsageError(InvestigationError):
         near = did_you_mean(asked, names)
         listed = "" if hint and len(names) > MANY else f" (known: {', '.join(names) or 'none'})"
         told = " ".join(text for text in (near, hint) if text)
-        return cls(f"unknown {kind} {asked!r}{listed}", hint=told)
+        return cls(f"unknown {kind} {quoted(asked)}{listed}", hint=told)
 
 
 class SettingsError(InvestigationError):
@@ -73,6 +85,10 @@ class CaseVersionError(CaseError):
 
 class CaseDamagedError(CaseError):
     """The case does not hold what its manifest says."""
+
+
+class DesignError(InvestigationError):
+    """The design of a pipeline is not installed here, or describes none."""
 
 
 class AccessError(InvestigationError):

@@ -13,18 +13,17 @@ import ibis.expr.types as ir
 
 from investigate.case import Case, Coverage
 from investigate.compact_reading import spelled_out
-from investigate.engine import Engine, open_engine
+from investigate.engine import Engine, day_of, hour_text_of, open_engine
 from investigate.errors import CaseDamagedError, NotEvaluable, UsageError
-from investigate.lake import read_in_place
+from investigate.lake import read_in_place, read_stored
 from investigate.model import Window, isoformat, parse_time
+from investigate.pipeline import Design, format_time
 from investigate.settings import Thresholds
 from investigate.tables import LATER, schema_of
 
 STORES = ("raw", "events", "dedupe", "aggregates")  # the tables that are compared row by row
 ARRIVAL = {"raw": "last_modified", "events": "ingest_time_utc", "dedupe": "first_seen_utc"}
 SCOPED_BY = ("event_time_utc", "day", "entity_id")  # the columns that put a row in or out of scope
-# What these say holds for a case, and not for the part of it that is about one event.
-OF_THE_WHOLE = ("silence of", "unseen_objects", "unnamed_objects", "any_elsewhere", "deleted")
 USUAL_LAG = timedelta(minutes=15)  # what is no older than this is as new as a capture can be
 
 
@@ -50,6 +49,7 @@ class Evidence:
     thresholds: Thresholds = field(default_factory=Thresholds)
     scope: Scope | None = None
     whole: Evidence | None = None  # what this one was cut from, see investigate/trace/focus.py
+    subject: str | None = None  # the id of the event that it was cut for
     _tables: dict[str, ir.Table] = field(default_factory=dict, repr=False)
     _facts: dict[str, Any] = field(default_factory=dict, repr=False)
     _derived: list[str] = field(default_factory=list, repr=False)
@@ -64,6 +64,16 @@ class Evidence:
                     + ", ".join(captured),
                     hint=f"ask about one of these, or capture again with --entity {entity}",
                 )
+
+    @property
+    def design(self) -> Design:
+        """The design of the pipeline that the case was captured from."""
+        return self.case.design
+
+    def period_of(self, moment: ir.TimestampValue) -> ir.StringValue:
+        """Return the text of the aggregates' period in which a time lies, as `day` holds it."""
+        hourly = self.design.aggregate.period == "hour"
+        return hour_text_of(moment) if hourly else day_of(moment)
 
     @property
     def window(self) -> Window:
@@ -88,9 +98,12 @@ class Evidence:
         that do. A table read from a report of S3 or an export of DynamoDB is as old as that."""
         return self.judged_until(*(table for table in STORES if self.has(table)))
 
-    def cut(self, tables: Mapping[str, ir.Table]) -> Evidence:
-        """Return the same evidence with only these rows of its tables."""
-        part = Evidence(self.case, self.engine, self.thresholds, self.scope, whole=self)
+    def cut(self, tables: Mapping[str, ir.Table], subject: str | None = None) -> Evidence:
+        """Return the same evidence with only these rows of its tables; of one event, if `subject`
+        is its id."""
+        part = Evidence(
+            self.case, self.engine, self.thresholds, self.scope, whole=self, subject=subject
+        )
         part._tables.update(tables)
         return part
 
@@ -100,16 +113,16 @@ class Evidence:
 
     def is_whole(self, table: str) -> bool:
         """Whether a table was captured wholly: every row in the capture's scope, and all in it."""
-        return self.has(table) and self.case.covered(table).status == "captured"
+        return self.has(table) and self.case.coverage_of(table).status == "captured"
 
     def is_listed(self, table: str) -> bool:
         """Whether every row in the capture's scope is there, so that a row's absence means
         something, even if not every one could be looked into."""
-        return self.is_whole(table) or (self.has(table) and self.case.covered(table).listed)
+        return self.is_whole(table) or (self.has(table) and self.case.coverage_of(table).listed)
 
     def horizon(self, table: str) -> tuple[datetime | None, datetime | None]:
         """The start and the end of the time a table can tell about; None for an open end."""
-        told = self.case.covered(table).horizon or ".."
+        told = self.case.coverage_of(table).horizon or ".."
         start, _, end = told.partition("/")
         try:
             return _end_of(start), _end_of(end)
@@ -124,9 +137,9 @@ class Evidence:
         ends = [end for table in tables if (end := self.horizon(table)[1])]
         return min([*ends, self.case.captured_at]) - timedelta(seconds=self.case.settle_seconds)
 
-    def coverage(self, table: str) -> Coverage:
+    def coverage_of(self, table: str) -> Coverage:
         """What is known of a table's capture."""
-        return self.case.covered(table)
+        return self.case.coverage_of(table)
 
     def __getitem__(self, table: str) -> ir.Table:
         """Return a captured table; raise `NotEvaluable` with the reason if it was not captured.
@@ -137,13 +150,15 @@ class Evidence:
         if table not in self._tables:
             schema_of(table)
             if not self.has(table):
-                raise NotEvaluable(self.absence(table))
+                raise NotEvaluable(self.capture_gap(table))
             found = self._read(table)
             whole = spelled_out(_with_later_columns(found, table), table)
             self._tables[table] = whole if whole is found else self.engine.view(whole, table)
         return self._tables[table]
 
     def _read(self, table: str) -> ir.Table:
+        if table in self.case.files and self.case.stored:
+            return read_stored(self.case, self.case.stored, table, self.engine)
         if table in self.case.files:
             return self.engine.read_parquet(self.case.paths(table), table)
         self._derived.append(table)
@@ -180,18 +195,20 @@ class Evidence:
             self._tables[name] = self.engine.view(build(self), name)
         return self._tables[name]
 
-    def fact(self, name: str, find: Callable[[Evidence], Any]) -> Any:
-        """Return a small value that several checks share, found once; one that must be true of the
-        whole case is asked of what this evidence was cut from."""
-        if self.whole and name.startswith(OF_THE_WHOLE):
-            return self.whole.fact(name, find)
+    def fact(
+        self, name: str, find: Callable[[Evidence], Any], *, of_whole_case: bool = False
+    ) -> Any:
+        """Return a small value that several checks share, found once; one that holds for a case,
+        and not for the part of it that is about one event, is asked of what this was cut from."""
+        if self.whole and of_whole_case:
+            return self.whole.fact(name, find, of_whole_case=True)
         if name not in self._facts:
             self._facts[name] = find(self)
         return self._facts[name]
 
-    def absence(self, table: str) -> str:
+    def capture_gap(self, table: str) -> str:
         """Say in words why a table cannot be used."""
-        known = self.coverage(table)
+        known = self.coverage_of(table)
         return f"{table}: {known.status} ({known.reason or 'no reason recorded'})"
 
     def settled(self, table: ir.Table, column: str, *told_by: str) -> ir.Table:
@@ -209,35 +226,44 @@ class Evidence:
             start, end = timestamp(self.window.start), timestamp(self.window.end)
             conditions.append(moment.isnull() | ((moment >= start) & (moment < end)))
         elif "day" in rows.columns:
-            first = self.window.start.date().isoformat()
-            last = (self.window.end - timedelta(microseconds=1)).date().isoformat()
-            conditions.append(rows.day.isnull() | rows.day.between(first, last))
+            conditions.append(rows.day.isnull() | self._in_window(rows.day))
         if self.entities and "entity_id" in rows.columns:
             conditions.append(rows.entity_id.isnull() | rows.entity_id.isin(self.entities))
         return rows.filter(conditions) if conditions else rows
 
+    def _in_window(self, period: ir.StringValue) -> ir.BooleanValue:
+        """Whether a day, or an hour where aggregates are of hours, is in the window."""
+        ends = (self.window.start, self.window.end - timedelta(microseconds=1))
+        first, last = (format_time(moment) for moment in ends)
+        inside = period.between(first[:10], last[:10])
+        if self.design.aggregate.period == "day":
+            return inside
+        of_aggregates = self.design.aggregate.period_of
+        hours = period.between(of_aggregates(first), of_aggregates(last))
+        return ibis.ifelse(period.contains("T"), hours, inside)
+
     def require(self, needs: Collection[str]) -> None:
         """Raise `NotEvaluable` naming every needed table that was not captured."""
-        absent = [self.absence(table) for table in needs if not self.has(table)]
+        absent = [self.capture_gap(table) for table in needs if not self.has(table)]
         if absent:
             raise NotEvaluable("needs " + "; ".join(absent))
 
     def require_one(self, either: Collection[str]) -> None:
         """Raise `NotEvaluable` if tables are named and none of them was captured."""
         if either and not any(self.has(table) for table in either):
-            absent = "; ".join(self.absence(table) for table in either)
+            absent = "; ".join(self.capture_gap(table) for table in either)
             raise NotEvaluable(f"needs one of {absent}")
 
-    def incomplete(self, tables: Sequence[str]) -> list[str]:
+    def gaps(self, tables: Sequence[str]) -> list[str]:
         """Return in words which of these captured tables lack rows of the time asked about."""
         return [gap for table in tables if (gap := self._gap(table))]
 
-    def blind(self, tables: Sequence[str]) -> list[str]:
+    def absence_gaps(self, tables: Sequence[str]) -> list[str]:
         """Return in words in which of these captured tables a row's absence proves nothing, however
         old what it is about: rows were left out, or were written after the table's end."""
-        return [gap for table in tables if (gap := self._blindness(table))]
+        return [gap for table in tables if (gap := self._absence_gap(table))]
 
-    def unjudged(self, table: str) -> str:
+    def end_gap(self, table: str) -> str:
         """Say in words that a table ends before something of the time asked about; empty if not.
 
         An aggregate may be made at any time, from events of any age.
@@ -251,22 +277,22 @@ class Evidence:
         return f"{table}: tells nothing after {isoformat(end)}"
 
     def _gap(self, table: str) -> str:
-        return self._blindness(table) or self.unjudged(table)
+        return self._absence_gap(table) or self.end_gap(table)
 
-    def _blindness(self, table: str) -> str:
+    def _absence_gap(self, table: str) -> str:
         if not self.is_listed(table):
-            return self.absence(table)
+            return self.capture_gap(table)
         start, _ = self.horizon(table)
         if start and start > self.window.start:
             return f"{table}: tells nothing before {isoformat(start)}"
-        return self.unjudged(table) if table == "aggregates" else ""
+        return self.end_gap(table) if table == "aggregates" else ""
 
     def _arrived_since(self, table: str) -> bool:
         """Whether a store tells of events asked about that arrived too late for this table."""
         until = timestamp(self.judged_until(table))
         stores = [(self[name], column) for name, column in ARRIVAL.items() if self.has(name)]
         since = (self.in_scope(rows.filter(rows[column] > until)) for rows, column in stores)
-        return any(self.engine.scalar(rows.count()) for rows in since)
+        return any(self.engine.count(rows) for rows in since)
 
 
 def _end_of(text: str) -> datetime | None:

@@ -14,12 +14,13 @@ from investigate.checks import answer, book
 from investigate.errors import EngineError, NotEvaluable, UsageError
 from investigate.evidence import Evidence
 from investigate.model import Finding, Outcome, Severity, Step, isoformat, verdict
+from investigate.pipeline import REFERENCE
 from investigate.tables import TABLES
 
 SCHEMA = "investigate.findings/1"
 NOT_ASKED = "not asked"
 # What a findings document answers for: two in which these agree may stand for each other.
-IDENTITY = ("schema", "case", "window", "entities", "captured_at", "settled_until")
+IDENTITY = ("schema", "case", "design", "window", "entities", "captured_at", "settled_until")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,7 @@ def document(
         "coverage": {
             table: {"status": known.status, "reason": known.reason, "horizon": known.horizon}
             for table in TABLES
-            for known in [evidence.coverage(table)]
+            for known in [evidence.coverage_of(table)]
         },
     }
 
@@ -126,9 +127,11 @@ def _identity(evidence: Evidence) -> dict[str, Any]:
     """What the findings document of this evidence says of `IDENTITY`."""
     case, window = evidence.case, evidence.window
     scope = {"entities": list(evidence.entities)} if evidence.entities else {}
+    other = {} if evidence.design == REFERENCE else {"design": evidence.design.name}
     return {
         "schema": SCHEMA,
         "case": case.name,
+        **other,
         "window": {"start": isoformat(window.start), "end": isoformat(window.end)},
         **scope,
         "captured_at": isoformat(case.captured_at),
@@ -159,6 +162,9 @@ def from_document(entry: dict[str, Any]) -> Finding:
     texts = {
         name: entry[name] for name in ("code", "question", "summary", "key", "advice", "avoid")
     }
+    known = [*texts.values(), *entry["keys"], entry["reason"] or ""]
+    if not all(isinstance(text, str) for text in known) or type(entry["count"]) is not int:
+        raise TypeError("a text or a number in it is of another kind")
     return Finding(
         step=Step.parse(entry["step"]), outcome=outcome, severity=severity, count=entry["count"],
         keys=tuple(entry["keys"]), reason=entry["reason"], **texts,

@@ -1,4 +1,4 @@
-"""A table that a case only points at: rows that AWS wrote, and that are read where they lie."""
+"""What is read where it lies: a table that a case only points at, and a case in a bucket."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class InPlace:
 
     @classmethod
     def of_json(cls, told: Mapping[str, Any]) -> InPlace:
-        """Return what stands in a manifest; raise `KeyError`, `TypeError` or `ValueError`."""
+        """Return what a manifest says; raise `KeyError`, `TypeError` or `ValueError`."""
         return cls(
             kind=str(told["kind"]),
             location=str(told["location"]),
@@ -99,6 +99,18 @@ class InPlace:
             prefix=str(told.get("prefix", "")),
             payloads=bool(told.get("payloads", True)),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """The folder of a bucket in which a case lies; the prefix ends with a slash."""
+
+    bucket: str
+    prefix: str
+    region: str
+
+    def __str__(self) -> str:
+        return f"{S3}://{self.bucket}/{self.prefix}"
 
 
 def leaves(key: str) -> bool:

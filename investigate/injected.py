@@ -44,7 +44,8 @@ def _assigned(cell: str) -> list[str]:
     """Return the names a cell assigns if it does nothing else, in their order."""
     try:
         statements = ast.parse(cell).body
-    except SyntaxError:  # a cell may hold IPython's own commands
+    # A cell may hold IPython's own commands, and what was injected may be anything.
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return []
     names = []
     for statement in statements:

@@ -18,7 +18,7 @@ from investigate.errors import EngineError, NotEvaluable
 from investigate.evidence import Evidence
 from investigate.findings import Examination, examine, read_examination
 from investigate.injected import refuse_unknown_injected
-from investigate.memory import Memory, Room, spill_folder
+from investigate.memory import EngineMemory, MemoryLimit, spill_folder
 from investigate.model import Finding, Outcome, Step, verdict
 from investigate.numbers.overview import story_breaks
 from investigate.opening import evidence_for
@@ -39,7 +39,7 @@ from investigate.tables import TABLES
 from investigate.trace.focus import first_event
 from investigate.trace.shown import Traced
 from investigate.trace.story import story_of
-from investigate.versions import side_by_side
+from investigate.version_comparison import side_by_side
 
 RESULT_MIME = "application/vnd.investigate.result+json"
 RESULT_SCHEMA = "investigate.result/1"
@@ -55,7 +55,7 @@ def open_investigation(
     end: str = "",
     entity: str = "",
     findings: str = "",
-    memory: str | Memory | None = None,
+    memory: str | MemoryLimit | None = None,
     spill: str | Path | None = None,
 ) -> Investigation:
     """Return the investigation of a case, cut to a window and an entity if they are given.
@@ -70,12 +70,13 @@ def open_investigation(
     """
     refuse_unknown_injected()
     asked = Parameters(case, start, end, entity, findings)
-    room = Room.asked(
-        Memory.parse(memory, "memory") if isinstance(memory, str) else memory,
+    engine_memory = EngineMemory.asked(
+        MemoryLimit.parse(memory, "memory") if isinstance(memory, str) else memory,
         spill_folder(spill, "spill") if isinstance(spill, str) else spill,
     )
     evidence = evidence_for(
-        replace(asked, case=str(case_folder(case))), engine=partial(open_engine, room=room)
+        replace(asked, case=str(case_folder(case))),
+        engine=partial(open_engine, memory=engine_memory),
     )
     if not asked.findings:
         return Investigation(evidence, examine(evidence))
@@ -125,7 +126,7 @@ class Investigation:
         """What was captured of the tables that a step's checks read, or of every table."""
         rows = []
         for table in self._tables_of(step):
-            known = self.evidence.coverage(table)
+            known = self.evidence.coverage_of(table)
             count = self.evidence.case.count(table)
             word = "passed" if known.status == "captured" else "not-evaluated"
             status = Shown(f"{display.MARKS[word]} {display.esc(known.status)}", known.status)

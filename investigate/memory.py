@@ -20,7 +20,7 @@ _LEAST = 100 * 10**6  # bytes; with 20 MB the checks of a small case fail for la
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
+class MemoryLimit:
     """What one engine may take: so many bytes, or such a share of the machine's memory.
 
     The share is of what the process may have at all: a container's limit counts as the machine.
@@ -30,7 +30,7 @@ class Memory:
     is_share: bool = False
 
     @classmethod
-    def parse(cls, text: str, name: str = "--memory") -> Memory:
+    def parse(cls, text: str, name: str = "--memory") -> MemoryLimit:
         """Return a size as people write it: 2GB, 800MB, 1.5 GiB or 50%; raise `UsageError`."""
         found = _SIZE.fullmatch(text.strip())
         if not found:
@@ -50,18 +50,18 @@ class Memory:
         return cls(size)
 
     @classmethod
-    def _share(cls, amount: float, text: str, name: str) -> Memory:
+    def _share(cls, amount: float, text: str, name: str) -> MemoryLimit:
         if not 1 <= amount <= 100:
             raise UsageError(
                 f"{name} {text} is no share of this machine", hint="give 1% to 100%, or a size"
             )
         return cls(amount, is_share=True)
 
-    def part(self, share: float) -> Memory:
+    def part(self, share: float) -> MemoryLimit:
         """Return a part of it."""
-        return Memory(self.amount * share, self.is_share)
+        return MemoryLimit(self.amount * share, self.is_share)
 
-    def shared_by(self, engines: int) -> Memory:
+    def shared_by(self, engines: int) -> MemoryLimit:
         """Return what each of several engines may take, so that all together take no more; raise
         `UsageError` if that is too little to work with."""
         if not self.is_share and self.amount < _LEAST * engines:
@@ -78,40 +78,40 @@ class Memory:
 
 
 # The rest is for what stands beside the engine: Python, a browser, the system's cache of files.
-DEFAULT = Memory(60, is_share=True)
+DEFAULT_LIMIT = MemoryLimit(60, is_share=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
+class EngineMemory:
     """The memory an engine may take, and the folder for what is more (None: that for temporary
     files); several engines at the same time have one each."""
 
-    memory: Memory = DEFAULT
+    limit: MemoryLimit = DEFAULT_LIMIT
     spill: Path | None = None
 
     @classmethod
     def asked(
         cls,
-        memory: Memory | None = None,
+        memory: MemoryLimit | None = None,
         spill: Path | None = None,
         environment: Mapping[str, str] = os.environ,
-    ) -> Room:
-        """Return the room that somebody asks for, or else the environment variables
+    ) -> EngineMemory:
+        """Return what somebody asks for, or else the environment variables
         INVESTIGATE_MEMORY and INVESTIGATE_SPILL; raise `UsageError` if these hold nonsense."""
         size, place = environment.get(MEMORY, ""), environment.get(SPILL, "")
         if memory is None and size:
-            memory = Memory.parse(size, MEMORY)
+            memory = MemoryLimit.parse(size, MEMORY)
         if spill is None and place:
             spill = spill_folder(place, SPILL)
-        return cls(memory or DEFAULT, spill)
+        return cls(memory or DEFAULT_LIMIT, spill)
 
     def environment(self) -> dict[str, str]:
-        """Return the environment variables that give this room to the engines of a process."""
+        """Return the environment variables that give the same to the engines of a process."""
         place = {SPILL: str(self.spill)} if self.spill else {}
-        return {MEMORY: str(self.memory), **place}
+        return {MEMORY: str(self.limit), **place}
 
 
-ROOM = Room()  # where nobody says more
+DEFAULT_ENGINE_MEMORY = EngineMemory()  # where nobody says more
 
 
 def spill_folder(text: str, name: str = "--spill") -> Path:

@@ -11,14 +11,14 @@ from typing import Any
 import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 
-from investigate.checks.registry import MAX_KEYS
-from investigate.drafts import replace_all
+from investigate.checks.registry import MAX_KEYS, outcome_of
 from investigate.errors import UsageError
 from investigate.evidence import SCOPED_BY
 from investigate.findings import SCHEMA, as_document, dump, from_document, unlike
 from investigate.model import Finding, Outcome, Severity, Step, counted
 from investigate.parameters import refuse_unusable
 from investigate.queries import Answer
+from investigate.whole_files import replace_all
 
 OWN = "own"  # the part of the findings document that holds them
 _CODE = re.compile(r"own/[a-z0-9]+(-[a-z0-9]+)*")
@@ -45,22 +45,16 @@ def finding_of(
     weight, place = Severity.parse(severity), Step.parse(step)
     count, keys = _keys(rows, key)
     unseen = rows.unseen()
-    outcome, summary, reason = _told(f"{counted(count, 'row')} by {key}" if count else "", unseen)
+    outcome, reason = outcome_of(count, unseen)
+    summary = {
+        Outcome.FOUND: f"{counted(count, 'row')} by {key}.",
+        Outcome.PASSED: "There are none.",
+        Outcome.NOT_EVALUATED: f"This could not be told: {reason}.",
+    }[outcome]
     return Finding(
         code, place, outcome, weight, asked, summary + _beyond(rows), key, count, keys,
         reason=reason or None, advice=do,
     )  # fmt: skip
-
-
-def _told(found: str, unseen: str) -> tuple[Outcome, str, str]:
-    """Return the outcome, the summary and the reason, by the rule and in the words of the checks:
-    nothing found passes only where everything could be seen."""
-    if found:
-        return Outcome.FOUND, f"{found}.", unseen
-    if not unseen:
-        return Outcome.PASSED, "There are none.", ""
-    reason = f"nothing found, but not all could be seen: {unseen}"
-    return Outcome.NOT_EVALUATED, f"This could not be told: {reason}.", reason
 
 
 def _in_one_line(name: str, text: str) -> str:
@@ -76,7 +70,7 @@ def _keys(rows: Answer, key: str) -> tuple[int, tuple[str, ...]]:
     named = table[key].cast("string").fill_null("(no key)")
     asked = rows.evidence.in_scope(table.select(*_scoped_by(table), key=named))
     distinct = asked.select("key").distinct()
-    count = int(engine.scalar(distinct.count()))
+    count = engine.count(distinct)
     listed = engine.rows(distinct.order_by("key").limit(MAX_KEYS))
     return count, tuple(row["key"] for row in listed)
 

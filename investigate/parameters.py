@@ -8,13 +8,14 @@ from datetime import datetime
 from pathlib import Path
 
 from investigate.errors import CaseError, UsageError
+from investigate.invisible_characters import is_invisible
 from investigate.model import Window, isoformat, parse_time
 from investigate.secret_texts import secret_in
-from investigate.unseen import is_unseen
 
 DEFAULT_CASE = "../data/cases/everything"  # as seen from the notebooks' folder
 CHECKOUT = Path(__file__).resolve().parent.parent
 NOTEBOOKS, DEMO_CASES = CHECKOUT / "notebooks", CHECKOUT / "data" / "cases"
+IN_A_BUCKET = "s3://"  # so begins the address of a case that is not on this machine
 LONGEST = 4096  # no path, time or entity id of this pipeline comes near it
 
 
@@ -87,12 +88,15 @@ class Parameters:
         return asked
 
 
-def case_folder(case: str) -> Path:
-    """Return the folder a notebook means by `case`, wherever the notebook is started.
+def case_folder(case: str) -> Path | str:
+    """Return the folder a notebook means by `case`, wherever the notebook is started; of a case in
+    a bucket, which has none here, its address as it is.
 
     A relative one is looked for from the working directory, then from the notebooks' folder and
     the checkout; a name alone may be that of a demo case. Raises `CaseError` with the cases there.
     """
+    if case.startswith(IN_A_BUCKET):
+        return case
     asked = Path(case)
     places = [Path(), NOTEBOOKS, CHECKOUT]
     if len(asked.parts) == 1 and case not in (".", ".."):
@@ -120,9 +124,12 @@ def _is_there(path: Path) -> bool:
 
 
 def is_case(text: str) -> bool:
-    """Return whether a text names a case, as `case_folder` looks for it."""
+    """Return whether a text names a case, as `case_folder` looks for it, or is the address of one
+    in a bucket."""
+    if text.startswith(IN_A_BUCKET):
+        return True
     try:
-        return (case_folder(text) / "case.json").is_file()
+        return (Path(case_folder(text)) / "case.json").is_file()
     except (CaseError, OSError):
         return False
 
@@ -149,7 +156,7 @@ def refuse_unusable(name: str, value: object) -> None:
         )
     if len(value) > LONGEST:
         raise UsageError(f"{name} has {len(value):,} characters; at most {LONGEST:,} make sense")
-    if unseen := next((one for one in value if one in "\t\n" or is_unseen(one)), ""):
+    if unseen := next((one for one in value if one in "\t\n" or is_invisible(one)), ""):
         raise UsageError(
             f"{name} holds the character U+{ord(unseen):04X}, which cannot be seen",
             hint=f"it may have come with a copy; type {name} again, without it",
@@ -160,9 +167,10 @@ def _refuse_no_folder(case: str) -> None:
     """Raise `UsageError` for a case that is plainly no folder of this machine."""
     if not case.strip():
         raise UsageError("case is empty", hint=f'name a folder: case = "{DEFAULT_CASE}"')
-    if "://" in case:
+    if "://" in case and not case.startswith(IN_A_BUCKET):
         raise UsageError(
-            f"case is a URL: {case}", hint="copy the case to this machine and name its folder"
+            f"case is a URL: {case}",
+            hint="copy the case to this machine and name its folder, or to s3://BUCKET/FOLDER",
         )
     if case.startswith("~"):
         raise UsageError(

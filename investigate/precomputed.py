@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from contextlib import suppress
@@ -13,12 +12,12 @@ from typing import Any
 
 import ibis.expr.types as ir
 
-from investigate.case import MANIFEST
-from investigate.checks import book, offending_rows
+from investigate.case import MANIFEST, digest
+from investigate.checks import rows_of
 from investigate.errors import InvestigationError, UsageError
 from investigate.evidence import Evidence
 from investigate.findings import Examination
-from investigate.ledger.book import ledger
+from investigate.ledger.rows import ledger
 from investigate.model import Outcome
 from investigate.numbers.configuration import objections
 
@@ -48,7 +47,7 @@ def _first(evidence: Evidence, code: str, limit: int) -> ir.Table:
     """The first offending rows of a check with their number in all, in no order."""
 
     def build(known: Evidence) -> ir.Table:
-        table = offending_rows(book[code], known).rows
+        table = rows_of(known, code)
         columns = ["key", *(name for name in table.columns if name not in ("key", *BODIES))]
         shown = table.select(columns)
         return shown.mutate(**{_TOTAL: shown.count().over()}).order_by(columns).limit(limit)
@@ -67,7 +66,7 @@ def write_precomputed(evidence: Evidence, examination: Examination, findings: Pa
     for position, (name, table) in enumerate(tables.items()):
         path = folder / f"{position:03}.parquet"
         if evidence.engine.write_parquet(table, path):
-            written[name] = {"path": path.name, "sha256": _digest(path)}
+            written[name] = {"path": path.name, "sha256": digest(path)}
     index = {
         **_identity(evidence, findings),
         "facts": {name: value for name, value in facts.items() if _is_plain(value)},
@@ -109,8 +108,8 @@ def _identity(evidence: Evidence, findings: Path) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "version": version("investigate"),
-        "findings": _digest(findings),
-        "case": _digest(evidence.case.folder / MANIFEST),
+        "findings": digest(findings),
+        "case": digest(evidence.case.folder / MANIFEST),
         "thresholds": {name: str(value) for name, value in asdict(evidence.thresholds).items()},
     }
 
@@ -127,13 +126,8 @@ def _read_index(path: Path) -> Mapping[str, Any] | None:
     return index if isinstance(index, dict) else None
 
 
-def _is_file(path: Path, digest: str) -> bool:
-    return path.is_file() and _digest(path) == digest
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _is_file(path: Path, sha256: str) -> bool:
+    return path.is_file() and digest(path) == sha256
 
 
 def _is_plain(value: object) -> bool:

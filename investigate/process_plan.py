@@ -6,22 +6,42 @@ from typing import Any
 
 import ibis.expr.types as ir
 
-from investigate import pipeline
 from investigate.analysis.error_rules import TRANSIENT, kind_of, lasting_of
 from investigate.analysis.failures import failures
-from investigate.analysis.loading import unloadable, unlooked
+from investigate.analysis.loading import count_unverifiable, unloadable
 from investigate.analysis.queues import named, replay_queues
+from investigate.analysis.roles import functions_of
 from investigate.case import MANIFEST, digest
-from investigate.engine import day_of
 from investigate.errors import NotEvaluable
 from investigate.evidence import Evidence
 from investigate.model import isoformat
-from investigate.plans import sealed
+from investigate.pipeline import Design
+from investigate.plan_integrity import TEXT_OR_NULL, Shape, with_digest
 
 SCHEMA = "investigate.process-plan/1"
 SHOWN = 100  # poison messages and entity-days that are listed; the counts are exact
 # These errors are about one record, not about the code that met it.
 OF_THE_RECORD = ("malformed", "missing")
+_MANY: Shape = (type(None), int)
+SHAPE: Shape = {  # of what `process-briefly` reads of its plan
+    "queue": (
+        type(None),
+        {"name": str, "visible": _MANY, "not_visible": _MANY, "delayed": _MANY},
+    ),
+    "processor": (type(None), {"name": str, "dry_run": (type(None), bool)}),
+    "mappings": [{"uuid": str, "state": TEXT_OR_NULL, "batch_size": _MANY}],
+    "sample": (type(None), {"messages": int, "days": [{"entity_id": str, "day": str}]}),
+    "failures": (
+        type(None),
+        {
+            "last_lasting": (
+                type(None),
+                {"request_id": TEXT_OR_NULL, "at_utc": TEXT_OR_NULL, "error": TEXT_OR_NULL},
+            ),
+            "deployed_since": (type(None), bool),
+        },
+    ),
+}
 PASSING = ("timeout", "throttle", "service")  # classes of failures that time can mend
 
 
@@ -31,7 +51,7 @@ def document(evidence: Evidence) -> dict[str, Any]:
     evidence.require(("queue_state", "mappings", "functions"))
     case = evidence.case
     queue = _queue(evidence)
-    return sealed(
+    return with_digest(
         {
             "schema": SCHEMA,
             "case": case.name,
@@ -54,8 +74,7 @@ def _queue(evidence: Evidence) -> dict[str, Any] | None:
 
 
 def _processor(evidence: Evidence) -> dict[str, Any] | None:
-    rows = evidence["functions"]
-    rows = rows.filter(rows.role == "processor")
+    rows = functions_of(evidence, "processor")
     found = evidence.engine.rows(
         rows.select("name", "dry_run", "last_modified_utc").order_by("name")
     )
@@ -78,7 +97,7 @@ def _sample(evidence: Evidence) -> dict[str, Any] | None:
         return None
     rows = evidence["messages"]
     bad = rows.filter(~rows.well_formed)
-    count = evidence.engine.scalar(rows.count())
+    count = evidence.engine.count(rows)
     stuck = rows.filter(rows.receive_count >= evidence.thresholds.poison_receives)
     good, seen = rows.filter(rows.well_formed), evidence.has("raw")
     return {
@@ -87,7 +106,7 @@ def _sample(evidence: Evidence) -> dict[str, Any] | None:
         **_counted(evidence, "unloadable", unloadable(evidence, good) if seen else None),
         **_counted(evidence, "stuck", stuck),
         # Messages whose raw object nobody looked at; all of them where none was captured.
-        "unlooked": unlooked(evidence, good) if seen else count,
+        "unlooked": count_unverifiable(evidence, good) if seen else count,
         "most_receives": evidence.engine.scalar(rows.receive_count.max()),
         "days": days_of(evidence, rows),
     }
@@ -99,14 +118,18 @@ def _counted(evidence: Evidence, kind: str, rows: ir.Table | None) -> dict[str, 
         return {kind: None, f"{kind}_ids": []}
     ids = rows.select("message_id").order_by("message_id").limit(SHOWN)
     return {
-        kind: evidence.engine.scalar(rows.count()),
+        kind: evidence.engine.count(rows),
         f"{kind}_ids": [row["message_id"] for row in evidence.engine.rows(ids)],
     }
 
 
 def days_of(evidence: Evidence, rows: ir.Table) -> list[dict[str, str]]:
     """Return the entity-days (entity_id, day) that rows with entity_id and event_time_utc touch."""
-    days = rows.mutate(day=day_of(rows.event_time_utc)).select("entity_id", "day").distinct()
+    days = (
+        rows.mutate(day=evidence.period_of(rows.event_time_utc))
+        .select("entity_id", "day")
+        .distinct()
+    )
     days = days.filter(days.entity_id.notnull() & days.day.notnull())
     return evidence.engine.rows(days.order_by("entity_id", "day").limit(SHOWN))
 
@@ -117,8 +140,7 @@ def _failures(evidence: Evidence) -> dict[str, Any] | None:
         rows = failures(evidence)
     except NotEvaluable:
         return None
-    functions = evidence["functions"]
-    processors = functions.filter(functions.role == "processor").select(processor="name")
+    processors = functions_of(evidence, "processor").select(processor="name")
     rows = rows.inner_join(processors, rows.function == processors.processor)
     text = rows.error.fill_null("")
     rows = rows.mutate(
@@ -130,7 +152,7 @@ def _failures(evidence: Evidence) -> dict[str, Any] | None:
     found = evidence.engine.rows(last.select("at_utc", "request_id", "error"))
     return {
         "first": _text(evidence.engine.scalar(rows.at_utc.min())),
-        "count": evidence.engine.scalar(rows.count()),
+        "count": evidence.engine.count(rows),
         "transient": evidence.engine.scalar(rows.transient.sum().fill_null(0)),
         "last_lasting": {**found[0], "at_utc": _text(found[0]["at_utc"])} if found else None,
         "deployed_since": _deployed(evidence, lasting) if found else None,
@@ -148,10 +170,10 @@ def _deployed(evidence: Evidence, lasting: ir.Table) -> bool | None:
     return None if unknown else known
 
 
-def batch_size(plan: dict[str, Any]) -> int:
+def batch_size(plan: dict[str, Any], design: Design) -> int:
     """Return how many messages one batch of the planned mapping may hold."""
     known = plan["mappings"][0]["batch_size"] if plan["mappings"] else None
-    return int(known or pipeline.BATCH_SIZE)
+    return int(known or design.batch_size)
 
 
 def _text(moment: Any) -> str | None:

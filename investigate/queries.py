@@ -140,7 +140,7 @@ class Answer:
         """Return all rows as a pandas frame; raise `UsageError` if there are more than `most`,
         because pandas holds all of them in memory at once."""
         engine = self.evidence.engine
-        if (total := int(engine.scalar(self.table.count()))) > most:
+        if (total := engine.count(self.table)) > most:
             raise UsageError(
                 f"the answer has {total:,} rows, and more than {most:,} take gigabytes in pandas",
                 hint="count or group them in the query, or ask for so many: "
@@ -151,14 +151,16 @@ class Answer:
     def unseen(self) -> str:
         """Say in words which of the tables behind the rows do not show everything; empty if all
         do. With a reason, no rows prove nothing, and there may be more than were found."""
-        absent = [self.evidence.absence(name) for name in self.reads if not self.evidence.has(name)]
+        absent = [
+            self.evidence.capture_gap(name) for name in self.reads if not self.evidence.has(name)
+        ]
         captured = [name for name in self.reads if self.evidence.has(name)]
-        return "; ".join((*absent, *self.evidence.incomplete(captured)))
+        return "; ".join((*absent, *self.evidence.gaps(captured)))
 
     def shown(self) -> Shown:
         """Return the first rows as a table."""
         engine = self.evidence.engine
-        total = int(engine.scalar(self.table.count()))
+        total = engine.count(self.table)
         rows = engine.rows(self.table.limit(self.limit))
         caption = display.cut(len(rows), total)
         if total > len(rows):

@@ -8,14 +8,14 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar, get_origin, get_type_hints
 
-from investigate.analysis.dead_letters import DECISIONS, RETRY, judged, urgent_first
+from investigate.analysis.dead_letters import DECISIONS, RETRY, letter_decisions, urgent_first
 from investigate.case import digest
-from investigate.errors import UsageError
+from investigate.errors import UsageError, quoted
 from investigate.evidence import Evidence
 from investigate.model import isoformat
-from investigate.plans import sealed
+from investigate.plan_integrity import with_digest
 
 SCHEMA = "investigate.redrive-plan/1"
 # What a person may change stands last.
@@ -77,9 +77,12 @@ class RedrivePlan:
         return {decision: found[decision] for decision in DECISIONS}
 
 
+_Plan = TypeVar("_Plan", PlannedLetter, RedrivePlan)
+
+
 def plan_of(evidence: Evidence) -> RedrivePlan:
     """Return the plan by the rules alone; raise `NotEvaluable` where letters were not received."""
-    rows = evidence.in_scope(judged(evidence))
+    rows = evidence.in_scope(letter_decisions(evidence))
     letters = tuple(_letter(row) for row in evidence.engine.rows(urgent_first(rows)))
     case = evidence.case
     return RedrivePlan(
@@ -99,7 +102,7 @@ def _letter(row: Mapping[str, Any]) -> PlannedLetter:
 
 def document(plan: RedrivePlan) -> dict[str, Any]:
     """Return a plan as plain values in a fixed order, with its digest."""
-    return sealed(
+    return with_digest(
         {
             "schema": SCHEMA,
             "case": plan.case,
@@ -115,17 +118,26 @@ def of_document(told: Mapping[str, Any]) -> RedrivePlan:
     """Return the plan in a document; raise `UsageError` if it is none."""
     if told.get("schema") != SCHEMA:
         raise UsageError(
-            f"this is no redrive plan: its schema is {told.get('schema')!r}, not {SCHEMA!r}",
+            f"this is no redrive plan: its schema is {quoted(told.get('schema'))}, not {SCHEMA!r}",
             hint="make one: investigate redrive-plan CASE --format json",
         )
     try:
-        letters = tuple(PlannedLetter(**letter) for letter in told["letters"])
-        return RedrivePlan(told["case"], told["captured_at"], told["manifest"], letters)
+        letters = tuple(_of_kinds(PlannedLetter(**letter)) for letter in told["letters"])
+        return _of_kinds(RedrivePlan(told["case"], told["captured_at"], told["manifest"], letters))
     except (KeyError, TypeError) as error:
         raise UsageError(
-            f"the redrive plan is not whole: {error}",
+            f"the redrive plan is not whole: {quoted(str(error))}",
             hint="make it anew: investigate redrive-plan CASE --format json",
         ) from error
+
+
+def _of_kinds(known: _Plan) -> _Plan:
+    """Return what was read; raise `TypeError` if a value in it is not of the kind that it says."""
+    for name, kind in get_type_hints(type(known)).items():
+        value = getattr(known, name)
+        if not isinstance(value, get_origin(kind) if get_origin(kind) is tuple else kind):
+            raise TypeError(f"{name} is {quoted(value)}")
+    return known
 
 
 def as_csv(plan: RedrivePlan) -> str:
@@ -151,14 +163,23 @@ def with_decisions(plan: RedrivePlan, text: str, name: str = "the table") -> Red
     strange = [key for key in edited if key not in known]
     if strange:
         raise UsageError(
-            f"{name} decides about {strange[0][0]!r}, and the case holds no such dead letter",
+            f"{name} decides about {quoted(strange[0][0])}, and the case holds no such dead letter",
             hint="start from this case's own table: investigate redrive-plan CASE --format csv",
         )
     return replace(plan, letters=tuple(_redecided(letter, edited, name) for letter in plan.letters))
 
 
 def _edited(text: str, name: str) -> dict[tuple[str, str], dict[str, str]]:
-    reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")))
+    try:
+        return _cells(csv.DictReader(io.StringIO(text.removeprefix("\ufeff"))), name)
+    except csv.Error as error:
+        raise UsageError(
+            f"{name} cannot be read as CSV: {error}",
+            hint="save it again as CSV (comma, UTF-8), or start from --format csv",
+        ) from error
+
+
+def _cells(reader: csv.DictReader[str], name: str) -> dict[tuple[str, str], dict[str, str]]:
     needed = ("message_id", "queue_arn", "decision", "note")
     lacking = [column for column in needed if column not in (reader.fieldnames or ())]
     if lacking:
@@ -172,7 +193,8 @@ def _edited(text: str, name: str) -> dict[tuple[str, str], dict[str, str]]:
         key = cells["message_id"], cells["queue_arn"]
         if key in edited:
             raise UsageError(
-                f"{name} decides twice about {key[0]!r}", hint="leave one line for each dead letter"
+                f"{name} decides twice about {quoted(key[0])}",
+                hint="leave one line for each dead letter",
             )
         edited[key] = cells
     return edited

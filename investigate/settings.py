@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from investigate import pipeline
-from investigate.errors import InvestigationError, SettingsError, UsageError
+from investigate.designs import design_named
+from investigate.errors import InvestigationError, SettingsError, UsageError, quoted
 from investigate.model import Window
+from investigate.pipeline import REFERENCE, Design
 
 FILE = "file:///"
 _MOST, _MOST_DAYS = 1_000_000_000, 36_500  # decades; beyond, times cannot be reckoned with
@@ -53,7 +55,8 @@ class Thresholds:
             most = _MOST_DAYS if known.name.endswith("_days") else _MOST
             if not 0 <= value <= most:  # also refuses what is not a number (nan)
                 raise SettingsError(
-                    f"threshold {known.name} is {value}", hint=f"use a number from 0 to {most}"
+                    f"threshold {known.name} is {quoted(value)}",
+                    hint=f"use a number from 0 to {most}",
                 )
 
     @classmethod
@@ -70,7 +73,7 @@ class Thresholds:
             right = isinstance(value, (int, float) if wanted is float else int)
             if not right or isinstance(value, bool):
                 kind = "a number" if wanted is float else "a whole number"
-                raise SettingsError(f"threshold {name} must be {kind}, not {value!r}")
+                raise SettingsError(f"threshold {name} must be {kind}, not {quoted(value)}")
         return replace(self, **values)
 
 
@@ -85,7 +88,7 @@ class PipelineNames:
     region: str | None = None
     account_id: str | None = None  # where the credentials must belong to; None: anywhere
     raw_bucket: str | None = None
-    raw_prefix: str = "raw/"
+    raw_prefix: str = REFERENCE.raw_prefix
     events_table: str | None = None
     dedupe_table: str | None = None
     aggregates_table: str | None = None
@@ -98,6 +101,7 @@ class PipelineNames:
     dedupe_export: str | None = None
     aggregates_export: str | None = None
     functions: Mapping[str, str] = field(default_factory=dict)  # role -> function name
+    design: Design = REFERENCE  # its layouts and recipes
 
     @property
     def in_folders(self) -> frozenset[str]:
@@ -198,7 +202,7 @@ def load_settings(path: str | Path) -> Settings:
             f"{path} cannot be read: {error.strerror}",
             hint="name a TOML file that you may read, see docs/configuration.md",
         ) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise SettingsError(
             f"{path} is not TOML: {error}", hint="see docs/configuration.md for what it may hold"
         ) from error
@@ -225,9 +229,10 @@ def _parse_names(section: Mapping[str, Any]) -> PipelineNames:
     queues = section.get("dead_letter_queue_urls", [])
     if not isinstance(queues, list):
         raise SettingsError("pipeline.dead_letter_queue_urls must be a list of texts")
-    apart = ("functions", "dead_letter_queue_urls", "raw_prefix")
+    apart = ("functions", "dead_letter_queue_urls", "raw_prefix", "design")
     texts = {key: _text(key, value) for key, value in section.items() if key not in apart}
-    prefix = section.get("raw_prefix", PipelineNames().raw_prefix)
+    design = design_named(_text("design", section.get("design", REFERENCE.name)))
+    prefix = section.get("raw_prefix", design.raw_prefix)
     return PipelineNames(
         **texts,
         raw_prefix=_prefix(prefix),
@@ -236,6 +241,7 @@ def _parse_names(section: Mapping[str, Any]) -> PipelineNames:
             role: _text("functions", name, entry=f"functions.{role}")
             for role, name in functions.items()
         },
+        design=design,
     )
 
 
@@ -251,7 +257,7 @@ def _text(key: str, value: Any, *, entry: str = "") -> str:
     pattern, what, hint = _SHAPES.get(key, _TEXT)
     if isinstance(value, str) and re.fullmatch(pattern, value, re.DOTALL):
         return value
-    raise SettingsError(f"pipeline.{entry or key} must be {what}, not {value!r}", hint=hint)
+    raise SettingsError(f"pipeline.{entry or key} must be {what}, not {quoted(value)}", hint=hint)
 
 
 def _parse_window(section: Mapping[str, Any]) -> Window | None:
@@ -266,7 +272,9 @@ def _parse_window(section: Mapping[str, Any]) -> Window | None:
 def _section(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     section = document.get(name, {})
     if not isinstance(section, Mapping):
-        raise SettingsError(f"{name} must be a section, not {section!r}", hint=f"write [{name}]")
+        raise SettingsError(
+            f"{name} must be a section, not {quoted(section)}", hint=f"write [{name}]"
+        )
     return section
 
 

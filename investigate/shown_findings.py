@@ -8,6 +8,7 @@ from investigate import display
 from investigate.display import Shown
 from investigate.evidence import Evidence
 from investigate.model import Finding, Outcome, isoformat, verdict
+from investigate.wording import reading_note
 
 _CAN_WAIT = ("suspect", "expected", "passed")
 
@@ -29,10 +30,12 @@ def scope_line(evidence: Evidence) -> Shown:
     names = evidence.entities
     some = f"entit{'y' if len(names) == 1 else 'ies'} {', '.join(names)}"
     who = some if names else "all entities"
+    note = reading_note(evidence.design)
     return display.paragraph(
         f"Case {case.name}, captured {isoformat(case.captured_at)}. Looked at: "
         f"{isoformat(window.start)} ≤ event time < {isoformat(window.end)}, {who}. "
         f"Evidence younger than {isoformat(evidence.settled_until)} is not judged."
+        + (f" {note}" if note else "")
     )
 
 

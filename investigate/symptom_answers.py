@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from investigate import display
 from investigate.analysis import logs
@@ -12,7 +12,9 @@ from investigate.display import Shown
 from investigate.errors import NotEvaluable
 from investigate.evidence import Evidence
 from investigate.model import Finding, Outcome, Severity
+from investigate.pipeline import REFERENCE
 from investigate.symptoms import SYMPTOMS, Symptom
+from investigate.wording import worded
 
 EXPLAINED = "explained"  # a check found what may cause it
 NOT_TOLD = "not told"  # nothing was found, and something could not be seen
@@ -65,7 +67,10 @@ class SymptomAnswer:
 
 def answer_symptom(name: str, findings: Iterable[Finding], evidence: Evidence) -> SymptomAnswer:
     """Return what the findings of a case say to the symptom of that name."""
-    symptom = SYMPTOMS[name]
+    symptom, design = SYMPTOMS[name], evidence.design
+    if design != REFERENCE:
+        seen, mind = worded(symptom.seen, design), worded(symptom.mind, design)
+        symptom = replace(symptom, seen=seen, mind=mind)
     known = {finding.code: finding for finding in findings}
     own = display.by_weight(known[code] for code in symptom.checks if code in known)
     return SymptomAnswer(symptom, tuple(own), tuple(_gaps(symptom, evidence)))
@@ -80,10 +85,10 @@ def answer_symptoms(names: Sequence[str], evidence: Evidence) -> list[SymptomAns
 
 
 def _gaps(symptom: Symptom, evidence: Evidence) -> list[str]:
-    gaps = [evidence.absence(name) for name in symptom.tables if not evidence.has(name)]
+    gaps = [evidence.capture_gap(name) for name in symptom.tables if not evidence.has(name)]
     for role in symptom.silent if evidence.has("log_lines") else ():
         try:
-            silence = logs.silence(evidence, role)
+            silence = logs.info_lines_gap(evidence, role)
         except NotEvaluable as unknown:
             silence = unknown.message
         gaps += [silence] if silence else []

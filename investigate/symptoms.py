@@ -142,7 +142,8 @@ SYMPTOMS: Mapping[str, Symptom] = {
         "Wrong counts are not simply expected: say how many events are missing, doubled or late. "
         "A version counts one batch, not the day.",
         _rows(56, 60),
-        words="the dashboard is wrong events are numbers totals missing doubled miscounted late",
+        words="the dashboard is wrong shows events are numbers totals missing doubled miscounted "
+        "late fewer less lower few drop dropped low more higher",
     ),
     "errors-but-queue-drains": Symptom(
         "the processor reports errors, and the queue drains all the same",
@@ -278,16 +279,26 @@ SYMPTOMS: Mapping[str, Symptom] = {
 }
 
 
+_COMMON = frozenset(
+    ("and", "are", "but", "for", "has", "not", "than", "that", "the", "was", "with")
+)
+
+
 def matching(text: str) -> list[str]:
-    """Return the names of the symptoms that hold every word of a text, singular or plural, in what
-    is seen, in the guide's heading, in their name or among their other words; all of them for an
-    empty text."""
+    """Return the names of the symptoms that fit a text best; all of them for an empty text.
+
+    A word fits, singular or plural, in what is seen, in the guide's heading, in the name or among
+    the other words of a symptom. Those that hold every word fit; if none does, those that hold the
+    most of the words that tell anything, and none if no such word fits.
+    """
     asked = [_stem(word) for word in text.casefold().split()]
-    return [
-        name
-        for name, symptom in SYMPTOMS.items()
-        if all(word in _all_words(name, symptom) for word in asked)
-    ]
+    known = {name: _all_words(name, symptom) for name, symptom in SYMPTOMS.items()}
+    if fitting := [name for name in known if all(word in known[name] for word in asked)]:
+        return fitting
+    telling = [word for word in asked if len(word) > 2 and word not in _COMMON]
+    fits = {name: sum(word in words for word in telling) for name, words in known.items()}
+    most = max(fits.values())
+    return [name for name in known if most and fits[name] == most]
 
 
 def _all_words(name: str, symptom: Symptom) -> str:

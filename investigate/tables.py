@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from investigate.compact import stored_columns
+from investigate.compact import LAYOUTS, stored_columns
 from investigate.errors import CaseDamagedError, UsageError
 
 TEXT = pa.string()
@@ -200,12 +200,21 @@ def as_table(table: str, rows: Iterable[Mapping[str, Any]]) -> pa.Table:
         raise CaseDamagedError(f"table {table!r}: {error}") from error
 
 
+def listing_problems(found: pa.Schema) -> list[str]:
+    """Return in words in what the columns of a listing are not the agreed ones, all and no other:
+    what reads the objects takes each for something that it knows of one."""
+    return [] if found.remove_metadata().equals(LISTING) else ["its columns are not of a listing"]
+
+
 def missing_columns(table: str, found: pa.Schema) -> list[str]:
     """Return what a file lacks of the agreed columns: names, and names with another type."""
     problems = []
+    left_out = LAYOUTS.get(table, {})
     for field in schema_of(table):
         position = found.get_field_index(field.name)
-        if position < 0 and all(name in found.names for name in stored_columns(table, field.name)):
+        if position < 0 and all(
+            name in found.names for name in stored_columns(field.name, left_out)
+        ):
             continue  # left out of a large table, because it follows from others
         if position < 0:
             if field.name not in LATER.get(table, ()):

@@ -15,6 +15,7 @@ from investigate.case_writer import CaseWriter
 from investigate.checks.registry import answer, book
 from investigate.evidence import Evidence, Scope
 from investigate.model import Finding, Window
+from investigate.pipeline import REFERENCE
 from investigate.settings import Thresholds
 from investigate.tables import TABLES
 
@@ -53,7 +54,7 @@ class Event:
             "payload": payload,
             "payload_sha": pipeline.payload_sha(payload),
         }
-        body["event_id"] = pipeline.recomputed_event_id(body)
+        body["event_id"] = REFERENCE.recomputed_event_id(body)
         return body
 
     @property
@@ -71,7 +72,7 @@ class Event:
     @property
     def s3_key(self) -> str:
         body = self.body
-        return pipeline.raw_key(
+        return REFERENCE.raw_key(
             self.source, self.event_type, body["event_time"], body["ingest_time"], self.id
         )
 
@@ -85,7 +86,7 @@ class Event:
 
 def raw_row(event: Event, **changes: Any) -> dict[str, Any]:
     body = event.body
-    key = pipeline.parse_raw_key(event.s3_key)
+    key = REFERENCE.parse_raw_key(event.s3_key)
     assert key
     row = {
         "s3_key": event.s3_key,
@@ -121,8 +122,8 @@ def event_row(event: Event, **changes: Any) -> dict[str, Any]:
     body = event.body
     lag = max(0, int(event.lag.total_seconds() * 1000))
     row = {
-        "pk": pipeline.event_pk(event.entity_id),
-        "sk": pipeline.event_sk(body["event_time"], event.id),
+        "pk": REFERENCE.event_pk(event.entity_id),
+        "sk": REFERENCE.event_sk(body["event_time"], event.id),
         **{
             name: body[name]
             for name in (
@@ -136,8 +137,8 @@ def event_row(event: Event, **changes: Any) -> dict[str, Any]:
         "status": "ACCEPTED",
         "s3_bucket": BUCKET,
         "s3_key": event.s3_key,
-        "gsi1pk": pipeline.event_gsi1pk(event.source, event.event_type, event.day),
-        "gsi1sk": pipeline.event_gsi1sk(lag, body["ingest_time"], event.id),
+        "gsi1pk": REFERENCE.event_gsi1pk(event.source, event.event_type, event.day),
+        "gsi1sk": REFERENCE.event_gsi1sk(lag, body["ingest_time"], event.id),
     }  # fmt: skip
     row = {**row, **changes}
     shown = {k: v for k, v in row.items() if not isinstance(v, datetime) and v is not None}
@@ -190,16 +191,16 @@ def aggregate_row(
     first = ordered[0]
     version = int(moment.timestamp())
     row = {
-        "pk": pipeline.event_pk(first.entity_id),
-        "sk": pipeline.aggregate_sk(first.day, version),
+        "pk": REFERENCE.event_pk(first.entity_id),
+        "sk": REFERENCE.aggregate.sk(first.day, version),
         "entity_id": first.entity_id,
         "day": first.day,
         "version": version,
-        "metric_name": pipeline.METRIC_NAME,
+        "metric_name": REFERENCE.aggregate.metric_name,
         "value": float(len(ordered)),
-        "inputs_hash": pipeline.inputs_hash(inputs),
+        "inputs_hash": REFERENCE.aggregate.inputs_hash(inputs),
         "input_count": len(ordered),
-        "sample_event_ids": [event.id for event in ordered[: pipeline.SAMPLE_IDS]],
+        "sample_event_ids": [event.id for event in ordered[: REFERENCE.sample_ids]],
         "computed_at": pipeline.format_time(moment),
         "computed_at_utc": moment,
     }
@@ -279,7 +280,7 @@ def mapping_row(**changes: Any) -> dict[str, Any]:
         "function": "processor",
         "source_arn": QUEUE_ARN,
         "state": "Enabled",
-        "batch_size": pipeline.BATCH_SIZE,
+        "batch_size": REFERENCE.batch_size,
         "window_s": 0,
         "partial_batch_response": False,
         "last_result": "OK",

@@ -112,9 +112,9 @@ class ObservedEvidence(Evidence):
         ask = super().view
         return self._sharing(f"view {name}", lambda: ask(name, build))
 
-    def fact(self, name: str, find: Any) -> Any:
+    def fact(self, name: str, find: Any, *, of_whole_case: bool = False) -> Any:
         ask = super().fact
-        return self._sharing(f"fact {name}", lambda: ask(name, find))
+        return self._sharing(f"fact {name}", lambda: ask(name, find, of_whole_case=of_whole_case))
 
 
 def differs(looks: Iterable[Look], case: Case, other: Case) -> bool:

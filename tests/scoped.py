@@ -10,10 +10,10 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from investigate import pipeline
 from investigate.case import Case, Coverage, open_case
 from investigate.case_writer import CaseWriter
 from investigate.model import Window
+from investigate.pipeline import REFERENCE
 from investigate.tables import TABLES
 
 Row = dict[str, Any]
@@ -56,9 +56,9 @@ class Cut:
                 if table in kept:
                     writer.add(table, *kept[table])
                 elif table in whole.tables:
-                    writer.add(table, rows_of(whole, table), whole.covered(table))
+                    writer.add(table, rows_of(whole, table), whole.coverage_of(table))
                 else:
-                    writer.leave_out(table, whole.covered(table))
+                    writer.leave_out(table, whole.coverage_of(table))
         return open_case(folder)
 
     def _tables(self, whole: Case) -> Mapping[str, Table]:
@@ -66,7 +66,7 @@ class Cut:
             return {"raw": self._raw(whole, None)}
         names = " and ".join(self.entities)
         queried = Coverage("captured", f"entities {names} only")
-        wanted = {pipeline.event_pk(entity) for entity in self.entities}
+        wanted = {REFERENCE.event_pk(entity) for entity in self.entities}
         of_entities = {
             table: [row for row in rows_of(whole, table) if row["pk"] in wanted]
             for table in ("events", "aggregates")

@@ -272,3 +272,56 @@ def test_after_patience_ended_nobody_waits_again_before_an_answer(monkeypatch):
     with pytest.raises(AccessError):
         connection._patiently(lost)
     assert waits
+
+
+def answering(service: str, body: bytes) -> Any:
+    """A connection whose requests to a service all get this, with a good status."""
+    connection = connect(region="eu-west-1")
+
+    def answer(request: Any, **_: Any) -> AWSResponse:
+        told = {"content-length": str(len(body))}
+        return AWSResponse(request.url, 200, told, RawResponse(body))
+
+    connection.client(service).meta.events.register("before-send", answer)
+    return connection
+
+
+PAGE = b"<!DOCTYPE html><html><body>Log in</body></html>"
+JSON = (b"", PAGE, b'{"status": "ok"}', b"[]", b"<Status>ok</Status>")
+XML = (b"", PAGE, b"<Status>ok</Status>")  # what is no XML, botocore takes for a failure of S3
+ASKED: dict[tuple[str, str], tuple[dict[str, str], tuple[bytes, ...]]] = {
+    # A page without rows has an empty list of them.
+    ("dynamodb", "Scan"): ({"TableName": "t"}, (*JSON, b"{}", b'{"Count": 0}')),
+    ("logs", "FilterLogEvents"): ({"logGroupName": "g"}, JSON),
+    ("sqs", "GetQueueAttributes"): ({"QueueUrl": "https://q/1/q"}, JSON),
+    ("lambda", "ListEventSourceMappings"): ({}, JSON),
+    ("s3", "ListObjectsV2"): ({"Bucket": "raw"}, XML),
+    ("s3", "GetBucketVersioning"): ({"Bucket": "raw"}, XML),
+}
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "asked", "body"),
+    [(*names, asked, body) for names, (asked, bodies) in ASKED.items() for body in bodies],
+)
+def test_what_has_no_content_or_is_of_another_question_is_no_empty_answer(
+    service, operation, asked, body
+):
+    with pytest.raises(AccessError, match="what answers there is not AWS") as raised:
+        answering(service, body).call(service, operation, **asked)
+    assert raised.value.kind == "unreachable"
+
+
+def test_an_answer_without_a_member_is_one_where_aws_gives_such():
+    told = answering("lambda", b"{}").call("lambda", "GetFunctionConcurrency", FunctionName="f")
+    assert "ReservedConcurrentExecutions" not in told
+    plain = b'<?xml version="1.0"?>\n<VersioningConfiguration xmlns="http://s3"/>'
+    said_before = b"\xef\xbb\xbf<!-- by a gateway -->" + plain.split(b"\n")[1]
+    assert "Status" not in answering("s3", said_before).call(
+        "s3", "GetBucketVersioning", Bucket="raw"
+    )
+    page = answering("dynamodb", b'{"Count": 0, "Items": []}').call(
+        "dynamodb", "Scan", TableName="t"
+    )
+    assert page["Items"] == []
+    assert "Status" not in answering("s3", plain).call("s3", "GetBucketVersioning", Bucket="raw")

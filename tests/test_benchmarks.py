@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from benchmarks import report
+from benchmarks import coverage_table, report, start
 from benchmarks.__main__ import main
 from benchmarks.capture import figures, toolbox
 from benchmarks.capture.contenders import SUBJECTS, Role
@@ -15,6 +17,7 @@ from benchmarks.capture.evidence import WINDOW, events
 from benchmarks.capture.outcome import Outcome
 from benchmarks.capture.targets import Target
 from investigate import case_writer, pipeline
+from investigate.pipeline import REFERENCE
 from investigate.report.notebooks import NOTEBOOKS
 
 
@@ -23,6 +26,23 @@ def test_the_engine_and_the_loops_explain_every_version_alike(capsys):
     printed = capsys.readouterr().out
     assert "equal for 64 versions" in printed
     assert "times the engine's time" in printed
+
+
+def test_what_starts_is_timed_beside_bare_python(capsys, tmp_path):
+    document = tmp_path / "benchmarks.md"
+    assert main(["start", "--rounds", "1", "--write", str(document)]) == 0
+    printed = capsys.readouterr().out.splitlines()
+    assert [line.split("  ")[0] for line in printed[1:]] == list(start.STARTS)
+    rows = [line for line in document.read_text("utf-8").splitlines() if line.startswith("| `")]
+    milliseconds = {cells[1].strip(): int(cells[2]) for cells in (row.split("|") for row in rows)}
+    assert milliseconds["`import pandas`"] > 0
+    assert milliseconds["`investigate --help`"] > 0
+
+
+def test_a_start_that_fails_ends_the_run(capsys, monkeypatch):
+    monkeypatch.setattr(start, "STARTS", {"broken": ("-c", "raise SystemExit(3)")})
+    assert main(["start"]) == 1
+    assert "broken fails" in capsys.readouterr().err
 
 
 def test_what_an_event_takes_on_disk_is_printed_by_table(capsys, tmp_path, monkeypatch):
@@ -36,6 +56,35 @@ def test_what_an_event_takes_on_disk_is_printed_by_table(capsys, tmp_path, monke
     }
     assert shares["events"] < 40 < shares["log_lines"] <= 100
     assert "<!-- begin storage -->" in document.read_text(encoding="utf-8")
+
+
+def test_what_tests_reach_is_told_by_package_with_the_modules_below(capsys, tmp_path):
+    files = {
+        "investigate/model.py": (10, 10, 4, 4),
+        "investigate/aws/meter.py": (10, 8, 10, 6),
+        "investigate/aws/door.py": (80, 80, 0, 0),
+        "investigate/aws/__init__.py": (0, 0, 0, 0),
+    }
+    lines = coverage_table.section(files, "two tests").splitlines()
+    assert "| `aws/` | 90 | 88 | 10 | 6 | 94.0 |" in lines
+    assert "| top level | 10 | 10 | 4 | 4 | 100.0 |" in lines
+    assert "| all | 100 | 98 | 14 | 10 | 94.7 |" in lines
+    assert [line for line in lines if line[:1] == "*"] == ["* `investigate.aws.meter`: 70 %"]
+    assert main(["coverage", "--data", str(tmp_path / "none")]) == 2
+    assert "make coverage" in capsys.readouterr().out
+
+
+def test_what_coverage_has_gathered_is_read(tmp_path):
+    program, data = tmp_path / "program.py", tmp_path / "data"
+    program.write_text("import sys\nif len(sys.argv) > 9:\n    print(1)\n", encoding="utf-8")
+    subprocess.run(
+        [sys.executable, "-m", "coverage", "run", "--branch", "--rcfile=", f"--data-file={data}",
+         f"--include={program}", str(program)],
+        check=True,
+    )  # fmt: skip
+    ((name, counts),) = coverage_table.files_in(data).items()
+    assert name.endswith("program.py")
+    assert counts == (3, 2, 2, 1)
 
 
 def test_an_unknown_benchmark_is_refused(capsys):
@@ -89,10 +138,10 @@ def test_events_of_the_benchmark_are_those_of_the_pipeline():
     assert len({event.key for event in found}) == 500
     assert 800 < sum(len(event.data) for event in found) / 500 < 1_200
     for event in found:
-        assert pipeline.recomputed_event_id(event.body) == event.body["event_id"]
+        assert REFERENCE.recomputed_event_id(event.body) == event.body["event_id"]
         assert pipeline.payload_sha(event.body["payload"]) == event.row["payload_sha"]
         assert WINDOW.start.isoformat()[:10] <= str(event.row["day"]) < WINDOW.end.isoformat()[:10]
-        key = pipeline.parse_raw_key(event.key)
+        key = REFERENCE.parse_raw_key(event.key)
         assert key is not None
         assert (key.event_id, key.hour) == (event.row["event_id"], event.row["hour"])
 

@@ -76,9 +76,9 @@ def test_what_was_written_is_what_is_opened(folder):
 
 def test_coverage_is_known_of_every_table(folder):
     case = open_case(folder)
-    assert case.covered("raw") == CAPTURED_WHOLE
-    assert case.covered("dedupe") == Coverage("denied", "no dynamodb:Scan")
-    assert case.covered("spans") == Coverage("skipped", "not part of this capture")
+    assert case.coverage_of("raw") == CAPTURED_WHOLE
+    assert case.coverage_of("dedupe") == Coverage("denied", "no dynamodb:Scan")
+    assert case.coverage_of("spans") == Coverage("skipped", "not part of this capture")
 
 
 def test_a_captured_table_without_rows_is_not_an_absent_one(tmp_path):
@@ -158,6 +158,10 @@ def test_a_draft_is_for_its_owner_only(tmp_path):
     with writer(tmp_path / "small"):
         (draft,) = tmp_path.iterdir()
         assert draft.stat().st_mode & 0o077 == 0
+
+
+def test_a_case_is_for_its_owner_only(folder):
+    assert folder.stat().st_mode & 0o077 == 0
 
 
 def test_a_column_that_was_not_agreed_is_refused(tmp_path):

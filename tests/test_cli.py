@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
+from tempfile import gettempdir
 
 import pyarrow as pa
 import pytest
@@ -98,6 +100,19 @@ def test_what_the_system_refuses_is_one_message_and_no_verdict(capsys, monkeypat
     out, err = capsys.readouterr()
     assert out == ""
     assert err.startswith("investigate: /somewhere/file: Permission denied\n")
+
+
+def test_a_disk_that_is_full_is_named_with_what_to_type_next(capsys, monkeypatch):
+    def fail(options, console):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(verify, "run", fail)
+    assert cli.main(["verify", HEALTHY]) == 2
+    told = f"No space left on device, on the disk of one of: {HEALTHY}, {gettempdir()}\n"
+    assert capsys.readouterr().err == (
+        f"investigate: {told}  free some space there, or name other places (--out, --spill, "
+        "TMPDIR); then run the same again\n"
+    )
 
 
 def test_an_error_of_the_system_that_is_about_no_file_stays_a_traceback(monkeypatch):

@@ -32,7 +32,7 @@ def in_arrow(table: str, rows: list[dict[str, object]]) -> pa.Table:
 
 
 def read_again(table: str, rows: pa.Table) -> list[dict[str, object]]:
-    stored = compact.shrunk(table, rows)
+    stored = compact.shrunk(rows, compact.LAYOUTS[table])
     assert compact.restored(table, stored).cast(rows.schema) == rows
     return ENGINE.rows(spelled_out(ENGINE.read_arrow(stored, table), table))
 
@@ -74,7 +74,7 @@ def test_rows_come_back_as_they_were(table, data):
 def test_what_ingest_writes_follows_and_what_breaks_its_layout_is_kept():
     good, bad = Event("a", at(1)), Event("b", at(2))
     rows = [raw_row(good), raw_row(bad, key_event_id="other", payload_sha_actual=None)]
-    stored = compact.shrunk("raw", in_arrow("raw", rows)).to_pylist()
+    stored = compact.shrunk(in_arrow("raw", rows), compact.LAYOUTS["raw"]).to_pylist()
     assert {
         name: stored[0][f"{name}__follows"] for name in compact.LAYOUTS["raw"]
     } == dict.fromkeys(compact.LAYOUTS["raw"], True)
@@ -88,7 +88,7 @@ def test_what_ingest_writes_follows_and_what_breaks_its_layout_is_kept():
 def test_every_row_of_a_demo_case_follows_as_far_as_nothing_is_wrong_with_it():
     left = Counter()
     for table in compact.LAYOUTS:
-        stored = compact.shrunk(table, pq.read_table(CASES / "healthy" / table))
+        stored = compact.shrunk(pq.read_table(CASES / "healthy" / table), compact.LAYOUTS[table])
         for name in compact.LAYOUTS[table]:
             left[name] += stored[f"{name}__follows"].to_pylist().count(False)
     assert dict(+left) == {}
@@ -107,9 +107,9 @@ def written(folder, name: str, *, large: int, monkeypatch, compactly: bool = Tru
             rows = pa.concat_tables(pq.read_table(path) for path in known.paths(table))
             order = [(column, "ascending") for column in ORDER[table]]
             batches = rows.select(TABLES[table].names).sort_by(order).to_batches(300)
-            writer.add_batches(table, batches, known.covered(table))
+            writer.add_batches(table, batches, known.coverage_of(table))
         for table in set(TABLES) - set(known.tables):
-            writer.leave_out(table, known.covered(table))
+            writer.leave_out(table, known.coverage_of(table))
     return folder / "again"
 
 
@@ -135,7 +135,7 @@ def test_a_small_table_and_a_writer_that_is_told_to_write_plainly_leave_nothing_
 
 
 def test_files_that_lack_half_of_what_a_column_needs_are_not_taken_for_whole():
-    schema = compact.schema_of("raw", TABLES["raw"])
+    schema = compact.schema_of(TABLES["raw"], compact.LAYOUTS["raw"])
     assert missing_columns("raw", schema) == []
     half = schema.remove(schema.get_field_index("s3_key__follows"))
     assert missing_columns("raw", half) == ["no column 's3_key'"]
@@ -143,10 +143,11 @@ def test_files_that_lack_half_of_what_a_column_needs_are_not_taken_for_whole():
 
 @pytest.mark.parametrize("table", TABLES)
 def test_every_table_can_be_written_compactly(tmp_path, table):
-    schema = compact.schema_of(table, TABLES[table])
+    layouts = compact.LAYOUTS.get(table, {})
+    schema = compact.schema_of(TABLES[table], layouts)
     path = tmp_path / "rows.parquet"
     with pq.ParquetWriter(path, schema, **compact.writing(schema)) as file:
-        file.write_table(compact.shrunk(table, in_arrow(table, [{}])))
+        file.write_table(compact.shrunk(in_arrow(table, [{}]), layouts))
     assert pq.read_table(path).num_rows == 1
     rows = ENGINE.read_parquet([path], table)
     assert ENGINE.rows(spelled_out(rows, table)) == [dict.fromkeys(TABLES[table].names)]

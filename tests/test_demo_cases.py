@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
+import shutil
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,11 @@ from investigate.errors import UsageError
 from investigate.evidence import Evidence
 from investigate.findings import Examination, examine
 from investigate.model import STEPS, Outcome, Severity
+from investigate.sandbox import demo
 from investigate.sandbox.demo import DEMOS, readme, regenerate, stage_and_capture
 from investigate.sandbox.faults import faults
 from investigate.sandbox.traffic import LIGHT
-from investigate.sandbox.truth import GroundTruth
+from investigate.sandbox.truth import TRUTH, GroundTruth
 
 CASES = Path(__file__).parent.parent / "data" / "cases"
 
@@ -128,6 +130,37 @@ def test_a_folder_that_is_no_demo_case_is_not_replaced(tmp_path: Path) -> None:
     (tmp_path / "healthy").mkdir()
     with pytest.raises(UsageError, match="no demo case"):
         regenerate(tmp_path, ["healthy"])
+
+
+@pytest.mark.parametrize("moment", range(1, 7))
+def test_a_demo_case_is_replaced_whole_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: int
+) -> None:
+    draft, target = tmp_path / "draft", tmp_path / "cases" / "healthy"
+    for folder, says in ((draft, "new"), (target, "old")):
+        folder.mkdir(parents=True)
+        (folder / TRUTH).write_text(says)
+    steps = []
+
+    def killed(doing: Callable[..., object]) -> Callable[..., object]:
+        def step(*given: Any, **more: Any) -> object:
+            steps.append(given)
+            if len(steps) == moment:
+                raise KeyboardInterrupt
+            return doing(*given, **more)
+
+        return step
+
+    with monkeypatch.context() as patched:
+        for owner, name in ((shutil, "copytree"), (shutil, "rmtree"), (Path, "rename")):
+            patched.setattr(owner, name, killed(getattr(owner, name)))
+        with pytest.raises(KeyboardInterrupt):
+            demo.put_in_place(draft, target)
+    # Whatever stands there is whole, or nothing does and the next run makes it.
+    assert not target.exists() or (target / TRUTH).read_text() in ("old", "new")
+    demo.put_in_place(draft, target)
+    assert (target / TRUTH).read_text() == "new"
+    assert [path.name for path in target.parent.iterdir()] == ["healthy"]
 
 
 def test_an_unknown_demo_case_is_refused_with_the_known_ones(tmp_path: Path) -> None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 
 import ibis
+import nbformat
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from nbclient import NotebookClient
 
 from investigate.engine import (
     DuckDBEngine,
@@ -26,6 +29,7 @@ from investigate.engine import (
     text_of,
 )
 from investigate.errors import EngineError, UsageError
+from investigate.memory import EngineMemory, MemoryLimit
 from tests.spark import spark_sql
 
 ENGINE = DuckDBEngine()
@@ -218,3 +222,44 @@ def test_a_number_of_any_size_has_a_text():
     table = literal_rows(rows, {"place": "int64", "number": "float64"})
     found = engine.rows(table.select("place", text=number_text(table.number)).order_by("place"))
     assert [row["text"] for row in found] == list(told.values())
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no full disk at hand")
+def test_a_full_disk_is_told_with_what_to_type_next():
+    engine = DuckDBEngine()
+    with pytest.raises(EngineError, match="No space left on device") as raised, engine._errors():
+        engine._backend.raw_sql("COPY (SELECT 1) TO '/dev/full' (FORMAT csv)")
+    assert "--spill" in raised.value.hint
+
+
+def test_too_little_memory_is_told_with_what_to_type_next():
+    engine = DuckDBEngine(EngineMemory(MemoryLimit.parse("100MB")))
+    engine._backend.raw_sql("SET max_temp_directory_size = '1KB'")
+    with pytest.raises(EngineError, match="OutOfMemory") as raised, engine._errors():
+        engine._backend.raw_sql("CREATE TABLE t AS SELECT uuid()::TEXT a FROM range(10000000)")
+    assert "--memory" in raised.value.hint
+
+
+def test_a_long_query_draws_no_progress_where_duckdb_takes_python_for_interactive():
+    script = """
+import duckdb
+from investigate.engine import DuckDBEngine
+asked = "SELECT current_setting('enable_progress_bar')"
+print(DuckDBEngine()._backend.raw_sql(asked).fetchall(), duckdb.sql(asked).fetchall())
+"""
+    told = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    # The second is DuckDB's own choice, or this test would prove nothing.
+    assert told.stdout == "[(False,)] [(True,)]\n"
+
+
+def test_an_engine_opens_in_a_kernel_of_these_very_packages():
+    cell = nbformat.v4.new_code_cell(
+        "from investigate.engine import DuckDBEngine\n"
+        "engine = DuckDBEngine()\n"
+        "engine._backend.raw_sql(\"SELECT current_setting('enable_progress_bar')\").fetchall()"
+    )
+    notebook = nbformat.v4.new_notebook(cells=[cell])
+    NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
+    assert cell.outputs[0]["data"]["text/plain"] == "[(False,)]"

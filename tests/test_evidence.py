@@ -68,7 +68,7 @@ def test_a_table_can_be_listed_though_not_all_of_it_was_seen(tmp_path):
     seen = {"raw": Coverage("partial", "of 1 objects could not be read: 1 denied", listed=True)}
     evidence = evidence_of(tmp_path, raw=[raw_row(A)], coverage=seen)
     assert (evidence.is_whole("raw"), evidence.is_listed("raw")) == (False, True)
-    assert (evidence.is_listed("events"), evidence.incomplete(("raw",))) == (False, [])
+    assert (evidence.is_listed("events"), evidence.gaps(("raw",))) == (False, [])
 
 
 def test_every_needed_table_that_is_absent_is_named(evidence):
@@ -85,7 +85,7 @@ def test_of_several_tables_one_can_be_enough(evidence):
 
 
 def test_incomplete_tables_are_told_in_words(evidence):
-    assert evidence.incomplete(("events", "raw")) == ["raw: partial (cut)"]
+    assert evidence.gaps(("events", "raw")) == ["raw: partial (cut)"]
 
 
 def test_times_come_without_a_zone_and_in_utc(evidence):
@@ -124,9 +124,9 @@ def test_a_horizon_that_is_no_interval_is_a_damaged_case(tmp_path):
 def test_before_the_horizon_nothing_is_told_of_the_window(tmp_path):
     late = with_horizon(tmp_path, "2026-03-10T01:00:00Z/..")
     said = "log_lines: tells nothing before 2026-03-10T01:00:00Z"
-    assert late.incomplete(("log_lines",)) == [said]
+    assert late.gaps(("log_lines",)) == [said]
     late.scope = Scope(Window(at(1), at(2)))
-    assert late.incomplete(("log_lines",)) == []
+    assert late.gaps(("log_lines",)) == []
 
 
 def ending(tmp_path, end: datetime, **tables) -> Evidence:
@@ -137,34 +137,34 @@ def ending(tmp_path, end: datetime, **tables) -> Evidence:
 
 def test_after_a_horizon_that_ends_in_the_window_nothing_is_told_of_it(tmp_path):
     early = ending(tmp_path, at(2))
-    assert early.incomplete(("events",)) == ["events: tells nothing after 2026-03-10T02:00:00Z"]
-    assert early.blind(("events",)) == []  # of what is older, absence still proves something
+    assert early.gaps(("events",)) == ["events: tells nothing after 2026-03-10T02:00:00Z"]
+    assert early.absence_gaps(("events",)) == []  # of what is older, absence still proves something
     early.scope = Scope(Window(START, at(2)))
-    assert early.incomplete(("events",)) == []
+    assert early.gaps(("events",)) == []
 
 
 @pytest.mark.parametrize(("late", "gaps"), [(at(30), 1), (at(23), 0)])
 def test_after_the_window_a_horizon_may_end_unless_events_of_it_came_later(tmp_path, late, gaps):
     evidence = ending(tmp_path, at(25), raw=[raw_row(B, last_modified=late)])
-    assert len(evidence.incomplete(("events",))) == gaps
+    assert len(evidence.gaps(("events",))) == gaps
 
 
 def test_what_arrived_too_late_for_a_table_counts_only_if_it_is_asked_about(tmp_path):
     other = Event("other", END + timedelta(hours=2))
-    assert ending(tmp_path, at(25), raw=[raw_row(other)]).incomplete(("events",)) == []
+    assert ending(tmp_path, at(25), raw=[raw_row(other)]).gaps(("events",)) == []
 
 
 def test_a_table_as_new_as_a_capture_can_be_tells_of_the_whole_window(tmp_path):
     evidence = ending(tmp_path, CAPTURED - timedelta(minutes=15))
     evidence.scope = Scope(Window(START, CAPTURED))
-    assert evidence.incomplete(("events",)) == []
+    assert evidence.gaps(("events",)) == []
 
 
 def test_without_the_latest_aggregates_no_absence_among_them_proves_anything(tmp_path):
     known = {"aggregates": Coverage("captured", None, f"../{isoformat(at(25))}")}
     evidence = evidence_of(tmp_path, aggregates=[], coverage=known)
     said = ["aggregates: tells nothing after 2026-03-11T01:00:00Z"]
-    assert (evidence.blind(("aggregates",)), evidence.incomplete(("aggregates",))) == (said, said)
+    assert (evidence.absence_gaps(("aggregates",)), evidence.gaps(("aggregates",))) == (said, said)
 
 
 def test_what_a_table_does_not_tell_of_settles_after_its_horizon(tmp_path):
@@ -300,3 +300,13 @@ def test_nothing_younger_than_the_oldest_store_is_judged(tmp_path):
         evidence = evidence_of(folder, **rows)
         assert evidence.settled_until == told - FIVE_MINUTES
         assert evidence.judged_until("events") == CAPTURED - FIVE_MINUTES
+
+
+def test_a_fact_of_the_whole_case_is_asked_of_what_an_evidence_was_cut_from(evidence):
+    def count(known: Evidence) -> int:
+        return known.engine.scalar(known["events"].count())
+
+    part = evidence.cut({"events": evidence["events"].limit(1)})
+    assert part.fact("silence of rows", count) == 1  # a name says nothing
+    assert part.fact("all rows", count, of_whole_case=True) == 2
+    assert evidence.fact("all rows", count) == 2

@@ -17,8 +17,8 @@ from investigate.opening import evidence_for
 from investigate.parameters import Parameters
 from investigate.report.notebooks import NOTEBOOKS
 from investigate.report.site import Site, pages_of
-from investigate.unseen import unseen_in
 from tests.hostile import CORPUS, MARK, hostile_case, hostile_rows
+from tests.invisible import invisible_in
 from tests.report.markup import Markup
 from tests.report.samples import notebook
 
@@ -60,7 +60,7 @@ def test_no_check_breaks_on_hostile_evidence(examination):
 def test_nothing_that_moves_the_cursor_or_turns_the_writing_reaches_a_terminal(
     case, capsys, command
 ):
-    assert unseen_in(said(capsys, command[0], case, *command[1:])) == []
+    assert invisible_in(said(capsys, command[0], case, *command[1:])) == []
 
 
 class Terminal(io.StringIO):
@@ -73,7 +73,7 @@ def test_a_result_for_machines_is_harmless_on_a_terminal_and_stays_what_it_is(mo
     screen = Terminal()
     monkeypatch.setattr("sys.stdout", screen)
     Console().out(told)
-    assert unseen_in(screen.getvalue()) == []
+    assert invisible_in(screen.getvalue()) == []
     assert json.loads(screen.getvalue()) == json.loads(told)
     file = io.StringIO()
     monkeypatch.setattr("sys.stdout", file)
@@ -104,7 +104,7 @@ def test_the_pages_of_the_findings_hold_the_texts_as_texts_and_stay_small(examin
             tag for tag, _ in markup.elements
         }
         assert [link for link in markup.values("a", "href") if MARK in link] == []
-        assert unseen_in(page) == [], name
+        assert invisible_in(page) == [], name
         assert "<code data-copy>curl" not in page, name
         assert "<code data-copy>investigate report CASE;" not in page, name
         assert "<script>window.__pwned=1" in "".join(text for _, text in markup.texts)

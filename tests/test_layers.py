@@ -5,81 +5,11 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
-PACKAGE = ROOT / "investigate"
-
-# Lowest first. A module may import from rows above its own in this list, and from its own package.
-LAYERS = [
-    {"errors", "locks"},
-    {"drafts", "in_place", "memory", "model", "pipeline", "scratch", "spread"},
-    {"compact"},
-    {"alarm_rules", "plans", "secret_texts", "settings", "symptoms", "tables", "unseen"},
-    {"case", "engine", "aws", "display", "parameters"},
-    {"case_writer", "compact_reading", "injected"},
-    {"capture"},
-    {"lake"},
-    {"evidence"},
-    {"analysis", "entities", "figures"},
-    {"checks"},
-    {"ledger"},
-    {"trace"},
-    {"findings", "numbers", "process_plan", "queries", "redrive_plan", "symptom_answers"},
-    {"opening", "own_findings", "shown_findings", "statements", "versions"},
-    {"precomputed"},
-    {"investigation", "sandbox"},
-    {"report"},
-    {"notify"},
-    {"__init__"},
-    {"recovery"},
-    {"commands"},
-    {"cli"},
-    {"__main__"},
-]
-
-ONLY_IN = {
-    "boto3": {"aws", "sandbox"},
-    "botocore": {"aws", "sandbox"},
-    "obstore": {"aws"},
-    "moto": {"sandbox"},
-    "time_machine": {"sandbox"},
-    "apprise": {"notify"},
-    "plotly": {"figures", "report"},
-    "papermill": {"report"},
-    "nbclient": {"report"},
-    "nbconvert": {"report"},
-    "duckdb": {"engine"},
-    "pyspark": {"engine"},
-    "sqlglot": {"engine", "queries", "statements"},
-}
-
-
-def modules() -> list[Path]:
-    return sorted(PACKAGE.rglob("*.py"))
-
-
-def room(path: Path) -> str:
-    """The first part of a module's name below the package."""
-    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
-
-
-def imported(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            if node.module == "investigate":
-                yield from (f"investigate.{alias.name}" for alias in node.names)
-            else:
-                yield node.module
-
-
-def rank(name: str) -> int:
-    return next(position for position, layer in enumerate(LAYERS) if name in layer)
+from tests.layers import LAYERS, ONLY_IN, PACKAGE, imported, modules, rank, room
 
 
 def test_every_module_has_its_layer():

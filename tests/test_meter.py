@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from investigate.aws import Limits
+from investigate.aws import RequestLimits
 from investigate.aws.meter import Meter
-from investigate.capture.draft import draft_of
+from investigate.capture.draft import draft_folder_of
 from investigate.errors import UsageError
 from investigate.sandbox.world import SandboxOptions, emulator
 from tests.builders import START
@@ -51,12 +51,12 @@ def test_threads_lose_no_count():
     ("limits", "message", "option"),
     [
         (
-            Limits(requests=1_000),
+            RequestLimits(requests=1_000),
             "the capture stopped after 1,200 requests: --max-requests is 1,000",
             "--max-requests",
         ),
         (
-            Limits(read_units=500),
+            RequestLimits(read_units=500),
             "the capture stopped after 512.5 read units: --max-read-units is 500",
             "--max-read-units",
         ),
@@ -77,7 +77,7 @@ def test_a_limit_that_is_reached_says_which_option_raises_it(limits, message, op
 
 
 def test_what_was_asked_before_the_capture_is_counted_and_not_limited():
-    meter = Meter(Limits(requests=2))
+    meter = Meter(RequestLimits(requests=2))
     meter.request("s3:ListObjectsV2", 10)
     meter.check()
     meter.start_from({})
@@ -90,7 +90,7 @@ def test_what_was_asked_before_the_capture_is_counted_and_not_limited():
 
 
 def test_what_an_earlier_run_had_consumed_counts_for_the_limit():
-    meter = Meter(Limits(requests=10, read_units=3.0))
+    meter = Meter(RequestLimits(requests=10, read_units=3.0))
     meter.start_from({"requests": {"s3:GetObject": 9}, "read_units": 2.5})
     meter.check()
     meter.request("dynamodb:Scan")
@@ -118,7 +118,9 @@ def test_a_stopped_connection_sends_nothing(world):
     assert connection.meter.snapshot()["requests"] == {}
 
 
-@pytest.mark.parametrize("limits", [Limits(requests=25), Limits(read_units=6)], ids=str)
+@pytest.mark.parametrize(
+    "limits", [RequestLimits(requests=25), RequestLimits(read_units=6)], ids=str
+)
 def test_a_capture_that_reaches_a_limit_keeps_what_it_has_and_goes_on_with_a_higher_one(
     world, tmp_path, limits
 ):
@@ -126,10 +128,10 @@ def test_a_capture_that_reaches_a_limit_keeps_what_it_has_and_goes_on_with_a_hig
     connection = over(world, limits=limits)
     with pytest.raises(UsageError, match="the capture stopped after"):
         take(world, tmp_path / "case", connection=connection)
-    assert draft_of(tmp_path / "case").is_dir()
+    assert draft_folder_of(tmp_path / "case").is_dir()
     with pytest.raises(UsageError, match="the capture stopped after"):
         take(world, tmp_path / "case", connection=over(world, limits=limits), resume=True)
-    higher = Limits(requests=10_000, read_units=10_000)
+    higher = RequestLimits(requests=10_000, read_units=10_000)
     resumed = take(world, tmp_path / "case", connection=over(world, limits=higher), resume=True)
     assert resumed.files == whole.files
     assert sum(requests(resumed).values()) > sum(requests(whole).values())
@@ -138,7 +140,7 @@ def test_a_capture_that_reaches_a_limit_keeps_what_it_has_and_goes_on_with_a_hig
 
 def test_a_limit_that_is_not_reached_changes_nothing(world, tmp_path):
     whole = take(world, tmp_path / "whole")
-    exact = Limits(requests=sum(requests(whole).values()))
+    exact = RequestLimits(requests=sum(requests(whole).values()))
     case = take(world, tmp_path / "case", connection=over(world, limits=exact))
     assert case.files == whole.files
     assert case.consumed == whole.consumed

@@ -16,7 +16,7 @@ import pytest
 from nbformat import NotebookNode
 
 from investigate import figures, numbers
-from investigate.display import SCRIPT_MIME
+from investigate.display import PLOTLY_MIME, SCRIPT_MIME
 from investigate.findings import dump, examine
 from investigate.investigation import RESULT_MIME, Investigation
 from investigate.model import STEPS, Step
@@ -33,7 +33,6 @@ SECTIONS = (
 )  # fmt: skip
 # Pictures before a list that may be long.
 OVERVIEW_SECTIONS = (*SECTIONS[:2], SECTIONS[3], SECTIONS[2], SECTIONS[4])
-PLOTLY = "application/vnd.plotly.v1+json"
 NAMES = sorted(NOTEBOOKS)
 CHAPTERS = tuple(step for step in Step if step.is_chapter)
 
@@ -236,10 +235,10 @@ def asked(
 def test_a_notebook_runs_to_its_end_and_writes_only_our_kinds_of_output(name, asked, tmp_path):
     shown = dict(bundles(run(name, asked, tmp_path)))
     kinds = {kind for data in shown.values() for kind in data}
-    assert kinds <= {"text/html", "text/plain", PLOTLY, RESULT_MIME, SCRIPT_MIME}
+    assert kinds <= {"text/html", "text/plain", PLOTLY_MIME, RESULT_MIME, SCRIPT_MIME}
     assert all(data["text/plain"].strip() for data in shown.values())
     figures_of = {cell.id for cell in tagged(name, "figure")}
-    assert {cell for cell, data in shown.items() if PLOTLY in data} == figures_of
+    assert {cell for cell, data in shown.items() if PLOTLY_MIME in data} == figures_of
     assert shown["result"][RESULT_MIME]["step"] == getattr(NOTEBOOKS[name], "value", "overview")
 
 

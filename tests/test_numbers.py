@@ -255,10 +255,17 @@ def test_the_replay_that_left_out_most_comes_first(tmp_path):
     ]
     evidence = evidence_of(tmp_path, events=[event_row(e) for e in events], log_lines=lines)
     rows = asked("replays_logged", evidence)
-    assert some(rows, "rows_there", "scanned", "sent", "of", "of_short") == [
-        (3, 1, 1, 2, 1),
-        (3, 3, 3, 2, 1),
-    ]
+    told = ("rows_there", "scanned", "sent", "of", "of_short", "of_unknown")
+    assert some(rows, *told) == [(3, 1, 1, 2, 1, 0), (3, 3, 3, 2, 1, 0)]
+
+
+def test_replays_whose_line_tells_no_window_are_counted_as_unknown(tmp_path):
+    line = {"entity_id": "e1", "end": "2026-03-11T00:00:00Z", "scanned": 100, "sent": 100}
+    lines = [log_line("replay_enqueued", at(30), "p1", **line)]
+    rows = [event_row(Event("a", at(1)))]
+    evidence = evidence_of(tmp_path, events=rows, log_lines=lines)
+    told = asked("replays_logged", evidence)
+    assert some(told, "rows_there", "of", "of_short", "of_unknown") == [(None, 1, 0, 1)]
 
 
 def test_the_scope_of_one_entity_holds_for_replays_too(tmp_path):

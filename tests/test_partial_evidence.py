@@ -90,7 +90,7 @@ def unread(case: Path, error: str, folder: Path) -> Path:
             if table == "raw":
                 writer.add(table, rows, known)
             else:
-                writer.add(table, rows_of(whole, table), whole.covered(table))
+                writer.add(table, rows_of(whole, table), whole.coverage_of(table))
     return folder
 
 
@@ -110,7 +110,7 @@ def as_of(case: Path, table: str, moment: datetime, folder: Path) -> Path:
             if name == table:
                 writer.add(name, rows, known)
             else:
-                writer.add(name, told[name], whole.covered(name))
+                writer.add(name, told[name], whole.coverage_of(name))
     return folder
 
 
@@ -181,7 +181,7 @@ def test_without_a_table_nothing_untrue_is_said(
 ) -> None:
     case = open_case(without(EVERYTHING, table, tmp_path / "case"))
     truth = GroundTruth.read(EVERYTHING)
-    if case.covered(table).status == "denied":
+    if case.coverage_of(table).status == "denied":
         truth.add("access/denied", UNNAMED)
     assert untruths(whole.findings_of(case), truth) == []
 

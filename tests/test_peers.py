@@ -18,8 +18,8 @@ from benchmarks.peers.tables import Comparison, as_markdown
 from benchmarks.scale.measuring import Measured
 from benchmarks.synthetic.case import write_case
 from benchmarks.synthetic.truth import TRUTH
-from investigate import pipeline
 from investigate.case import Coverage, open_case
+from investigate.pipeline import REFERENCE
 
 EVERY = 140  # days from one of a fault to the next: all faults fit into the smallest case
 ROOT = Path(__file__).resolve().parent.parent
@@ -141,7 +141,7 @@ def test_loops_find_a_run_a_whole_day_and_a_doubled_one():
     assert any_run(texts, 3, hashed(texts))
     assert any_run(texts, 6, hashed(["a", "a", "b", "b", "c", "c"]))
     assert not any_run(texts, 2, hashed(["a", "c"]))
-    assert hashed([]) == pipeline.inputs_hash([])
+    assert hashed([]) == REFERENCE.aggregate.inputs_hash([])
 
 
 def test_rounds_that_make_no_sense_are_refused(capsys):

@@ -14,7 +14,7 @@ from investigate.case import open_case
 from investigate.engine import DuckDBEngine
 from investigate.evidence import Evidence
 from investigate.findings import dump, examine
-from investigate.ledger.book import ledger
+from investigate.ledger.rows import ledger
 from investigate.precomputed import SHOWN_ROWS, first_rows, read_precomputed, write_precomputed
 from investigate.settings import Thresholds
 from tests.builders import evidence_of

@@ -48,7 +48,59 @@ def test_the_lock_holds_every_direct_dependency_within_its_bounds(requirement):
     assert all(version in requirement.specifier for version in versions)
 
 
-@pytest.mark.parametrize("lock", [LOCK, SPARK_LOCK], ids=["all", "spark"])
+@pytest.mark.parametrize("requirement", direct(), ids=lambda requirement: requirement.name)
+def test_every_direct_dependency_has_a_lower_and_an_upper_bound(requirement):
+    assert {specifier.operator for specifier in requirement.specifier} == {">=", "<"}
+
+
+# What a dependency is imported as, where that is not its name, and where one is named that nothing
+# imports: a program, a plugin, types.
+MODULES = {
+    "ibis-framework": "ibis", "time-machine": "time_machine", "pytest-xdist": "xdist",
+    "axe-playwright-python": "axe_playwright_python",
+}  # fmt: skip
+NAMED_IN = {
+    "jupyterlab": ("Makefile", "jupyter lab"),
+    "ruff": ("Makefile", "$(BIN)/ruff"),
+    "mypy": ("Makefile", "$(BIN)/mypy"),
+    "coverage": ("Makefile", "-m coverage run"),
+    "uv": ("Makefile", "$(BIN)/uv"),
+    "pytest-xdist": ("Makefile", "-n $(WORKERS)"),
+    "hatchling": ("pyproject.toml", "hatchling.build"),
+    "editables": ("Makefile", "--no-build-isolation -e ."),
+    "parliament": ("tests/capture/test_permissions.py", "parliament.analyze_policy_string"),
+    "boto3-stubs": ("pyproject.toml", "strict = true"),
+    "pandas-stubs": ("pyproject.toml", "strict = true"),
+}
+
+
+def imports() -> set[str]:
+    """The first names of all modules that the package, its tests and its benchmarks import."""
+    files = [name for name in tracked() if name.endswith(".py") and (ROOT / name).is_file()]
+    return {
+        module
+        for name in files
+        for module in re.findall(
+            r"^\s*(?:from|import) ([A-Za-z_]\w*)", (ROOT / name).read_text(encoding="utf-8"), re.M
+        )
+    }
+
+
+def test_every_direct_dependency_is_used():
+    imported = imports()
+    unused = []
+    for requirement in direct():
+        file, word = NAMED_IN.get(requirement.name, ("", ""))
+        named = bool(file) and word in (ROOT / file).read_text(encoding="utf-8")
+        if not named and MODULES.get(requirement.name, requirement.name) not in imported:
+            unused.append(requirement.name)
+    assert unused == []
+
+
+AUDIT_LOCK = (ROOT / "requirements-audit.lock").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("lock", [LOCK, SPARK_LOCK, AUDIT_LOCK], ids=["all", "spark", "audit"])
 def test_the_lock_has_a_hash_for_every_pin_and_no_address(lock):
     pins = re.split(r"\n(?=[A-Za-z0-9])", lock.strip())
     assert [pin.split()[0] for pin in pins if "--hash=sha256:" not in pin] == []

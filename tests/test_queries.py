@@ -9,7 +9,7 @@ from investigate import open_investigation
 from investigate.engine import duckdb
 from investigate.errors import NotEvaluable, UsageError
 from investigate.investigation import Investigation
-from investigate.memory import Memory
+from investigate.memory import MemoryLimit
 from investigate.queries import EXAMPLE, ROWS_OF, CaseTables
 from investigate.tables import TABLES
 from tests.builders import Event, at, with_a_lost_object
@@ -199,7 +199,7 @@ def test_a_table_of_another_engine_is_refused(incident, tmp_path):
 
 def test_an_own_query_cannot_fill_the_machine_and_the_next_has_room_again(incident, monkeypatch):
     engine = incident.evidence.engine
-    engine.shrink(Memory.parse("200MB"))
+    engine.shrink(MemoryLimit.parse("200MB"))
     with monkeypatch.context() as patched:
         patched.setattr(duckdb, "SPARING_SPILL", "0B")
         with pytest.raises(UsageError, match="Out of Memory"):

@@ -19,13 +19,13 @@ import nbformat
 import pytest
 from nbformat import NotebookNode
 
-from investigate.display import SCRIPT_MIME
+from investigate.display import PLOTLY_MIME, SCRIPT_MIME
 from investigate.errors import InvestigationError, UsageError
 from investigate.investigation import RESULT_MIME
 from investigate.report import regenerate
 from investigate.report.notebooks import NOTEBOOKS
 from investigate.report.regenerate import Regenerated, chosen, differences, regenerated, write
-from investigate.report.tidy import PLOTLY, written
+from investigate.report.tidy import written
 from tests.builders import Event, event_row, evidence_of, raw_row
 from tests.report.samples import notebook
 
@@ -35,7 +35,7 @@ NAMES = sorted(NOTEBOOKS)
 # That of a step, with figures, and the one that goes through an event instead of a table.
 BY_NBVAL = NAMES if os.environ.get("EACH_NOTEBOOK_BY_NBVAL") else ["03_dry_run_replay", "10_trace"]
 LARGEST = 300_000  # bytes of one notebook, so that a checkout stays small and a diff readable
-SHOWN = {"text/html", "text/plain", PLOTLY, RESULT_MIME, SCRIPT_MIME}
+SHOWN = {"text/html", "text/plain", PLOTLY_MIME, RESULT_MIME, SCRIPT_MIME}
 Cells = dict[str, tuple[bool, list[str]]]  # whether a cell passed, and the kinds compared
 
 
@@ -132,7 +132,7 @@ def test_nbval_compares_every_output_of_a_notebook(tmp_path):
     compared = Counter(kind for _, kinds in cells.values() for kind in kinds)
     shown = [data for path in paths for cell in code_cells(path) for data in bundles(cell)]
     assert compared == Counter(kind for data in shown for kind in data)
-    assert compared[PLOTLY] == sum(
+    assert compared[PLOTLY_MIME] == sum(
         "figure" in c.metadata.tags for p in paths for c in code_cells(p)
     )
 
@@ -140,14 +140,14 @@ def test_nbval_compares_every_output_of_a_notebook(tmp_path):
 def change_a_point(made: NotebookNode) -> str:
     """Add one to one number of a figure."""
     cell = next(cell for cell in made.cells if cell.id == "receives-figure")
-    cell.outputs[0].data[PLOTLY]["data"][0]["y"][0] += 1
+    cell.outputs[0].data[PLOTLY_MIME]["data"][0]["y"][0] += 1
     return "receives-figure"
 
 
 def change_a_title(made: NotebookNode) -> str:
     """Change one letter of the title of another figure."""
     cell = next(cell for cell in made.cells if cell.id == "queues-figure")
-    title = cell.outputs[0].data[PLOTLY]["layout"]["title"]
+    title = cell.outputs[0].data[PLOTLY_MIME]["layout"]["title"]
     title["text"] = title["text"].swapcase()
     return "queues-figure"
 
@@ -162,7 +162,7 @@ def change_a_count(made: NotebookNode) -> str:
     return "found"
 
 
-CHANGES = {change_a_point: PLOTLY, change_a_title: PLOTLY, change_a_count: "text/html"}
+CHANGES = {change_a_point: PLOTLY_MIME, change_a_title: PLOTLY_MIME, change_a_count: "text/html"}
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
@@ -228,15 +228,15 @@ def test_if_one_notebook_cannot_be_written_none_is_changed(tmp_path, monkeypatch
     paths = [tmp_path / f"{number}.ipynb" for number in range(3)]
     for path in paths:
         path.write_text("old", encoding="utf-8")
-    write_text, drafts = Path.write_text, []
+    fsync, drafts = os.fsync, []
 
-    def full(path, *args, **options):
-        drafts.append(path)
+    def full(file):
+        drafts.append(file)
         if len(drafts) == 3:
-            raise OSError(errno.ENOSPC, "No space left on device", str(path))
-        return write_text(path, *args, **options)
+            raise OSError(errno.ENOSPC, "No space left on device")
+        fsync(file)
 
-    monkeypatch.setattr(Path, "write_text", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(UsageError, match="No space left on device"):
         write([Regenerated(path, "old", "new") for path in paths])
     assert {path.read_text(encoding="utf-8") for path in paths} == {"old"}

@@ -21,7 +21,7 @@ import papermill
 import pytest
 from botocore.validate import ParamValidator
 
-from investigate.capture.draft import draft_of
+from investigate.capture.draft import draft_folder_of
 from investigate.investigation import RESULT_MIME
 from investigate.report.ending import RunState
 from tests.builders import Event, event_row, evidence_of, raw_row
@@ -206,7 +206,7 @@ def test_the_script_captures_once_and_gives_the_same_report_again(place, tmp_pat
 
 
 def test_the_script_looks_for_an_unfinished_capture_where_one_would_be():
-    assert str(draft_of(Path("cases") / "$day")) in examples("sh")[0]
+    assert str(draft_folder_of(Path("cases") / "$day")) in examples("sh")[0]
 
 
 def test_systemd_runs_the_script_with_next_to_no_environment(place, captured):

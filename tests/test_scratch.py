@@ -11,7 +11,7 @@ import pytest
 
 from investigate import scratch
 from investigate.engine import DuckDBEngine
-from investigate.memory import Room
+from investigate.memory import EngineMemory
 from investigate.scratch import LOCK, Scratch
 
 pytest.importorskip("fcntl")
@@ -21,8 +21,8 @@ ENGINE_THAT_WAITS = """
 import sys
 from pathlib import Path
 from investigate.engine import DuckDBEngine
-from investigate.memory import Room
-engine = DuckDBEngine(Room(spill=Path(sys.argv[1])))
+from investigate.memory import EngineMemory
+engine = DuckDBEngine(EngineMemory(spill=Path(sys.argv[1])))
 print("open", flush=True)
 sys.stdin.read()
 """
@@ -43,11 +43,11 @@ def test_what_a_killed_process_left_is_gone_when_the_next_engine_is_opened(tmp_p
         assert process.stdout is not None
         assert process.stdout.readline() == b"open\n"
         (folder,) = tmp_path.iterdir()
-        own = DuckDBEngine(Room(spill=tmp_path))
+        own = DuckDBEngine(EngineMemory(spill=tmp_path))
         assert folder.is_dir()  # it lives
         process.kill()
     assert folder.is_dir()
-    another = DuckDBEngine(Room(spill=tmp_path))
+    another = DuckDBEngine(EngineMemory(spill=tmp_path))
     assert not folder.exists()
     assert {own._own_folder, another._own_folder} == set(tmp_path.iterdir())
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from investigate import pipeline
 from investigate.model import Window
+from investigate.pipeline import REFERENCE
 
 REGION = "eu-west-1"
 BUCKET = "raw-events"
@@ -68,7 +69,7 @@ def _event(number: int) -> Event:
     ingest_time = pipeline.format_time(moment + timedelta(milliseconds=lag))
     payload = _payload(number)
     sha = pipeline.payload_sha(payload)
-    event_id = pipeline.hashed_event_id(source, event_type, entity_id, event_time, sha)
+    event_id = REFERENCE.hashed_event_id(source, event_type, entity_id, event_time, sha)
     plain = {"source": source, "event_type": event_type, "entity_id": entity_id}
     known = {"event_id": event_id, "event_time": event_time, "ingest_time": ingest_time}
     body = {**plain, "payload": payload, **known, "payload_sha": sha}
@@ -100,15 +101,15 @@ def _row(event: Mapping[str, str], lag: int) -> dict[str, str | int]:
         event["event_time"][:10],
     )
     return {
-        "PK": pipeline.event_pk(event["entity_id"]),
-        "SK": pipeline.event_sk(event_time, event_id),
-        "GSI1PK": pipeline.event_gsi1pk(source, event_type, day),
-        "GSI1SK": pipeline.event_gsi1sk(lag, ingest_time, event_id),
+        "PK": REFERENCE.event_pk(event["entity_id"]),
+        "SK": REFERENCE.event_sk(event_time, event_id),
+        "GSI1PK": REFERENCE.event_gsi1pk(source, event_type, day),
+        "GSI1SK": REFERENCE.event_gsi1sk(lag, ingest_time, event_id),
         **event,
         "ingest_lag_ms": lag,
-        "status": pipeline.ACCEPTED,
+        "status": REFERENCE.accepted,
         "day": day,
         "hour": event_time[11:13],
         "s3_bucket": BUCKET,
-        "s3_key": pipeline.raw_key(source, event_type, event_time, ingest_time, event_id),
+        "s3_key": REFERENCE.raw_key(source, event_type, event_time, ingest_time, event_id),
     }

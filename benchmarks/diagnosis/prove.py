@@ -14,9 +14,9 @@ from investigate.case import open_case
 from investigate.evidence import Evidence
 from investigate.findings import examine
 from investigate.sandbox.demo import DEPLOYED
-from investigate.sandbox.design import record_design
 from investigate.sandbox.incidents import Incident, draw, stories_of
 from investigate.sandbox.stories import CAPTURED, Plot, perform
+from investigate.sandbox.template_gaps import record_template_gaps
 from investigate.sandbox.truth import GroundTruth
 from investigate.sandbox.world import SandboxOptions, emulator
 
@@ -58,7 +58,7 @@ def stage(incident: Incident, level: Level, folder: Path) -> GroundTruth:
     truth = GroundTruth()
     options = SandboxOptions(start=DEPLOYED, log_format=level.log_format)
     with emulator(options) as sandbox:
-        record_design(sandbox, truth)
+        record_template_gaps(sandbox, truth)
         plot = Plot(sandbox, truth, Random(incident.seed), "healthy")  # noqa: S311
         stories = stories_of(plot, incident)
         perform(sandbox, stories, until=CAPTURED - timedelta(minutes=2))

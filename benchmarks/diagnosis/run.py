@@ -16,8 +16,8 @@ from benchmarks.diagnosis.knowable import SUFFICES
 from benchmarks.diagnosis.levels import FULL, LEVELS
 from benchmarks.diagnosis.prove import Proved, prove
 from benchmarks.diagnosis.scoring import MANAGED, retry_is_right
-from investigate.report.text import table
 from investigate.sandbox.incidents import draw
+from investigate.terminal_text import table
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

@@ -17,7 +17,7 @@ import pytest
 
 from benchmarks.mutants.mutate import Mutant, mutants
 from benchmarks.mutants.plugin import Telling, put
-from investigate.report.text import table
+from investigate.terminal_text import table
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PATIENCE = 300  # seconds for the tests of one mutant; one that never ends is found out as well
@@ -49,9 +49,9 @@ TESTS = {
     "analysis.aggregate_days": ["checks/test_aggregates.py", "analysis/test_aggregates.py"],
     "analysis.consumption": ["checks/test_processor.py", "checks/test_sqs.py"],
     "analysis.duplicates": ["checks/test_events.py"],
-    "analysis.gaps": ["checks/test_raw.py"],
+    "analysis.silences": ["checks/test_raw.py"],
     "analysis.managed_retries": ["analysis/test_managed_retries.py"],
-    "analysis.meanings": ["analysis/test_meanings.py"],
+    "analysis.version_meanings": ["analysis/test_version_meanings.py"],
     "analysis.retry_patterns": ["analysis/test_retries.py"],
     "ledger.repeats": ["ledger/test_repeats.py"],
 }

@@ -39,7 +39,7 @@ def limits(case: Case) -> dict[str, str]:
     """Return what a question needs to know of a case: its window, the days of it, until when
     what is missing counts as missing, and until when an object has expired. Raises `ValueError`
     for a case whose tables end apart."""
-    ends = {case.covered(table).horizon for table in ASKED[:4]}
+    ends = {case.coverage_of(table).horizon for table in ASKED[:4]}
     if ends != {f"../{isoformat(case.captured_at)}"}:
         raise ValueError(f"{case.folder}: the stores tell of different times: {ends}")
     window = case.window

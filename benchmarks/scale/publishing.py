@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from investigate.capture.draft import IN_ORDER, Draft
+from investigate.capture.draft import IN_ORDER, CaptureDraft
 from investigate.capture.publishing import publish
 from investigate.capture.source import Captured
 from investigate.case import Case, open_case
@@ -27,11 +27,11 @@ def write_again(folder: Path, target: Path) -> int:
     in the very files in which it was spooled (`IN_ORDER`), row for row.
     """
     case = open_case(folder)
-    with Draft(target, {"captured_at": case.captured_at.isoformat()}) as draft:
+    with CaptureDraft(target, {"captured_at": case.captured_at.isoformat()}) as draft:
         for table in case.tables:
             for number, rows in enumerate(_parts(case, table)):
                 draft.write(f"{table}/{number}", {table: (rows, ORDER[table])}, {})
-        known = [Captured(table, case.covered(table), kept=True) for table in case.tables]
+        known = [Captured(table, case.coverage_of(table), kept=True) for table in case.tables]
         with _writer(case, target, draft) as writer:
             publish(writer, draft, known, str)
     again = open_case(target)
@@ -49,7 +49,7 @@ def _same(case: Case, again: Case, table: str) -> bool:
     return all(left.equals(right) for left, right in pairs)
 
 
-def _writer(case: Case, target: Path, draft: Draft) -> CaseWriter:
+def _writer(case: Case, target: Path, draft: CaptureDraft) -> CaseWriter:
     return CaseWriter(
         target, case.name, case.window, case.captured_at, case.settle_seconds, case.tool,
         case.pipeline, draft=draft.case,

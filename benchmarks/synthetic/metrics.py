@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from benchmarks.synthetic.sql import columns_of, json_object, literal, quoted
 from benchmarks.synthetic.telemetry import INGEST, PROCESSOR, REPLAY
-from investigate import pipeline
+from investigate.pipeline import REFERENCE
 
 QUEUE = "demo-replay"
 _MINUTE = "at_ms // 60000 * 60000"
@@ -59,7 +59,7 @@ def _of_queue(metric: str, value: str) -> str:
 
 def _of_run(function: str, metric: str, value: str, rows: str) -> str:
     listed = _points(
-        pipeline.METRIC_NAMESPACE, metric, json_object(Function=literal(f'"{function}"')), value,
+        REFERENCE.metric_namespace, metric, json_object(Function=literal(f'"{function}"')), value,
         "emf",
     )  # fmt: skip
     return f"SELECT {listed} FROM ({rows}) ORDER BY at_utc, value"
@@ -89,7 +89,7 @@ def _of_ingest(metric: str, value: str) -> str:
     dimensions = json_object(
         Function=literal(f'"{INGEST}"'), Source=quoted("source"), Type=quoted("event_type")
     )
-    listed = _points(pipeline.METRIC_NAMESPACE, metric, dimensions, value, "emf")
+    listed = _points(REFERENCE.metric_namespace, metric, dimensions, value, "emf")
     return (
         f"SELECT {listed} FROM requests WHERE ended = 'ok' "
         "AND place BETWEEN @low AND @high ORDER BY dimensions, at_utc, value"
@@ -98,7 +98,7 @@ def _of_ingest(metric: str, value: str) -> str:
 
 # To be asked for each range of places.
 OF_INGEST = (
-    _of_ingest("DuplicateCount", f"CASE answer WHEN '{pipeline.DUPLICATE}' THEN 1 ELSE 0 END"),
+    _of_ingest("DuplicateCount", f"CASE answer WHEN '{REFERENCE.duplicate}' THEN 1 ELSE 0 END"),
     _of_ingest("IngestCount", "1"),
     _of_ingest("IngestLagMs", "greatest(at_ms - event_ms, 0)"),
 )

@@ -16,9 +16,10 @@ from benchmarks.synthetic.sql import (
 )
 from benchmarks.synthetic.stores import BUCKET
 from benchmarks.synthetic.traffic import CAPTURED, START_MS
-from investigate import pipeline
+from investigate.layouts import pieces_of
+from investigate.pipeline import REFERENCE
 
-BATCH = pipeline.BATCH_SIZE
+BATCH, SAMPLES = REFERENCE.batch_size, REFERENCE.sample_ids
 RETURNS = 400_000  # after the visibility timeout of the demo's queue, with a margin
 TO_PROCESSOR = 5_000  # from a replay to its first batch
 WRITES = 61  # from the start of an invocation to its version
@@ -78,9 +79,11 @@ SELECT *, (loaded + failed) * CASE WHEN twice THEN 2 ELSE 1 END AS records,
     CASE status WHEN 'timeout' THEN 60000 ELSE 90 END AS duration
 FROM handed
 """
-_ITEM = (
-    f"concat('{pipeline.INPUT_PREFIX}', event_id, '{pipeline.INPUT_MIDDLE}', payload_sha, "
-    f"'{pipeline.INPUT_SUFFIX}')"
+_ITEM = "concat({})".format(
+    ", ".join(
+        f"'{piece.text}', {piece.name}" if piece.name else f"'{piece.text}'"
+        for piece in pieces_of(REFERENCE.aggregate.input_layout)
+    )
 )
 _VERSIONS = f"""
 INSERT INTO versions
@@ -98,7 +101,7 @@ WITH counted AS (
 )
 SELECT u, e, d, fault, batch, version, work, twice, sha256(concat('[', inputs, ']')),
     CASE WHEN twice THEN 2 * events ELSE events END,
-    CASE WHEN twice THEN flatten([[id, id] FOR id IN ids]) ELSE ids END[1:{pipeline.SAMPLE_IDS}]
+    CASE WHEN twice THEN flatten([[id, id] FOR id IN ids]) ELSE ids END[1:{SAMPLES}]
 FROM joined JOIN days USING (u) JOIN faults USING (fault)
 """
 _MAKE_VERSIONS = """
@@ -133,10 +136,10 @@ def process(con: duckdb.DuckDBPyConnection, units: int, slice_of: int) -> None:
 _DAY_TEXT = f"day_text({START_MS} + d * {DAY})"
 _AGGREGATES_COLUMNS = columns_of(
     "aggregates",
-    pk=filled(pipeline.PK_LAYOUT),
+    pk=filled(REFERENCE.pk_layout),
     sk="'DAY#' || day || '#VER#' || second",
     entity_id="entity_id", day="day", version="second",
-    metric_name=f"'{pipeline.METRIC_NAME}'", value="input_count",
+    metric_name=f"'{REFERENCE.aggregate.metric_name}'", value="input_count",
     inputs_hash="CASE WHEN version = 'forged' THEN sha256('forged ' || u) ELSE inputs_hash END",
     input_count="input_count", sample_event_ids="sample_event_ids",
     computed_at="iso(second * 1000)", computed_at_utc="moment(second * 1000)",

@@ -7,7 +7,7 @@ from string import Formatter
 
 import pyarrow as pa
 
-from investigate import pipeline
+from investigate.pipeline import REFERENCE
 from investigate.tables import TABLES
 
 _TYPES = {
@@ -56,7 +56,7 @@ def filled(layout: str, **columns: str) -> str:
 
 def raw_key(event_ms: str, ingest_ms: str, event_id: str = "event_id", hour: str = "") -> str:
     """Return the key of a raw object as SQL, from the columns of an event."""
-    layout = "raw/" + pipeline.RAW_KEY_LAYOUT
+    layout = "raw/" + REFERENCE.raw_key_layout
     return filled(
         layout,
         event_date=f"day_text({event_ms})",

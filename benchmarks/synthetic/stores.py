@@ -6,6 +6,7 @@ from benchmarks.synthetic.faults import AFTER_PROCESSING, DAY, MINUTE
 from benchmarks.synthetic.sql import columns_of, filled, json_object, literal, quoted, raw_key
 from benchmarks.synthetic.traffic import DAYS, START_MS
 from investigate import pipeline
+from investigate.pipeline import REFERENCE
 
 BUCKET = "demo-raw"
 LIFETIME = pipeline.DEDUPE_LIFETIME_DAYS * 86_400
@@ -123,18 +124,18 @@ stored AS (
 ), written AS (
     SELECT *, greatest(row_ms - told_ms, 0) AS lag_ms,
         CASE WHEN state = 'conflict' THEN {OTHER_SHA} ELSE payload_sha END AS row_sha,
-        CASE WHEN state = 'status' THEN 'PENDING' WHEN refused THEN '{pipeline.DUPLICATE}'
-            ELSE '{pipeline.ACCEPTED}' END AS status,
+        CASE WHEN state = 'status' THEN 'PENDING' WHEN refused THEN '{REFERENCE.duplicate}'
+            ELSE '{REFERENCE.accepted}' END AS status,
         CASE WHEN state <> 'no-refs' THEN '{BUCKET}' END AS s3_bucket,
         CASE WHEN state <> 'no-refs' THEN {raw_key("told_ms", "row_ms")} END AS s3_key,
-        {filled(pipeline.PK_LAYOUT)} AS pk,
-        {filled(pipeline.SK_LAYOUT, event_time="iso(told_ms)")} AS sk,
-        {filled(pipeline.GSI1PK_LAYOUT,
+        {filled(REFERENCE.pk_layout)} AS pk,
+        {filled(REFERENCE.sk_layout, event_time="iso(told_ms)")} AS sk,
+        {filled(REFERENCE.gsi1pk_layout,
                 day="day_text(told_ms + CASE WHEN state = 'index' THEN 86400000 ELSE 0 END)")}
             AS gsi1pk
     FROM told
 )
-SELECT *, {filled(pipeline.GSI1SK_LAYOUT, ingest_lag_ms="lag_ms", ingest_time="iso(row_ms)")}
+SELECT *, {filled(REFERENCE.gsi1sk_layout, ingest_lag_ms="lag_ms", ingest_time="iso(row_ms)")}
     AS gsi1sk FROM written
 """  # fmt: skip
 

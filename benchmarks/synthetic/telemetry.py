@@ -8,6 +8,7 @@ from benchmarks.synthetic.sql import ENTITY, columns_of, json_object, literal, q
 from benchmarks.synthetic.stores import BUCKET
 from benchmarks.synthetic.traffic import START_MS
 from investigate import pipeline
+from investigate.pipeline import REFERENCE
 
 INGEST, REPLAY, PROCESSOR = "demo-ingest", "demo-replay", "demo-processor"
 _ERROR = "An error occurred (InternalServerError) when calling the PutItem operation"
@@ -17,11 +18,11 @@ _ERROR = "An error occurred (InternalServerError) when calling the PutItem opera
 REQUESTS = f"""
 CREATE TABLE requests AS
 SELECT n, 0 AS attempt, source, event_type, place, event_id, event_ms, ingest_ms AS at_ms,
-    CASE WHEN hit THEN asked ELSE 'ok' END AS ended, '{pipeline.ACCEPTED}' AS answer
+    CASE WHEN hit THEN asked ELSE 'ok' END AS ended, '{REFERENCE.accepted}' AS answer
 FROM events JOIN faults USING (fault) WHERE NOT (hit AND asked = '')
 UNION ALL
 SELECT n, attempt, source, event_type, place, event_id, event_ms, at_ms, 'ok',
-    CASE WHEN stored = 'twice' THEN '{pipeline.ACCEPTED}' ELSE '{pipeline.DUPLICATE}' END
+    CASE WHEN stored = 'twice' THEN '{REFERENCE.accepted}' ELSE '{REFERENCE.duplicate}' END
 FROM events JOIN faults USING (fault) JOIN repeats USING (n)
 ORDER BY at_ms
 """
@@ -130,7 +131,7 @@ SELECT request_id, start_ms + 2 + p % 10 + copy * 10 AS logged_ms,
     ))} END AS fields,
     CASE WHEN events.loaded THEN event_id END AS told_id,
     CASE WHEN events.loaded THEN entity_id END AS told_entity
-FROM handed JOIN events ON handed.u = events.u AND batch = p // {pipeline.BATCH_SIZE},
+FROM handed JOIN events ON handed.u = events.u AND batch = p // {REFERENCE.batch_size},
     range(CASE WHEN twice THEN 2 ELSE 1 END) copies(copy)
 WHERE events.sent AND status IN ('ok', 'error')
 """  # fmt: skip
@@ -150,7 +151,8 @@ WHERE status = 'error'
 UNION ALL
 SELECT request_id, start_ms + {WRITES}, 'INFO', 'processor_aggregate_written', {json_object(
         day=quoted(f"day_text({_DAY_START})"), entity_id=quoted(ENTITY), input_count="input_count",
-        inputs_hash=quoted("inputs_hash"), metric_name=quoted(f"'{pipeline.METRIC_NAME}'"),
+        inputs_hash=quoted("inputs_hash"),
+        metric_name=quoted(f"'{REFERENCE.aggregate.metric_name}'"),
         value="input_count", version="second", window_end=quoted(f"iso({_DAY_START} + {DAY})"),
         window_start=quoted(f"iso({_DAY_START})"),
     )}, NULL, {ENTITY} FROM written

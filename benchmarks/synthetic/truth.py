@@ -17,6 +17,7 @@ from benchmarks.synthetic.stores import COPIED_KEY, MOVED_KEY
 from benchmarks.synthetic.telemetry import PROCESSOR
 from benchmarks.synthetic.traffic import START_MS, WINDOW
 from investigate import pipeline
+from investigate.pipeline import REFERENCE
 
 SCHEMA = "investigate.truth/1"
 TRUTH = "truth.json"
@@ -42,7 +43,7 @@ KEYS: Mapping[str, str] = {
     "key": f"SELECT {raw_key('event_ms', 'ingest_ms')} FROM (SELECT events.* {_EVENTS} AND hit)",
     "moved-key": f"SELECT {MOVED_KEY} FROM (SELECT events.* {_EVENTS} AND hit)",
     "copied-key": f"SELECT {COPIED_KEY} FROM (SELECT events.* {_EVENTS} AND hit)",
-    "sk": f"SELECT {filled(pipeline.SK_LAYOUT, event_time='iso(event_ms)')} {_EVENTS} AND hit",
+    "sk": f"SELECT {filled(REFERENCE.sk_layout, event_time='iso(event_ms)')} {_EVENTS} AND hit",
     "request": f"SELECT uuid_of('ingest ' || n || ' 0') {_EVENTS} AND hit",
     "day": f"SELECT {ENTITY} || ' ' || day_text({START_MS} + d * {DAY}) {_DAYS}",
     "entity": f"SELECT {ENTITY} {_DAYS}",

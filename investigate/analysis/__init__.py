@@ -1,1 +1,1 @@
-"""What needs more than one query: replays, aggregates, duplicates, retries, the ledger."""
+"""What needs more than one query: replays, aggregates, duplicates, retries."""

@@ -9,9 +9,9 @@ import ibis
 import ibis.expr.types as ir
 
 from investigate.analysis.aggregate_days import day_events, days, overwritten
-from investigate.analysis.explanation import version_inputs, versions
-from investigate.analysis.reach import unkept
-from investigate.analysis.stored_events import ends_early
+from investigate.analysis.capture_scope import unkept_gap
+from investigate.analysis.explanation import is_explainable, version_inputs, versions
+from investigate.analysis.stored_events import store_end_gap
 from investigate.errors import NotEvaluable, UsageError
 from investigate.evidence import Evidence
 
@@ -65,7 +65,7 @@ def document_rows(evidence: Evidence) -> list[dict[str, Any]]:
     versions, or only one store of events or a part of one, was captured, days whose verdict needs
     the others are left out.
     """
-    if not evidence.has("aggregates") or not (evidence.has("raw") or evidence.has("events")):
+    if not is_explainable(evidence):
         return []
     judged = _judged(evidence)
     first = judged.order_by((judged.verdict == COMPLETE).cast("int64"), "entity_id", "day")
@@ -86,9 +86,9 @@ def left_out(evidence: Evidence, listed: Sequence[Mapping[str, Any]]) -> dict[st
     if len(listed) < MOST_DAYS and versions_listed < MOST_VERSIONS:
         return {}
     judged = _judged(evidence)
-    total = evidence.engine.scalar(judged.count())
+    total = evidence.engine.count(judged)
     of_days = versions(evidence).semi_join(judged, ["entity_id", "day"])
-    known = evidence.engine.scalar(of_days.count())
+    known = evidence.engine.count(of_days)
     lacking = {"days": total - len(listed), "versions": known - versions_listed}
     return lacking if any(lacking.values()) else {}
 
@@ -96,10 +96,10 @@ def left_out(evidence: Evidence, listed: Sequence[Mapping[str, Any]]) -> dict[st
 def _judged(evidence: Evidence) -> ir.Table:
     """Return the days in scope whose verdict is proven by what was captured."""
     judged = evidence.in_scope(days(evidence))
-    if evidence.blind(("aggregates",)):
+    if evidence.absence_gaps(("aggregates",)):
         judged = judged.filter(judged.verdict.isin(_PROVEN_IN_PART))
     one_store = not (evidence.has("raw") and evidence.has("events"))
-    if one_store or unkept(evidence) or ends_early(evidence):
+    if one_store or unkept_gap(evidence) or store_end_gap(evidence):
         judged = judged.filter(judged.verdict.isin(_PROVEN_BY_ROWS))
     return judged.select("entity_id", "day", "verdict")
 

@@ -17,7 +17,6 @@ from typing import Any
 import ibis
 import ibis.expr.types as ir
 
-from investigate import pipeline
 from investigate.alarm_rules import children
 from investigate.analysis.consumption import metric_period
 from investigate.engine import seconds_since_1970
@@ -73,7 +72,8 @@ def watched(evidence: Evidence) -> ir.Table:
     parts = [
         _wanted(functions, "AWS/Lambda", "Errors", "calls of the function fail"),
         _wanted(
-            functions.filter(functions.role == "processor"), pipeline.METRIC_NAMESPACE, SWALLOWED,
+            functions.filter(functions.role == "processor"), evidence.design.metric_namespace,
+            SWALLOWED,
             "records fail inside a run that reports success, which Errors never shows",
         ),
         _wanted(

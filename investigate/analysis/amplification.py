@@ -12,7 +12,7 @@ import ibis.expr.types as ir
 
 from investigate.analysis import retries
 from investigate.analysis.managed_retries import RULE, billed_sum, lone_tries, tries
-from investigate.analysis.redeliveries import QUEUE, gigabyte_seconds, loaded
+from investigate.analysis.redeliveries import QUEUE, gigabyte_seconds, loaded_ids
 from investigate.engine import hour_of
 from investigate.evidence import Evidence
 
@@ -27,14 +27,15 @@ ATTEMPT = {
 
 def attempted(evidence: Evidence) -> ir.Table:
     """Return every attempt that is known of what was tried more than once, of clients in scope and
-    of AWS, whether it was a repeat or not; `lone` counts the others. Columns: group, channel,
-    sequence, event_id, request_id, ordinal (0: the first), gap_s, at_utc, firsts and repeats (how
-    many of each the row stands for), gb_s, what the attempt was billed (null if not known), and
-    `counted`: no attempt that was seen, but the number in a dead letter or of receives."""
+    of AWS, whether it was a repeat or not; `lone_attempt_counts` counts the others. Columns: group,
+    channel, sequence, event_id, request_id, ordinal (0: the first), gap_s, at_utc, firsts and
+    repeats (how many of each the row stands for), gb_s, what the attempt was billed (null if not
+    known), and `counted`: no attempt that was seen, but the number in a dead letter or of
+    receives."""
     return evidence.derived("attempted", _attempted)
 
 
-def lone(evidence: Evidence) -> ir.Table:
+def lone_attempt_counts(evidence: Evidence) -> ir.Table:
     """Return how many first attempts there were that no other followed, those of clients in scope
     and those of AWS: group, channel, hour (seconds since 1970; null if not known) and firsts."""
     return evidence.derived("lone_attempts", _lone)
@@ -50,7 +51,7 @@ def amplification(evidence: Evidence) -> ir.Table:
 
 
 def _amplification(evidence: Evidence) -> ir.Table:
-    rows, others = attempted(evidence), lone(evidence)
+    rows, others = attempted(evidence), lone_attempt_counts(evidence)
     whole = rows.group_by(*WHO).agg(
         more=rows.firsts.sum(),
         repeats=rows.repeats.sum(),
@@ -159,7 +160,7 @@ def _of_aws(evidence: Evidence) -> ir.Table:
     known = ibis.union(seen.select(*WHO), lone_tries(evidence).select(*WHO), distinct=True)
     others = told.filter(told.channel != QUEUE).anti_join(known, list(WHO))
     of_queues = told.filter(told.channel == QUEUE)
-    of_queues = of_queues.anti_join(loaded(evidence, of_queues), "event_id")
+    of_queues = of_queues.anti_join(loaded_ids(evidence, of_queues), "event_id")
     rows = seen.union(others, of_queues)
     again = rows.again.cast("int64")
     rows = rows.mutate(

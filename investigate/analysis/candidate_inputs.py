@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 import ibis
 import ibis.expr.types as ir
 
-from investigate import pipeline
 from investigate.analysis.stored_events import BOTH, EVENTS, RAW, in_each_store
 from investigate.evidence import Evidence
 
@@ -46,6 +45,11 @@ class Rest:
     stored: ir.Table
     count: int  # of every
 
+    @property
+    def samples(self) -> int:
+        """How many ids of its inputs a version keeps at most."""
+        return self.evidence.design.sample_ids
+
     def pieces(self) -> Iterator[Rest]:
         """Yield these versions so many at a time that their inputs fit into a bounded memory."""
         claimed = self.versions.input_count.clip(lower=0, upper=INPUTS_AT_ONCE)
@@ -64,7 +68,7 @@ class Rest:
         looked for in the days of these versions alone."""
         engine = self.evidence.engine
         versions = engine.materialise(self.every.anti_join(found, NUMBER))
-        stored, count = self.stored, engine.scalar(versions.count())
+        stored, count = self.stored, engine.count(versions)
         if 0 < count * _FEW < self.count:
             stored = engine.materialise(stored.semi_join(versions, ["entity_id", "day"]))
         return Rest(self.evidence, versions, versions, stored, count)
@@ -72,27 +76,29 @@ class Rest:
 
 def _agreed_samples(rest: Rest) -> ir.Table:
     """The sample ids of events that both stores hold alike: one hash instead of two."""
-    return _known_samples(rest.versions, rest.stored.filter(rest.stored.store == BOTH))
+    return _known_samples(rest, rest.stored.filter(rest.stored.store == BOTH))
 
 
 def _samples(rest: Rest) -> ir.Table:
     """The sample ids in stored order, with the payload hashes of one store."""
-    return in_each_store(_known_samples(rest.versions, rest.stored))
+    return in_each_store(_known_samples(rest, rest.stored))
 
 
 def _mixed_samples(rest: Rest) -> ir.Table:
     """The sample ids with the raw object's payload hash where there is one, else the row's."""
-    stored = rest.stored.semi_join(_of_few_inputs(rest.versions), ["entity_id", "day"])
+    stored = rest.stored.semi_join(
+        _of_few_inputs(rest.versions, rest.samples), ["entity_id", "day"]
+    )
     mixed = stored.group_by("entity_id", "day", "event_id").agg(
         of_raw=stored.payload_sha.max(where=stored.store != EVENTS),
         of_row=stored.payload_sha.max(where=stored.store == EVENTS),
     )
     sha = ibis.coalesce(mixed.of_raw, mixed.of_row)
-    return _known_samples(rest.versions, mixed.mutate(store=ibis.literal(MIXED), payload_sha=sha))
+    return _known_samples(rest, mixed.mutate(store=ibis.literal(MIXED), payload_sha=sha))
 
 
-def _known_samples(left: ir.Table, events: ir.Table) -> ir.Table:
-    few = _of_few_inputs(left)
+def _known_samples(rest: Rest, events: ir.Table) -> ir.Table:
+    few = _of_few_inputs(rest.versions, rest.samples)
     few = few.mutate(length=few.sample_event_ids.length())
     samples = few.unnest("sample_event_ids", offset="place")
     samples = samples.select(
@@ -104,9 +110,9 @@ def _known_samples(left: ir.Table, events: ir.Table) -> ir.Table:
     return samples.mutate(start=ibis.literal(0, "int64"), event_time=ibis.literal(""))
 
 
-def _of_few_inputs(left: ir.Table) -> ir.Table:
-    """The versions whose sample ids can be all of their inputs."""
-    return left.filter((left.input_count <= pipeline.SAMPLE_IDS).fill_null(True))
+def _of_few_inputs(left: ir.Table, samples: int) -> ir.Table:
+    """The versions whose sample ids, at most so many, can be all of their inputs."""
+    return left.filter((left.input_count <= samples).fill_null(True))
 
 
 def _as_of_computed(rest: Rest) -> ir.Table:

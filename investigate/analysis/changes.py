@@ -65,8 +65,8 @@ def near_failures(evidence: Evidence) -> tuple[ir.Table, str]:
     # What changed before anything was captured has no time before it to compare with.
     start = timestamp(evidence.window.start)
     begun = begun.filter(begun.changed_utc >= start)
-    if not evidence.engine.scalar(failed.count()):
+    if not evidence.engine.count(failed):
         return begun, ""
     if not evidence.has("deployments"):
-        return begun, f"earlier changes are unknown ({evidence.absence('deployments')})"
-    return begun, "; ".join(evidence.incomplete(("deployments",)))
+        return begun, f"earlier changes are unknown ({evidence.capture_gap('deployments')})"
+    return begun, "; ".join(evidence.gaps(("deployments",)))

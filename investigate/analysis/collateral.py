@@ -82,7 +82,7 @@ def failed_batches(evidence: Evidence) -> ir.Table:
     )
 
 
-def loaded_places(evidence: Evidence) -> ir.Table:
+def load_order(evidence: Evidence) -> ir.Table:
     """Return in which order an invocation loaded its records: request_id, event_id and place
     (from 1). Raises `NotEvaluable` without log lines."""
     told = logs.lines(evidence, "processor_record_loaded")

@@ -7,9 +7,9 @@ from datetime import timedelta
 import ibis
 import ibis.expr.types as ir
 
-from investigate import pipeline
 from investigate.analysis import logs
 from investigate.analysis.queues import readers, replay_queues
+from investigate.analysis.roles import functions_of
 from investigate.evidence import Evidence
 from investigate.model import counted
 
@@ -20,19 +20,20 @@ NO_CONCURRENCY = "reserved concurrency is 0"
 
 def processors(evidence: Evidence) -> ir.Table:
     """Return the functions of role processor."""
-    return evidence.view("processors", _processors)
-
-
-def _processors(evidence: Evidence) -> ir.Table:
-    functions = evidence["functions"]
-    return functions.filter(functions.role == "processor")
+    return evidence.view("processors", lambda known: functions_of(known, "processor"))
 
 
 def obstacles(evidence: Evidence) -> ir.Table:
     """Return each processor with a replay queue whose messages wait and which no processor reads:
     function, queue, ready, state, last_result and `why`."""
-    queues = replay_queues(evidence)
-    waiting = queues.filter(queues.ready > 0).select(queue="name", ready="ready")
+    rows = unread_queues(evidence)
+    return rows.filter(rows.ready > 0)
+
+
+def unread_queues(evidence: Evidence) -> ir.Table:
+    """Return each processor with a replay queue that no processor reads, whether messages wait in
+    it or not: the columns of `obstacles`."""
+    waiting = replay_queues(evidence).select(queue="name", ready="ready")
     functions = processors(evidence).select("reserved_concurrency", function="name")
     maps = readers(evidence)
     reading = maps.filter(maps.reads).semi_join(functions, "function")
@@ -120,7 +121,7 @@ def unknown_dry_run(evidence: Evidence) -> ir.Table:
     return functions.filter(functions.dry_run.isnull())
 
 
-def unseen_failures(evidence: Evidence) -> str:
+def failed_records_gap(evidence: Evidence) -> str:
     """Return why records may have failed although no successful run says so; empty if not."""
     failures = logs.lines(evidence, "processor_record_failed")
     calls = evidence["invocations"]
@@ -135,7 +136,7 @@ def unseen_failures(evidence: Evidence) -> str:
 def _counted_errors(evidence: Evidence) -> int:
     points = evidence["metric_points"]
     errors = points.filter(
-        points.namespace == pipeline.METRIC_NAMESPACE, points.metric == "ProcessorErrorCount"
+        points.namespace == evidence.design.metric_namespace, points.metric == "ProcessorErrorCount"
     )
     # The EMF line and CloudWatch tell of the same errors.
     sums = errors.group_by("origin").agg(total=errors.value.sum())

@@ -14,15 +14,16 @@ from investigate.analysis import logs
 from investigate.analysis.error_rules import (
     PERMANENT,
     TRANSIENT,
+    error_text,
     fingerprint_of,
     kind_of,
     lasting_of,
-    said,
     why_of,
 )
 from investigate.analysis.failures import failures
 from investigate.analysis.queues import named
 from investigate.analysis.stages import stages_of
+from investigate.engine import blank
 from investigate.errors import NotEvaluable
 from investigate.evidence import Evidence, timestamp
 from investigate.model import counted
@@ -48,17 +49,17 @@ def letters(evidence: Evidence) -> ir.Table:
     """
     if evidence.has("dead_letters"):
         return evidence["dead_letters"]
-    if unread := _unread(evidence):
-        raise NotEvaluable(unread)
+    if gap := _letters_gap(evidence):
+        raise NotEvaluable(gap)
     return ibis.memtable(schema_of("dead_letters").empty_table())
 
 
-def _unread(evidence: Evidence) -> str:
+def _letters_gap(evidence: Evidence) -> str:
     """Why dead letters may wait although none was captured; empty if there is no place for them."""
-    reason = evidence.absence("dead_letters")
+    reason = evidence.capture_gap("dead_letters")
     for table in ("queue_state", "functions", "mappings", "deliveries"):
         if not evidence.is_listed(table):
-            return f"{reason}; whether there is a place for any: {evidence.absence(table)}"
+            return f"{reason}; whether there is a place for any: {evidence.capture_gap(table)}"
     queues = evidence["queue_state"]
     dead = queues.filter(queues.role == "dead-letter")
     waiting = evidence.engine.scalar(dead.visible.sum())
@@ -74,7 +75,7 @@ def _unread(evidence: Evidence) -> str:
         _of_qualifiers(evidence["functions"]),
     )
     known = ibis.union(*places)
-    exists = evidence.engine.scalar(known.filter(known.arn.notnull()).count())
+    exists = evidence.engine.count(known.filter(known.arn.notnull()))
     return reason if exists else ""
 
 
@@ -84,12 +85,13 @@ def _of_qualifiers(functions: ir.Table) -> ir.Table:
     return functions.select(arn=named_in.nullif(""))
 
 
-def judged(evidence: Evidence) -> ir.Table:
-    """Return one row per dead letter with what is known of it and what to do, the most urgent
-    first: message_id, channel, queue_arn, destination (where it came from), event_id, entity_id,
-    event_time_utc, error, fingerprint, kind, lasting, why, function, failed_utc, deployed_since,
-    processed, consumers, times (letters with this content), until_utc, left_s, attempts, fifo,
-    pointer, body_sha, decision and reason. What the evidence does not tell is null."""
+def letter_decisions(evidence: Evidence) -> ir.Table:
+    """Return one row per dead letter with what is known of it and what to do, in no order
+    (`urgent_first` gives one): message_id, channel, queue_arn, destination (where it came from),
+    event_id, entity_id, event_time_utc, error, fingerprint, kind, lasting, why, function,
+    failed_utc, deployed_since, processed, consumers, times (letters with this content), until_utc,
+    left_s, attempts, fifo, pointer, body_sha, decision and reason. What the evidence does not tell
+    is null."""
     return evidence.derived("judged_dead_letters", _judged)
 
 
@@ -106,7 +108,7 @@ def _judged(evidence: Evidence) -> ir.Table:
     rows = _with_errors(evidence, rows)
     rows = _with_function(evidence, rows)
     rows = _with_event(evidence, rows)
-    return _decided(evidence, _with_times(evidence, rows))
+    return _decided(_with_times(evidence, rows))
 
 
 def _in_bucket(rows: ir.Table) -> ir.BooleanValue:
@@ -127,7 +129,7 @@ def _content(rows: ir.Table) -> ir.StringValue:
 
 def _with_errors(evidence: Evidence, rows: ir.Table) -> ir.Table:
     """Add the error: the letter's own words, else what the logs say of its request or its event."""
-    own = said(ibis.ifelse(_is_status(rows), "", rows.error_code), rows.error_message)
+    own = error_text(ibis.ifelse(_is_status(rows), "", rows.error_code), rows.error_message)
     own = ibis.ifelse(rows.error_code == "Unhandled", rows.error_message.fill_null(""), own)
     by_request, by_event = _logged(evidence)
     rows = rows.mutate(own=own.nullif(""))
@@ -143,7 +145,7 @@ def _with_errors(evidence: Evidence, rows: ir.Table) -> ir.Table:
 
 def _is_status(rows: ir.Table) -> ir.BooleanValue:
     """A dead-letter queue of Lambda has the HTTP status for an error code."""
-    return rows.error_code.re_search("^[0-9]+$").fill_null(False)
+    return rows.error_code.re_search(r"^[0-9]+\z").fill_null(False)
 
 
 def _logged(evidence: Evidence) -> tuple[ir.Table, ir.Table]:
@@ -156,7 +158,7 @@ def _logged(evidence: Evidence) -> tuple[ir.Table, ir.Table]:
             nothing.select(known_request="request_id", request_error="message"),
             nothing.select(known_event="event_id", event_error="message"),
         )
-    newest = known.group_by("request_id").agg(error=known.error.max(), at_utc=known.at_utc.max())
+    newest = _newest(known)
     by_request = newest.select(known_request="request_id", request_error="error")
     if not evidence.has("log_lines"):
         return by_request, newest.select(known_event="request_id", event_error="error").limit(0)
@@ -167,6 +169,16 @@ def _logged(evidence: Evidence) -> tuple[ir.Table, ir.Table]:
     last = pairs.mutate(place=ibis.row_number().over(order))
     last = last.filter(last.place == 0)
     return by_request, last.select(known_event="event_id", event_error="error")
+
+
+def _newest(known: ir.Table) -> ir.Table:
+    """The newest error of each request that says anything, and when the request last failed."""
+    of_request = ibis.window(group_by="request_id")
+    order = [blank(known.error), known.at_utc.desc(), known.error]
+    place = ibis.row_number().over(group_by="request_id", order_by=order)
+    rows = known.mutate(place=place, newest_utc=known.at_utc.max().over(of_request))
+    rows = rows.filter(rows.place == 0)
+    return rows.select("request_id", "error", at_utc=rows.newest_utc)
 
 
 def _with_function(evidence: Evidence, rows: ir.Table) -> ir.Table:
@@ -249,7 +261,7 @@ def _kept_seconds(evidence: Evidence) -> list[tuple[str, int]]:
     return [(row["source_arn"], row["seconds"]) for row in listed]
 
 
-def _decided(evidence: Evidence, rows: ir.Table) -> ir.Table:
+def _decided(rows: ir.Table) -> ir.Table:
     deployed = rows.deployed_since.fill_null(False)
     lasting, kind = rows.lasting, rows.kind
     text = ibis.literal

@@ -13,6 +13,7 @@ from typing import Any
 import ibis
 import ibis.expr.types as ir
 
+from investigate.analysis import invokers
 from investigate.analysis.consumption import lambda_sums
 from investigate.analysis.queues import named
 from investigate.engine import literal_rows
@@ -20,10 +21,6 @@ from investigate.evidence import Evidence
 from investigate.model import counted
 
 DEFAULT_RETRIES = 2  # of an asynchronous invocation; at most as many can be configured
-# Services that hand an event over and do not wait: "Understanding asynchronous invocation".
-_ASYNCHRONOUS = (
-    r'"principal" *: *"(sns|s3|events|scheduler|iot|ses|config|logs|codecommit)\.amazonaws\.com"'
-)
 # Metric of AWS/Lambda: what each of its counts is.
 METRICS = {
     "AsyncEventsDropped": "events dropped by Lambda's own queue",
@@ -44,10 +41,10 @@ def discards(evidence: Evidence) -> ir.Table:
     return ibis.union(*(part.select(list(_COLUMNS)).cast(_COLUMNS) for part in parts))
 
 
-def untold(evidence: Evidence) -> list[str]:
+def discard_gaps(evidence: Evidence) -> list[str]:
     """Return of which functions a request failed for good that may have been discarded, with no
     means to tell: it may have been made to a version or alias with settings of its own, or by a
-    caller that waits and knows of the failure."""
+    caller that waits and knows of the failure, or an attempt of it may have ended well."""
     if not (evidence.has("invocations") and evidence.has("functions")):
         return []
     rows = _failed_requests(evidence)
@@ -56,24 +53,30 @@ def untold(evidence: Evidence) -> list[str]:
     doubtful = (once & (rows.asynchronous.isnull() | rows.asynchronous) & ~_only(rows)).fill_null(
         False
     )
-    rows = rows.mutate(qualified=qualified.fill_null(False), doubtful=doubtful)
+    endless = ~qualified & _keeps_none(rows) & _used_up(rows) & (rows.open > 0)
+    rows = rows.mutate(qualified=qualified.fill_null(False), doubtful=doubtful, endless=endless)
     found = rows.group_by("function").agg(
-        qualified=rows.qualified.sum(), doubtful=rows.doubtful.sum()
+        qualified=rows.qualified.sum(), doubtful=rows.doubtful.sum(), endless=rows.endless.sum()
     )
-    found = found.filter((found.qualified > 0) | (found.doubtful > 0)).order_by("function")
-    return [_untold(row) for row in evidence.engine.rows(found)]
+    found = found.filter(found.qualified + found.doubtful + found.endless > 0)
+    listed = evidence.engine.rows(found.order_by("function"))
+    return [text for row in listed for text in _untold(row)]
 
 
-def _untold(row: Mapping[str, Any]) -> str:
-    if row["qualified"]:
-        return (
-            f"{row['function']}: {counted(row['qualified'], 'request')} failed, and which version "
-            "or alias was called, each with its own settings, is unknown"
-        )
-    return (
-        f"{row['function']}: {counted(row['doubtful'], 'request')} failed at the only attempt, and "
-        "whether the caller waited for it is unknown"
-    )
+_UNTOLD = {
+    "qualified": "failed, and which version or alias was called, each with its own settings, is "
+    "unknown",
+    "doubtful": "failed at the only attempt, and whether the caller waited for it is unknown",
+    "endless": "failed, and how one of the attempts ended is unknown",
+}
+
+
+def _untold(row: Mapping[str, Any]) -> list[str]:
+    return [
+        f"{row['function']}: {counted(row[kind], 'request')} {text}"
+        for kind, text in _UNTOLD.items()
+        if row[kind]
+    ]
 
 
 def _given_up(evidence: Evidence) -> ir.Table:
@@ -83,9 +86,8 @@ def _given_up(evidence: Evidence) -> ir.Table:
     rows = _failed_requests(evidence)
     # What a version or alias is set to may hold for these attempts: then nobody can tell.
     rows = rows.filter(rows.qualified_invoke_configs.isnull() & _keeps_none(rows))
-    allowed = rows.max_retry_attempts.fill_null(DEFAULT_RETRIES) + 1
     surely = (rows.attempts > 1) | (rows.asynchronous & _only(rows)).fill_null(False)
-    given_up = rows.filter(surely & (rows.attempts >= allowed))
+    given_up = rows.filter(surely & _used_up(rows) & (rows.open == 0))
     found = given_up.group_by("function").agg(
         lost=given_up.count(), example=given_up.request_id.min()
     )
@@ -93,9 +95,10 @@ def _given_up(evidence: Evidence) -> ir.Table:
 
 
 def _failed_requests(evidence: Evidence) -> ir.Table:
-    """Requests that never succeeded: function, request_id, attempts, the settings of the function,
-    `asynchronous` (whether a service that does not wait may invoke it), `others` (whether anybody
-    else may) and `mapped` (whether a mapping does); null if unknown."""
+    """Requests that failed and are not known to have succeeded: function, request_id, attempts,
+    `open` (those whose end is unknown), the settings of the function, `asynchronous` (whether a
+    service that does not wait may invoke it), `others` (whether anybody else may) and `mapped`
+    (whether a mapping does); null if unknown."""
     return evidence.derived("failed_requests", _build_failed_requests)
 
 
@@ -104,14 +107,15 @@ def _build_failed_requests(evidence: Evidence) -> ir.Table:
     failed = calls.filter(calls.status != "ok").select("function", "request_id")
     calls = calls.semi_join(failed, ["function", "request_id"])
     requests = calls.group_by("function", "request_id").agg(
-        attempts=calls.count(), failed=(calls.status != "ok").sum()
-    )
-    requests = requests.filter(requests.failed == requests.attempts)
+        attempts=calls.count(), well=(calls.status == "ok").fill_null(False).sum(),
+        open=calls.status.isnull().sum(),
+    )  # fmt: skip
+    requests = requests.filter(requests.well == 0).drop("well")
     functions = evidence["functions"]
     functions = functions.select(
         "max_retry_attempts", "qualified_invoke_configs", "dlq_arn", "on_failure_arn", name="name",
-        asynchronous=functions.invokers.re_search(_ASYNCHRONOUS),
-        others=functions.invokers.re_replace(_ASYNCHRONOUS, "").re_search('"principal" *: *"'),
+        asynchronous=invokers.asynchronous(functions.invokers),
+        others=invokers.waiting(functions.invokers),
     )  # fmt: skip
     rows = requests.inner_join(functions, requests.function == functions.name)
     if not evidence.has("mappings"):
@@ -120,6 +124,11 @@ def _build_failed_requests(evidence: Evidence) -> ir.Table:
     mapped = maps.select(reader=named(maps.function), mapped=ibis.literal(True)).distinct()
     rows = rows.left_join(mapped, rows.function == mapped.reader)
     return rows.mutate(mapped=rows.mapped.fill_null(False))
+
+
+def _used_up(rows: ir.Table) -> ir.BooleanValue:
+    """Whether no attempt is left of those that the function's settings allow."""
+    return rows.attempts >= rows.max_retry_attempts.fill_null(DEFAULT_RETRIES) + 1
 
 
 def _keeps_none(rows: ir.Table) -> ir.BooleanValue:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ibis
 import ibis.expr.types as ir
 
-from investigate import pipeline
 from investigate.analysis.arrivals import arrivals
 from investigate.analysis.logs import lines
 from investigate.analysis.objects import readable_objects
@@ -52,7 +51,7 @@ def _build(evidence: Evidence) -> ir.Table:
 
 def _refused(evidence: Evidence) -> ir.Table:
     events = evidence["events"]
-    rows = events.filter(events.status == pipeline.DUPLICATE).drop("attributes")
+    rows = events.filter(events.status == evidence.design.duplicate).drop("attributes")
     return _with_gaps(evidence, rows)
 
 

@@ -17,7 +17,7 @@ PERMANENT, TRANSIENT, UNKNOWN = "permanent", "transient", "unknown"
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class ErrorRule:
     """One kind of error: what its type and message look like, whether it lasts, and why."""
 
     kind: str
@@ -28,58 +28,58 @@ class Rule:
 
 # The first that fits counts: what names its cause stands before what only resembles one.
 RULES = (
-    Rule(
+    ErrorRule(
         "import-or-handler",
         r"runtime\.(importmoduleerror|handlernotfound|usercodesyntaxerror|malformedhandlername"
         r"|builtinmoduleconflict)|unable to import module",
         PERMANENT,
         "the code cannot start; only a deployment mends it",
     ),
-    Rule(
+    ErrorRule(
         "marshal",
         r"runtime\.marshalerror",
         PERMANENT,
         "the answer cannot be written as JSON, after the work was done: trying again repeats it",
     ),
-    Rule(
+    ErrorRule(
         "out-of-memory",
         r"runtime\.outofmemory|signal: killed|memoryerror",
         UNKNOWN,
         "the same input needs the same memory again, unless others shared it",
     ),
-    Rule(
+    ErrorRule(
         "access-denied",
         r"not authorized to perform|accessdenied|access denied|no_permissions"
         r"|failed_to_assume_role|kms(accessdenied|disabled|invalidstate)",
         PERMANENT,
         "a permission is lacking; only a change of a policy mends it",
     ),
-    Rule(
+    ErrorRule(
         "identity",
         r"messagerejected|email address is not verified",
         PERMANENT,
         "the sender is not verified; only a change of the configuration mends it",
     ),
-    Rule(
+    ErrorRule(
         "guard",
         r"conditionalcheckfailed|conditional request failed",
         PERMANENT,
         "a guard refused a repetition; it worked, and refuses the next one too",
     ),
-    Rule(
+    ErrorRule(
         "throttle",
         r"throttl|toomanyrequests|provisionedthroughputexceeded|requestlimitexceeded|slowdown"
         r"|rate exceeded|too many requests",
         TRANSIENT,
         "there were too many requests at that time",
     ),
-    Rule(
+    ErrorRule(
         "timeout",
         r"task timed out|timed out|(^|[^a-z])timeout|readtimeout|connecttimeout",
         TRANSIENT,
         "something took too long at that time",
     ),
-    Rule(
+    ErrorRule(
         "service",
         r"internalserver|internal_error|internalerror|serviceunavailable|serviceexception"
         r"|service unavailable|endpointconnectionerror|could not connect|connection_failure"
@@ -87,14 +87,14 @@ RULES = (
         TRANSIENT,
         "a service did not answer, or answered that it failed itself",
     ),
-    Rule(
+    ErrorRule(
         "missing",
         r"nosuchkey|nosuchbucket|resourcenotfound|no_resource|queuedoesnotexist|not found"
         r"|does not exist",
         PERMANENT,
         "what it refers to is not there; only putting it there mends it",
     ),
-    Rule(
+    ErrorRule(
         "malformed",
         r"jsondecodeerror|expecting (value|property name)|keyerror|valueerror|typeerror"
         r"|unicodedecodeerror|validationexception|invalid_json|invalid_parameter|validationerror"
@@ -103,14 +103,14 @@ RULES = (
         PERMANENT,
         "the input is not what the code expects; the same input fails again",
     ),
-    Rule(
+    ErrorRule(
         "resource",
         r"no space left on device|too many open files|can't start new thread",
         UNKNOWN,
         "the environment ran out of something; a new one may do",
     ),
 )
-_OTHERWISE = Rule("other", "", UNKNOWN, "nothing tells whether it lasts")
+_OTHERWISE = ErrorRule("other", "", UNKNOWN, "nothing tells whether it lasts")
 
 # What differs between two occurrences of one error, and what stands in its place.
 _VARIABLE = (
@@ -126,7 +126,7 @@ _VARIABLE = (
 MOST_CHARACTERS = 200  # of a fingerprint; what follows differs anyway
 
 
-def said(error_type: ir.StringValue, message: ir.StringValue) -> ir.StringValue:
+def error_text(error_type: ir.StringValue, message: ir.StringValue) -> ir.StringValue:
     """Return "type: message" of an error, of which either part may be absent."""
     kind, text = error_type.fill_null(""), message.fill_null("")
     repeated = (kind == "") | text.startswith(kind)
@@ -134,7 +134,7 @@ def said(error_type: ir.StringValue, message: ir.StringValue) -> ir.StringValue:
 
 
 def kind_of(error: ir.StringValue) -> ir.StringValue:
-    """Return the kind of the first rule that fits an error as `said` gives it, else `other`."""
+    """Return the kind of the first rule that fits an `error_text`, else `other`."""
     return _by_rule(error, lambda rule: rule.kind)
 
 
@@ -175,7 +175,7 @@ def denied_role(error: ir.StringValue) -> ir.StringValue:
     return error.re_extract("assumed-role/([^/ ]+)", 1).nullif("")
 
 
-def _by_rule(error: ir.StringValue, answer: Callable[[Rule], str]) -> ir.StringValue:
+def _by_rule(error: ir.StringValue, answer: Callable[[ErrorRule], str]) -> ir.StringValue:
     text = error.fill_null("").lower()
     chosen = [(text.re_search(rule.pattern), answer(rule)) for rule in RULES]
     return ibis.cases(*chosen, else_=answer(_OTHERWISE))

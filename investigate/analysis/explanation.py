@@ -7,13 +7,16 @@ reproduces no hash, and its version stays unexplained.
 
 from __future__ import annotations
 
+from functools import partial
+
 import ibis
 import ibis.expr.types as ir
 
-from investigate import pipeline
 from investigate.analysis.candidate_inputs import NUMBER, SAMPLE_IDS, STRATEGIES, Rest, run_costs
 from investigate.analysis.stored_events import BOTH, stored_events
 from investigate.evidence import Evidence
+from investigate.layouts import pieces_of
+from investigate.pipeline import Aggregate
 
 UNEXPLAINED = "unexplained"
 BEYOND_BUDGET = "unexplained (beyond budget)"
@@ -29,6 +32,11 @@ _CONTENTS = (
     "metric_name", "value", "inputs_hash", "input_count", "sample_event_ids", "computed_at",
     "computed_at_utc",
 )  # fmt: skip
+
+
+def is_explainable(evidence: Evidence) -> bool:
+    """Return whether there are versions, and events that may be their inputs."""
+    return evidence.has("aggregates") and (evidence.has("raw") or evidence.has("events"))
 
 
 def versions(evidence: Evidence) -> ir.Table:
@@ -104,25 +112,27 @@ def _explain(evidence: Evidence) -> ir.Table:
     engine = evidence.engine
     rows = version_rows(evidence)
     told = rows.filter(~rows.torn).select(*NUMBER, *_TOLD)
-    found = [engine.materialise(_computed_from_nothing(told))]
+    found = [engine.materialise(_computed_from_nothing(told, evidence.design.aggregate))]
     rest = Rest(evidence, told, told, stored_events(evidence), 0).without(found[0])
     for strategy, candidates in STRATEGIES:
         if not rest.count:
             return ibis.union(*found) if len(found) > 1 else found[0]
         matches = [
-            engine.materialise(_matches(candidates(piece), told, strategy))
+            engine.materialise(
+                _matches(candidates(piece), told, strategy, evidence.design.aggregate)
+            )
             for piece in rest.pieces()
         ]
-        matches = [piece for piece in matches if engine.scalar(piece.count())]
+        matches = [piece for piece in matches if engine.count(piece)]
         if matches:
             found += matches
             rest = rest.without(ibis.union(*matches) if len(matches) > 1 else matches[0])
     return ibis.union(*found, _beyond_budget(rest))
 
 
-def _computed_from_nothing(left: ir.Table) -> ir.Table:
+def _computed_from_nothing(left: ir.Table, aggregate: Aggregate) -> ir.Table:
     return _without_inputs(
-        left.filter(left.inputs_hash == pipeline.inputs_hash([])), SAMPLE_IDS, BOTH
+        left.filter(left.inputs_hash == aggregate.inputs_hash([])), SAMPLE_IDS, BOTH
     )
 
 
@@ -144,7 +154,7 @@ def _beyond_budget(rest: Rest) -> ir.Table:
     )
 
 
-def _matches(candidates: ir.Table, told: ir.Table, strategy: str) -> ir.Table:
+def _matches(candidates: ir.Table, told: ir.Table, strategy: str, aggregate: Aggregate) -> ir.Table:
     """Return the inputs of every candidate that has its version's hash, which is `told`, one
     candidate a version."""
     item = candidates[["place", "event_time", "event_id", "payload_sha"]]
@@ -157,7 +167,8 @@ def _matches(candidates: ir.Table, told: ir.Table, strategy: str) -> ir.Table:
     whole = (hashed["size"] == hashed.wanted).fill_null(True) & (hashed.unknown == 0)
     hashed = hashed.filter(whole).mutate(inputs=hashed.inputs.sort())
     hashed = hashed.inner_join(told.select(*NUMBER, "inputs_hash").distinct(), NUMBER)
-    text = "[" + hashed.inputs.map(_item_text).join(",") + "]"
+    items = hashed.inputs.map(partial(_item_text, aggregate)).join(aggregate.inputs_between)
+    text = aggregate.inputs_start + items + aggregate.inputs_end
     matched = hashed.filter(text.hexdigest("sha256") == hashed.inputs_hash)
     inputs = _one_candidate(matched).unnest("inputs", offset="position")
     return inputs.select(
@@ -169,11 +180,15 @@ def _matches(candidates: ir.Table, told: ir.Table, strategy: str) -> ir.Table:
     ).relocate("explained_by", before="agrees_with")  # fmt: skip
 
 
-def _item_text(item: ir.StructValue) -> ir.StringValue:
-    return (
-        ibis.literal(pipeline.INPUT_PREFIX) + _quoted(item["event_id"])
-        + pipeline.INPUT_MIDDLE + _quoted(item["payload_sha"]) + pipeline.INPUT_SUFFIX
-    )  # fmt: skip
+def _item_text(aggregate: Aggregate, item: ir.StructValue) -> ir.StringValue:
+    told = _quoted if aggregate.inputs_are_json else lambda text: text
+    first, *others = pieces_of(aggregate.input_layout)
+    text = ibis.literal(first.text) + told(item[first.name])
+    for between, name in others:
+        text = text + between
+        if name:
+            text = text + told(item[name])
+    return text
 
 
 def _quoted(text: ir.StringValue) -> ir.StringValue:

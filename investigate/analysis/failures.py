@@ -11,7 +11,7 @@ import ibis
 import ibis.expr.types as ir
 
 from investigate.analysis import logs
-from investigate.analysis.error_rules import fingerprint_of, kind_of, said
+from investigate.analysis.error_rules import error_text, fingerprint_of, kind_of
 from investigate.engine import differ, literal_rows
 from investigate.evidence import Evidence, timestamp
 
@@ -48,7 +48,7 @@ def _failures(evidence: Evidence) -> ir.Table:
 def _attempts(evidence: Evidence) -> ir.Table:
     calls = evidence["invocations"]
     failed = calls.filter((calls.status != "ok").fill_null(False))
-    error = said(failed.error_type, failed.error_message)
+    error = error_text(failed.error_type, failed.error_message)
     kind = kind_of(error)
     statuses = [(failed.status == status, name) for status, name in _BY_STATUS.items()]
     failure = ibis.cases(*statuses, (kind.isin(NAMED), kind), else_=UNHANDLED)
@@ -58,16 +58,19 @@ def _attempts(evidence: Evidence) -> ir.Table:
 
 
 def _swallowed(evidence: Evidence) -> ir.Table:
-    """Records that failed in an invocation that did not: nobody was told, and SQS deleted them.
+    """Records whose error the handler caught, in an invocation that is not known to have failed:
+    nobody was told of them.
 
-    An invocation that left no line of its own (the platform's lines are off, or were not captured)
-    is no failed one."""
+    An invocation that left no line of its own (the platform's lines are off, or were not captured),
+    or none of its end, is no failed one: here each error that was said gets a class, and the
+    handler's own line says that it was caught (D11). Whether SQS deleted the message takes the end
+    of the invocation, so `processing.failed_records` counts less, and says what it left out."""
     lines = logs.lines(evidence, "processor_record_failed")
     if evidence.has("invocations"):
         calls = evidence["invocations"]
         bad = calls.filter(differ(calls.status, "ok"), calls.request_id.notnull())
         lines = lines.anti_join(bad, "request_id")
-    error = said(ibis.literal(""), logs.text_in(lines.fields, "err"))
+    error = error_text(ibis.literal(""), logs.text_in(lines.fields, "err"))
     return lines.mutate(
         at_utc=lines.logged_utc, failure=ibis.literal(SWALLOWED), error=error,
         fingerprint=fingerprint_of(error), billed_ms=ibis.null("int64"),

@@ -48,7 +48,7 @@ def with_owners(evidence: Evidence, rows: ir.Table, event_id: str) -> tuple[ir.T
     if not evidence.case.scope_entities or "entity_id" not in unknown:
         return rows, ""
     strange = rows[event_id].notnull() & rows.entity_id.isnull()
-    count = evidence.engine.scalar(evidence.in_scope(rows.filter(strange)).count())
+    count = evidence.engine.count(evidence.in_scope(rows.filter(strange)))
     reason = (
         f"{counted(count, 'event')} that no row names may be of these entities" if count else ""
     )

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import ibis
 import ibis.expr.types as ir
 
-from investigate.analysis.objects import unseen
-from investigate.analysis.reach import key_in_reach
+from investigate.analysis.capture_scope import key_in_reach
+from investigate.analysis.objects import unfetched_gap
 from investigate.engine import differ
 from investigate.evidence import Evidence
 
@@ -23,7 +23,7 @@ def unloadable(
     """Return the rows whose `s3_key` names no readable raw object, with `why`.
 
     A key that no object has counts only if raw was listed wholly, and this key's event date with
-    it; an object that the capture could not look at never does (`unlooked` counts those).
+    it; an object that the capture could not look at never does (`count_unverifiable` counts those).
     """
     joined = _with_object(evidence, _in_doubt(evidence, rows), hidden)
     absent = joined.object_key.isnull() & ibis.literal(evidence.is_listed("raw"))
@@ -34,15 +34,17 @@ def unloadable(
     return found.drop("object_key", "readable", "unlooked", "error")
 
 
-def unlooked(evidence: Evidence, rows: ir.Table, *, hidden: Sequence[str] = NOT_LOOKED_AT) -> int:
+def count_unverifiable(
+    evidence: Evidence, rows: ir.Table, *, hidden: Sequence[str] = NOT_LOOKED_AT
+) -> int:
     """Return how many rows name a raw object that the capture could not look at, or a key that it
     did not list."""
-    if not (unseen(evidence) or evidence.case.event_dates or evidence.case.scope_entities):
+    if not (unfetched_gap(evidence) or evidence.case.event_dates or evidence.case.scope_entities):
         return 0
     joined = _with_object(evidence, _in_doubt(evidence, rows), hidden)
     unlisted = joined.object_key.isnull() & ~key_in_reach(evidence, joined)
     unknown = joined.unlooked.fill_null(False) | unlisted
-    return int(evidence.engine.scalar(joined.filter(unknown).count()))
+    return evidence.engine.count(joined.filter(unknown))
 
 
 def _in_doubt(evidence: Evidence, rows: ir.Table) -> ir.Table:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import ibis
 import ibis.expr.types as ir
 
+from investigate.analysis.roles import functions_of
 from investigate.evidence import Evidence
 from investigate.model import counted
 
+# The levels from warning up, by all their names.
+TROUBLE = ("WARN", "WARNING", "ERROR", "CRITICAL", "FATAL")
 # The line that every run of a role writes when lines of level INFO arrive at all.
 MARKERS = {"replay": "replay_enqueued", "processor": "processor_start"}
 # How JSON writes what a text may not hold as it is (RFC 8259, section 7).
@@ -67,46 +70,48 @@ def moment_of(text: ir.StringValue) -> ir.TimestampValue:
     return ibis.cases((plain, parsed), else_=ibis.null("timestamp"))
 
 
-def silence(evidence: Evidence, role: str) -> str:
+def info_lines_gap(evidence: Evidence, role: str) -> str:
     """Return why lines of level INFO of a role may be missing; empty if all runs left theirs.
 
     With the runtime's text format such lines never arrive (D20), so no line proves nothing.
     Raises `NotEvaluable` if log lines were not captured.
     """
-    return str(evidence.fact(f"silence of {role}", lambda known: _silence(known, role)))
+    why = evidence.fact(
+        f"silence of {role}", lambda known: _info_lines_gap(known, role), of_whole_case=True
+    )
+    return str(why)
 
 
-def unheard(evidence: Evidence, role: str, message: str) -> str:
+def message_gap(evidence: Evidence, role: str, message: str) -> str:
     """Return why there may have been lines of a role with this message although not a single one
     was captured; empty if there is one, or if the role would have left it."""
-    if _count(evidence, lines(evidence, message)):
+    if evidence.engine.count(lines(evidence, message)):
         return ""
-    why = _why_unheard(evidence, role)
+    why = _message_gap(evidence, role)
     return f"no {message} line was captured, and {why}" if why else ""
 
 
-def _silence(evidence: Evidence, role: str) -> str:
+def _info_lines_gap(evidence: Evidence, role: str) -> str:
     marker = MARKERS[role]
-    if not _count(evidence, lines(evidence, marker)):
-        unheard = _why_unheard(evidence, role)
-        if unheard:
-            return f"no {marker} line was captured, and {unheard}"
-    mute = _count(evidence, _mute_runs(evidence, role)) if evidence.has("invocations") else 0
+    if not evidence.engine.count(lines(evidence, marker)):
+        gap = _message_gap(evidence, role)
+        if gap:
+            return f"no {marker} line was captured, and {gap}"
+    mute = evidence.engine.count(_mute_runs(evidence, role)) if evidence.has("invocations") else 0
     return f"{counted(mute, 'invocation')} of the role {role} left no {marker} line" if mute else ""
 
 
-def _why_unheard(evidence: Evidence, role: str) -> str:
+def _message_gap(evidence: Evidence, role: str) -> str:
     if not evidence.has("functions"):
-        return f"whether such lines can arrive is unknown ({evidence.absence('functions')})"
-    functions = evidence["functions"]
-    own = functions.filter(functions.role == role)
-    if not _count(evidence, own):
+        return f"whether such lines can arrive is unknown ({evidence.capture_gap('functions')})"
+    own = functions_of(evidence, role)
+    if not evidence.engine.count(own):
         return f"no function of the role {role} is known"
     plain = own.filter((own.log_format != "JSON").fill_null(True))
-    if _count(evidence, plain):
+    if evidence.engine.count(plain):
         return f"with log format Text the INFO lines of the role {role} never arrive (D20)"
     if not evidence.has("invocations"):
-        return f"whether the function ran is unknown ({evidence.absence('invocations')})"
+        return f"whether the function ran is unknown ({evidence.capture_gap('invocations')})"
     return ""
 
 
@@ -114,8 +119,7 @@ def _mute_runs(evidence: Evidence, role: str) -> ir.Table:
     said = lines(evidence, MARKERS[role])
     names = said.select(name=said.function)
     if evidence.has("functions"):
-        functions = evidence["functions"]
-        names = names.union(functions.filter(functions.role == role).select("name"))
+        names = names.union(functions_of(evidence, role).select("name"))
     runs = evidence["invocations"]
     if role == "processor":  # a run that ended badly is retried; a replay may have sent half (D23)
         runs = runs.filter(runs.status == "ok")
@@ -123,7 +127,3 @@ def _mute_runs(evidence: Evidence, role: str) -> ir.Table:
     if evidence.horizon("log_lines")[1]:  # the lines of the latest runs may still be on their way
         runs = evidence.settled(runs, "ended_utc", "log_lines")
     return runs.anti_join(said, "request_id")
-
-
-def _count(evidence: Evidence, rows: ir.Table) -> int:
-    return int(evidence.engine.scalar(rows.count()))

@@ -12,7 +12,7 @@ from __future__ import annotations
 import ibis
 import ibis.expr.types as ir
 
-from investigate.analysis.queues import named
+from investigate.analysis.queues import last_part, named
 from investigate.analysis.redeliveries import (
     QUEUE,
     gigabyte_seconds,
@@ -99,7 +99,7 @@ def billed_sum(gb_s: ir.FloatingValue, where: ir.BooleanValue) -> ir.FloatingVal
     return billionths.sum(where=where).cast("float64") / 1_000_000_000
 
 
-def managed(evidence: Evidence) -> ir.Table:
+def managed_patterns(evidence: Evidence) -> ir.Table:
     """Return one row per group and channel in which AWS repeated attempts: group, channel, pattern,
     sequences, attempts, median_gap_s (null where no gap was seen) and confidence. They are those of
     the whole case: AWS repeats batches and requests, which are of no single event or time."""
@@ -240,7 +240,7 @@ def _dead(evidence: Evidence) -> ir.Table | None:
     counted = letters.attempts + ibis.cases(*((is_, more) for is_, (_, _, more) in known), else_=0)
     from_source = letters.channel.isin(("sqs-redrive", "eventbridge-dlq"))
     arn = ibis.ifelse(from_source, letters.source_arn, letters.target_arn)
-    name = ibis.ifelse(from_source, arn.re_extract("([^:/]+)$", 1), named(arn))
+    name = ibis.ifelse(from_source, last_part(arn), named(arn))
     rows = letters.mutate(
         group=name, attempts=counted, sequence="message_id", ordinal=1,
         pattern=ibis.cases(*((is_, pattern) for is_, (_, pattern, _) in known)),

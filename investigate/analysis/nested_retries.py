@@ -12,7 +12,7 @@ import ibis
 import ibis.expr.types as ir
 
 from investigate.analysis import logs, retries
-from investigate.analysis.error_rules import said
+from investigate.analysis.error_rules import error_text
 from investigate.analysis.managed_retries import tries
 from investigate.engine import literal_rows
 from investigate.evidence import Evidence
@@ -65,7 +65,7 @@ def _in_requests(evidence: Evidence) -> ir.Table:
 def _told_by_errors(evidence: Evidence) -> ir.Table:
     """What AWS repeated although an SDK had given up inside of each attempt."""
     calls = evidence["invocations"]
-    words = calls.select("request_id", error=said(calls.error_type, calls.error_message))
+    words = calls.select("request_id", error=error_text(calls.error_type, calls.error_message))
     if evidence.has("log_lines"):
         failed = logs.lines(evidence, "processor_record_failed")
         told = logs.text_in(failed.fields, "err").fill_null("")

@@ -7,14 +7,14 @@ from datetime import timedelta
 import ibis
 import ibis.expr.types as ir
 
-from investigate import pipeline
 from investigate.analysis.arrivals import with_arrival
+from investigate.analysis.capture_scope import unkept_gap, within_reach
 from investigate.analysis.known_ids import raw_id
-from investigate.analysis.reach import unkept, within_reach
 from investigate.engine import blank
 from investigate.errors import NotEvaluable
 from investigate.evidence import Evidence, timestamp
 from investigate.model import counted, joined
+from investigate.pipeline import CONTENT_ERRORS, GONE
 
 _FIRST_WORD = "^([a-z0-9-]+)"
 
@@ -28,7 +28,7 @@ def raw_objects(evidence: Evidence) -> ir.Table:
 def _with_ids(evidence: Evidence) -> ir.Table:
     raw = evidence["raw"]
     word = raw.error.fill_null("").re_extract(_FIRST_WORD, 1)
-    raw = raw.filter(~word.isin(pipeline.GONE))
+    raw = raw.filter(~word.isin(GONE))
     return raw.mutate(rid=raw_id(raw), readable=raw.readable.fill_null(False))
 
 
@@ -36,10 +36,9 @@ def with_deleted_versions(evidence: Evidence, rows: ir.Table) -> ir.Table:
     """Return offending rows, by event id, with what a bucket that keeps versions still has of
     their deleted object: `deleted_versions`, the `version_id` of the newest and `deleted_utc`, the
     time of its delete marker. Where nothing was deleted the rows have no such columns."""
-    raw = evidence["raw"]
-    deleted = raw.filter((raw.error == "deleted").fill_null(False))
-    if not evidence.fact("deleted", lambda known: known.engine.scalar(deleted.count())):
+    if not evidence.fact("deleted", _count_deleted, of_whole_case=True):
         return rows
+    deleted = _deleted(evidence)
     deleted = deleted.mutate(rid=raw_id(deleted), marker=blank(deleted.etag))
     newest = ibis.row_number().over(
         group_by=["rid", "marker"], order_by=[ibis.desc("last_modified"), ibis.desc("version_id")]
@@ -51,6 +50,15 @@ def with_deleted_versions(evidence: Evidence, rows: ir.Table) -> ir.Table:
         deleted_utc=ranked.last_modified.max(where=ranked.marker),
     )
     return rows.left_join(versions, rows.key == versions.deleted_id).drop("deleted_id")
+
+
+def _deleted(evidence: Evidence) -> ir.Table:
+    raw = evidence["raw"]
+    return raw.filter((raw.error == "deleted").fill_null(False))
+
+
+def _count_deleted(evidence: Evidence) -> int:
+    return evidence.engine.count(_deleted(evidence))
 
 
 def readable_objects(evidence: Evidence) -> ir.Table:
@@ -74,47 +82,55 @@ def shown(objects: ir.Table, **others: str) -> ir.Table:
 def is_corrupt(objects: ir.Table) -> ir.BooleanValue:
     """Return whether an object was fetched and does not hold what a raw object must hold."""
     word = objects.error.re_extract(_FIRST_WORD, 1)
-    return ~objects.readable & word.isin(pipeline.CONTENT_ERRORS).fill_null(False)
+    return ~objects.readable & word.isin(CONTENT_ERRORS).fill_null(False)
 
 
-def unseen(evidence: Evidence) -> str:
+def unfetched_gap(evidence: Evidence) -> str:
     """Say in words how many raw objects nobody could look into; empty if there are none."""
-    count = evidence.fact("unseen_objects", _count_unseen)
+    count = evidence.fact("unseen_objects", _count_unseen, of_whole_case=True)
     return f"raw: {count:,} objects could not be fetched" if count else ""
 
 
 def _count_unseen(evidence: Evidence) -> int:
-    return int(evidence.engine.scalar(unseen_objects(evidence).count()))
+    return evidence.engine.count(unfetched_objects(evidence))
 
 
-def unseen_objects(evidence: Evidence) -> ir.Table:
+def unfetched_objects(evidence: Evidence) -> ir.Table:
     """Return the raw objects that are there and could not be fetched."""
     objects = raw_objects(evidence)
     return objects.filter(~objects.readable & ~is_corrupt(objects))
 
 
-def overlooked(evidence: Evidence) -> str:
+def objects_gap(evidence: Evidence) -> str:
     """Say in words which raw objects nobody looked into: not fetched, or left out by the scope;
     empty if there can be none."""
-    return joined(unseen(evidence), unkept(evidence))
+    return joined(unfetched_gap(evidence), unkept_gap(evidence))
 
 
-def unnamed(evidence: Evidence) -> str:
+def unnamed_gap(evidence: Evidence) -> str:
     """Say in words how many raw objects may be of any event, as neither their key nor their body
     told an id; empty if there are none."""
-    count = evidence.fact("unnamed_objects", _count_unnamed) if unseen(evidence) else 0
+    if not unfetched_gap(evidence):
+        return ""
+    count = evidence.fact("unnamed_objects", _count_unnamed, of_whole_case=True)
     what = f"{counted(count, 'object')} that could not be fetched"
     return f"raw: {what} may be of any event" if count else ""
 
 
 def _count_unnamed(evidence: Evidence) -> int:
-    objects = unseen_objects(evidence)
+    objects = unfetched_objects(evidence)
     return int(evidence.engine.scalar(objects.rid.isnull().sum()) or 0)
 
 
 def has_refs(rows: ir.Table) -> ir.BooleanValue:
     """Return whether a row says where its raw object is: neither bucket nor key null or empty."""
     return ~blank(rows.s3_bucket) & ~blank(rows.s3_key)
+
+
+def is_sendable(rows: ir.Table) -> ir.BooleanValue:
+    """Return whether a replay sends a row: it has refs, and an id, without which its message would
+    name no event."""
+    return has_refs(rows) & ~blank(rows.event_id)
 
 
 def pointing_rows(evidence: Evidence) -> ir.Table:
@@ -124,7 +140,7 @@ def pointing_rows(evidence: Evidence) -> ir.Table:
 
 def _with_refs(evidence: Evidence) -> ir.Table:
     events = evidence["events"].drop("attributes")
-    return events.filter(has_refs(events) & ~blank(events.event_id))
+    return events.filter(is_sendable(events))
 
 
 def pointing_nowhere(evidence: Evidence) -> tuple[ir.Table, str]:
@@ -158,8 +174,8 @@ def ids_of(objects: ir.Table) -> ir.Table:
 def refuse_if_unnamed(evidence: Evidence, rows: ir.Table, what: str) -> None:
     """Raise `NotEvaluable` if there are such rows in scope and an object without a known id may
     be theirs."""
-    reason = unnamed(evidence)
-    count = evidence.engine.scalar(evidence.in_scope(rows).count()) if reason else 0
+    reason = unnamed_gap(evidence)
+    count = evidence.engine.count(evidence.in_scope(rows)) if reason else 0
     if count:
         raise NotEvaluable(f"{what} was found for {counted(count, 'event')}, but {reason}")
 
@@ -173,7 +189,7 @@ def with_lifecycle(evidence: Evidence, rows: ir.Table) -> ir.Table:
     rows = with_arrival(evidence, rows)
     outlived = (rows.arrived_utc <= timestamp(oldest)).fill_null(False)
     refused_by = oldest + timedelta(days=limits.dedupe_lifetime_days)
-    alone = (rows.status == pipeline.DUPLICATE) & (rows.arrived_utc == rows.ingest_time_utc)
+    alone = (rows.status == evidence.design.duplicate) & (rows.arrived_utc == rows.ingest_time_utc)
     unsure = (alone & (rows.arrived_utc <= timestamp(refused_by))).fill_null(False)
     return rows.mutate(outlived=outlived, unsure=unsure & ~outlived)
 
@@ -192,7 +208,7 @@ def rows_without_object(evidence: Evidence) -> tuple[ir.Table, str]:
 
 def _unsure_of_lifecycle(evidence: Evidence, rows: ir.Table) -> str:
     """Say in words how many rows of `with_lifecycle` are unsure; empty if none is."""
-    count = evidence.engine.scalar(evidence.in_scope(rows.filter(rows.unsure)).count())
+    count = evidence.engine.count(evidence.in_scope(rows.filter(rows.unsure)))
     what = counted(count, "refused event")
     return f"when {what} first arrived is unknown: their objects may have expired" if count else ""
 
@@ -247,7 +263,8 @@ def _told_elsewhere(evidence: Evidence, objects: ir.Table) -> ir.Table:
     if not evidence.has("events"):
         return objects.mutate(ingested_by=objects.first_ingest_utc)
     rows = evidence["events"]
-    accepted = rows.status == pipeline.ACCEPTED  # a duplicate's row has the time of the duplicate
+    # A duplicate's row has the time of the duplicate.
+    accepted = rows.status == evidence.design.accepted
     rows = rows.semi_join(objects.select(object_key="s3_key"), [("s3_key", "object_key")])
     told = rows.group_by(row_id="event_id", row_key="s3_key").agg(
         accepted_utc=rows.ingest_time_utc.min(where=accepted), row_utc=rows.ingest_time_utc.min()
@@ -259,7 +276,7 @@ def _told_elsewhere(evidence: Evidence, objects: ir.Table) -> ir.Table:
     ).drop("row_id", "row_key", "accepted_utc", "row_utc")
 
 
-def unknown_first_ingest(evidence: Evidence, objects: ir.Table) -> str:
+def first_ingest_gap(evidence: Evidence, objects: ir.Table) -> str:
     """Say in words for how many of these objects no first ingest is known; empty if for none."""
-    count = evidence.engine.scalar(objects.filter(objects.first_ingest_utc.isnull()).count())
+    count = evidence.engine.count(objects.filter(objects.first_ingest_utc.isnull()))
     return f"raw: the first ingest of {count:,} objects is not known" if count else ""

@@ -6,11 +6,11 @@ import ibis
 import ibis.expr.types as ir
 
 from investigate.analysis import logs, replays
-from investigate.analysis.explanation import version_inputs
-from investigate.analysis.loading import NOT_THEN, unloadable, unlooked
+from investigate.analysis.capture_scope import of_entities
+from investigate.analysis.explanation import is_explainable, version_inputs
+from investigate.analysis.loading import NOT_THEN, count_unverifiable, unloadable
 from investigate.analysis.queues import dead_letter_gap, waiting_gap
-from investigate.analysis.reach import of_entities
-from investigate.engine import day_of, literal_rows
+from investigate.engine import literal_rows
 from investigate.errors import NotEvaluable
 from investigate.evidence import Evidence
 from investigate.model import counted
@@ -45,16 +45,16 @@ def _build_sent(evidence: Evidence) -> ir.Table:
     events = seen.group_by("event_id").agg(
         **{name: seen[name].min() for name in _SENT[1:]}, last_sent_utc=seen.sent_utc.max()
     )
-    return events.mutate(day=day_of(events.event_time_utc))
+    return events.mutate(day=evidence.period_of(events.event_time_utc))
 
 
 def unreconstructed(evidence: Evidence) -> int:
     """Return how many logged replays sent events that recomputation cannot name."""
     if not evidence.has("events"):
         replayed = replays.logged(evidence)
-        return _count(evidence, replayed.filter((replayed.sent > 0).fill_null(True)))
+        return evidence.engine.count(replayed.filter((replayed.sent > 0).fill_null(True)))
     done = replays.outcomes(evidence)
-    return _count(evidence, done.filter(done.mode.isnull() & (done.sent > 0).fill_null(True)))
+    return evidence.engine.count(done.filter(done.mode.isnull() & (done.sent > 0).fill_null(True)))
 
 
 def sent_gaps(evidence: Evidence) -> list[str]:
@@ -63,7 +63,7 @@ def sent_gaps(evidence: Evidence) -> list[str]:
 
 
 def _find_sent_gaps(evidence: Evidence) -> list[str]:
-    gaps = [logs.silence(evidence, "replay")]
+    gaps = [logs.info_lines_gap(evidence, "replay")]
     unknown = unreconstructed(evidence)
     if unknown:
         gaps.append(f"what {counted(unknown, 'logged replay')} sent cannot be reconstructed")
@@ -80,7 +80,7 @@ def _build_processed(evidence: Evidence) -> ir.Table:
     known = []
     if evidence.has("log_lines"):
         known.append(logs.lines(evidence, "processor_record_loaded").select("event_id"))
-    if _explainable(evidence):
+    if is_explainable(evidence):
         known.append(version_inputs(evidence).select("event_id"))
     if not known:
         raise NotEvaluable("what was processed is told by log_lines or aggregates; neither is here")
@@ -90,23 +90,19 @@ def _build_processed(evidence: Evidence) -> ir.Table:
 
 def processed_gap(evidence: Evidence) -> str:
     """Return why an event may have been processed without being in `processed`; empty if not."""
-    lacking = evidence.incomplete(("log_lines",))
-    silence = lacking[0] if lacking else logs.silence(evidence, "processor")
+    lacking = evidence.gaps(("log_lines",))
+    silence = lacking[0] if lacking else logs.info_lines_gap(evidence, "processor")
     if not silence:
         return ""
-    if unseen := evidence.blind(("aggregates",)):
-        return f"{silence}; {unseen[0]}"
-    if not _explainable(evidence):
+    if gap := evidence.absence_gaps(("aggregates",)):
+        return f"{silence}; {gap[0]}"
+    if not is_explainable(evidence):
         return f"{silence}; aggregates cannot be explained without raw or events"
     known = evidence["aggregates"].select("pk", "sk", "entity_id", "day").distinct()
     versions = evidence.in_scope(known)
     explained = version_inputs(evidence).select("pk", "sk").distinct()
-    unknown = _count(evidence, versions.anti_join(explained, ["pk", "sk"]))
+    unknown = evidence.engine.count(versions.anti_join(explained, ["pk", "sk"]))
     return f"{silence}; {counted(unknown, 'unexplained aggregate version')}" if unknown else ""
-
-
-def _explainable(evidence: Evidence) -> bool:
-    return evidence.has("aggregates") and (evidence.has("raw") or evidence.has("events"))
 
 
 def waiting(evidence: Evidence) -> ir.Table:
@@ -156,7 +152,7 @@ def failed_records(evidence: Evidence) -> int:
     if evidence.whole:  # a failure's line does not say whose record it was
         return failed_records(evidence.whole)
     failures, runs = logs.lines(evidence, "processor_record_failed"), evidence["invocations"]
-    return _count(evidence, failures.semi_join(runs.filter(runs.status == "ok"), "request_id"))
+    return evidence.engine.count(failures.semi_join(runs.filter(runs.status == "ok"), "request_id"))
 
 
 def failed(evidence: Evidence) -> ir.Table:
@@ -173,12 +169,12 @@ def failed(evidence: Evidence) -> ir.Table:
 
 def _build_failed(evidence: Evidence) -> ir.Table:
     records, missing = failed_records(evidence), unaccounted(evidence)
-    if evidence.whole and records and _count(evidence, missing):
+    if evidence.whole and records and evidence.engine.count(missing):
         return failed(evidence.whole).semi_join(missing, "event_id")
     unjudged = _unjudged_failures(evidence)
     if not records and not unjudged:
         return missing.filter(ibis.literal(False))
-    size = _count(evidence, missing)
+    size = evidence.engine.count(missing)
     gaps = [*accounting_gaps(evidence), *unjudged]
     if size and gaps:
         raise NotEvaluable(
@@ -196,21 +192,23 @@ def _build_failed(evidence: Evidence) -> ir.Table:
 def _knows_all_failures(evidence: Evidence) -> bool:
     """Whether no record can have failed whose event is not among those that are known as sent."""
     entities = evidence.case.scope_entities  # a failure's line does not say whose record it was
-    return not (entities or sent_gaps(evidence) or evidence.incomplete(("log_lines",)))
+    return not (entities or sent_gaps(evidence) or evidence.gaps(("log_lines",)))
 
 
 def _failed_by_their_objects(evidence: Evidence, missing: ir.Table, records: int) -> ir.Table:
-    size = _count(evidence, missing)
+    size = evidence.engine.count(missing)
     unknown = f"{swallowed(records)}, but which of {size:,} events they were is unknown: "
-    if lacking := evidence.incomplete(("raw",)):
+    if lacking := evidence.gaps(("raw",)):
         raise NotEvaluable(unknown + lacking[0])
     broken = evidence.engine.materialise(unloadable(evidence, missing, hidden=NOT_THEN))
     whole = evidence.in_scope(missing.anti_join(broken, "event_id"))
-    hidden = unlooked(evidence, whole, hidden=NOT_THEN)
+    hidden = count_unverifiable(evidence, whole, hidden=NOT_THEN)
     if hidden:
         raise NotEvaluable(f"{unknown}{counted(hidden, 'object')} could not be looked at")
     told = evidence.has("events") and records <= _messages(evidence, broken)
-    if _count(evidence, whole) and ((records >= size and not told) or evidence.case.scope_entities):
+    if evidence.engine.count(whole) and (
+        (records >= size and not told) or evidence.case.scope_entities
+    ):
         # The failures may be those of sent events that nobody knows of, or that were sent again.
         gaps = [*sent_gaps(evidence), "some may be of events that were sent again and processed"]
         raise NotEvaluable(unknown + gaps[0])
@@ -235,7 +233,7 @@ def _messages(evidence: Evidence, missing: ir.Table) -> int:
     """Return how many messages the logged replays sent of these events; each can have failed once
     in an invocation that ended ok, which deletes it. What was sent twice and failed twice leaves
     room for no other failure."""
-    return _count(evidence, replays.reconstructed(evidence).semi_join(missing, "event_id"))
+    return evidence.engine.count(replays.reconstructed(evidence).semi_join(missing, "event_id"))
 
 
 def _unjudged_failures(evidence: Evidence) -> list[str]:
@@ -243,11 +241,13 @@ def _unjudged_failures(evidence: Evidence) -> list[str]:
     failures, calls = logs.lines(evidence, "processor_record_failed"), evidence["invocations"]
     said = []
     if not evidence.is_whole("invocations"):
-        unknown = _count(evidence, failures.anti_join(calls, "request_id"))
-        reason = evidence.absence("invocations")
+        unknown = evidence.engine.count(failures.anti_join(calls, "request_id"))
+        reason = evidence.capture_gap("invocations")
         said.append((unknown, f"failed in invocations unknown: {reason}"))
     open_ended = failures.semi_join(calls.filter(calls.status.isnull()), "request_id")
-    said.append((_count(evidence, open_ended), "failed in invocations whose end is not in the log"))
+    said.append(
+        (evidence.engine.count(open_ended), "failed in invocations whose end is not in the log")
+    )
     return [f"{counted(many, 'record')} {what}" for many, what in said if many]
 
 
@@ -258,7 +258,3 @@ def swallowed(records: int) -> str:
 
 def _no_ids() -> ir.Table:
     return literal_rows([], {"event_id": "string"})
-
-
-def _count(evidence: Evidence, rows: ir.Table) -> int:
-    return int(evidence.engine.scalar(rows.count()))

@@ -35,27 +35,32 @@ def waiting_gap(evidence: Evidence) -> str:
         queues = replay_queues(evidence)
         if not evidence.engine.scalar(queues.waiting.sum()):
             return ""
-    return evidence.absence("messages")
+    return evidence.capture_gap("messages")
 
 
 def dead_letter_gap(evidence: Evidence) -> str:
     """Return why a dead letter may exist that the case does not hold; empty if all are known:
     they were captured wholly, or there is no dead-letter queue."""
     whole = evidence.is_whole("dead_letters")
-    if whole and not (expired := evidence.incomplete(("dead_letters",))):
+    if whole and not (expired := evidence.gaps(("dead_letters",))):
         return ""
     if evidence.is_listed("queue_state"):
         queues = evidence["queue_state"]
         dead = (queues.role == "dead-letter") | queues.dead_letter_arn.notnull()
-        if not evidence.engine.scalar(queues.filter(dead.fill_null(False)).count()):
+        if not evidence.engine.count(queues.filter(dead.fill_null(False))):
             return ""
-    return expired[0] if whole else evidence.absence("dead_letters")
+    return expired[0] if whole else evidence.capture_gap("dead_letters")
 
 
 def named(function: ir.StringValue) -> ir.StringValue:
     """Return the name in a function's ARN, qualified or not, or the text itself if it is a name."""
     name = function.re_extract(":function:([^:]+)", 1)
     return ibis.ifelse(name == "", function, name)
+
+
+def last_part(arn: ir.StringValue) -> ir.StringValue:
+    """Return the name with which the ARN of a queue or a stream ends."""
+    return arn.re_extract(r"([^:/]+)\z", 1)
 
 
 def readers(evidence: Evidence) -> ir.Table:

@@ -14,7 +14,7 @@ import ibis
 import ibis.expr.types as ir
 
 from investigate.analysis import logs, replays
-from investigate.analysis.reach import of_entities
+from investigate.analysis.capture_scope import of_entities
 from investigate.engine import differ, hour_of, seconds_between
 from investigate.errors import NotEvaluable
 from investigate.evidence import Evidence
@@ -76,7 +76,7 @@ def lone_loads(evidence: Evidence) -> ir.Table | None:
     return counts.mutate(group=ibis.literal(queue["name"]), channel=ibis.literal(QUEUE))
 
 
-def loaded(evidence: Evidence, rows: ir.Table) -> ir.Table:
+def loaded_ids(evidence: Evidence, rows: ir.Table) -> ir.Table:
     """Return those ids (event_id) of these rows whose record a known invocation loaded; none where
     that cannot be told."""
     if _known_queue(evidence) is None:
@@ -149,7 +149,7 @@ def _with_returned(evidence: Evidence, loads: ir.Table, arn: str) -> ir.Table:
     maps = evidence["mappings"]
     partial = maps.filter(maps.source_arn == arn, maps.partial_batch_response.fill_null(False))
     lines = logs.lines(evidence, "processor_record_failed")
-    if not evidence.engine.scalar(partial.count()):
+    if not evidence.engine.count(partial):
         lines = lines.limit(0)
     known = lines.select("request_id", returned=ibis.literal(True)).distinct()
     loads = loads.left_join(known, "request_id").drop("request_id_right")
@@ -158,7 +158,7 @@ def _with_returned(evidence: Evidence, loads: ir.Table, arn: str) -> ir.Table:
 
 def _without_sent_again(evidence: Evidence, rows: ir.Table) -> ir.Table:
     """Take back `again` of what a replay sent anew in between. Without the events nobody knows what
-    it sent: then it may have been any record (`retry_gaps.sent_anew`)."""
+    it sent: then it may have been any record (`retry_evidence_gaps.of_queue`)."""
     known = evidence.has("events")
     sent = replays.reconstructed(evidence) if known else replays.logged(evidence)
     again = rows.filter(rows.again)

@@ -12,11 +12,10 @@ from __future__ import annotations
 import ibis
 import ibis.expr.types as ir
 
-from investigate import pipeline
 from investigate.analysis import logs, retries
 from investigate.analysis.managed_retries import tries
 from investigate.analysis.redeliveries import QUEUE
-from investigate.engine import day_of, literal_rows
+from investigate.engine import literal_rows
 from investigate.evidence import Evidence
 
 REPEATED, GUARDED, WITHOUT = "repeated", "guarded", "without effect"
@@ -50,7 +49,7 @@ def _of_clients(evidence: Evidence) -> ir.Table:
     rows = retries.attempts(evidence)
     rows = rows.filter(rows.in_sequence).anti_join(retries.reused(evidence), "event_id")
     rows = rows.mutate(
-        done=(rows.status == pipeline.ACCEPTED).fill_null(False), sequence=rows.event_id,
+        done=(rows.status == evidence.design.accepted).fill_null(False), sequence=rows.event_id,
         channel=ibis.literal(retries.CHANNEL), at_utc=rows.attempted_utc,
     )  # fmt: skip
     return _judged(rows, _TAKEN)
@@ -67,7 +66,7 @@ def _of_queue(evidence: Evidence) -> ir.Table:
         event_time_utc=logs.moment_of(logs.text_in(told.fields, "event_time")).min(),
     )
     rows = rows.inner_join(told, ["request_id", "event_id"])
-    rows = rows.mutate(day=day_of(rows.event_time_utc))
+    rows = rows.mutate(day=evidence.period_of(rows.event_time_utc))
     wrote = logs.lines(evidence, "processor_aggregate_written").semi_join(rows, "request_id")
     wrote = wrote.select(
         "request_id",

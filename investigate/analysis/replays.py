@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 import ibis
 import ibis.expr.types as ir
 
-from investigate import pipeline
 from investigate.analysis.arrivals import with_arrival
+from investigate.analysis.capture_scope import of_entities
 from investigate.analysis.logs import lines, moment_of, text_in, whole_in
-from investigate.analysis.reach import of_entities
-from investigate.engine import blank
+from investigate.analysis.objects import is_sendable
 from investigate.evidence import Evidence, timestamp
+from investigate.pipeline import REPLAY_TIMEOUT_SECONDS, Design, format_time
 
 IN_WINDOW = "in the window"
 BY_TEXT_ONLY = "outside by time only"  # a replay sends it although its time is outside (D6)
@@ -51,10 +49,10 @@ def _build_logged(evidence: Evidence) -> ir.Table:
 
 
 def in_text_window(
-    sk: ir.StringValue, start: ir.StringValue, end: ir.StringValue
+    design: Design, sk: ir.StringValue, start: ir.StringValue, end: ir.StringValue
 ) -> ir.BooleanValue:
     """Return whether a sort key is between two times as a replay compares them: as text."""
-    mark = ibis.literal(pipeline.replay_bound(""))
+    mark = ibis.literal(design.replay_bound(""))
     return sk.between(mark + start, mark + end).fill_null(False)
 
 
@@ -73,11 +71,13 @@ def window_rows(evidence: Evidence) -> ir.Table:
 
 def _build_window_rows(evidence: Evidence) -> ir.Table:
     replays = logged(evidence).select("replay", "entity_id", "start", "end", "logged_utc")
-    replays = replays.mutate(replay_pk=ibis.literal(pipeline.event_pk("")) + replays.entity_id)
+    replays = replays.mutate(
+        replay_pk=ibis.literal(evidence.design.event_pk("")) + replays.entity_id
+    )
     rows = _rows_with_arrival(evidence).select(*_SCANNED)
     joined = replays.inner_join(rows, replays.replay_pk == rows.pk)
     there = joined.filter(
-        in_text_window(joined.sk, joined.start, joined.end),
+        in_text_window(evidence.design, joined.sk, joined.start, joined.end),
         (joined.arrived_utc <= joined.logged_utc).fill_null(True),
     ).drop("replay_pk")
     return there.mutate(position=_position(there, "replay"), repeat=_repeat(there, "replay"))
@@ -91,13 +91,8 @@ def _with_arrival(evidence: Evidence) -> ir.Table:
     joined = with_arrival(evidence, evidence["events"])
     return joined.mutate(
         arrived_utc=ibis.coalesce(joined.arrived_utc, joined.ingest_time_utc),
-        has_refs=_has_refs(joined),
+        has_refs=is_sendable(joined),
     )
-
-
-def _has_refs(rows: ir.Table) -> ir.BooleanValue:
-    """A replay sends no row without an id either: its message would name no event."""
-    return ~(blank(rows.event_id) | blank(rows.s3_bucket) | blank(rows.s3_key))
 
 
 def _position(rows: ir.Table, *group: str) -> ir.IntegerValue:
@@ -112,9 +107,9 @@ def _repeat(rows: ir.Table, *group: str) -> ir.BooleanValue:
 
 def outcomes(evidence: Evidence) -> ir.Table:
     """Return the logged replays with what their windows held: rows_there (rows of the text window
-    that had arrived before the replay can have started), rows_with_refs, and `mode`, the filter
-    (without duplicates, else with them) that gives as many messages as were sent; null if neither
-    does."""
+    that had arrived before the replay can have started) and rows_with_refs, both null if its line
+    does not tell entity, start and end, and `mode`, the filter (without duplicates, else with them)
+    that gives as many messages as were sent; null if neither does."""
     return evidence.derived("replay_outcomes", _build_outcomes)
 
 
@@ -124,7 +119,7 @@ def _build_outcomes(evidence: Evidence) -> ir.Table:
     seen = rows.inner_join(limits, "replay")
     scanned = (seen.position <= seen.scanned).fill_null(False)
     # The line comes last: what arrived while messages were sent may not have been there to scan.
-    asked = seen.logged_utc - ibis.interval(seconds=pipeline.REPLAY_TIMEOUT_SECONDS)
+    asked = seen.logged_utc - ibis.interval(seconds=REPLAY_TIMEOUT_SECONDS)
     surely = (seen.arrived_utc <= asked).fill_null(True)
     counts = seen.group_by("replay").agg(
         rows_there=surely.sum(),
@@ -134,8 +129,13 @@ def _build_outcomes(evidence: Evidence) -> ir.Table:
         twice=(scanned & seen.has_refs).sum(),
     )
     joined = replays.left_join(counts, "replay").drop("replay_right")
-    joined = joined.fill_null(
-        {"rows_there": 0, "rows_with_refs": 0, "known": 0, "once": 0, "twice": 0}
+    joined = joined.fill_null({"known": 0, "once": 0, "twice": 0})
+    told = joined.entity_id.notnull() & joined.start.notnull() & joined.end.notnull()
+    joined = joined.mutate(
+        **{
+            name: ibis.ifelse(told, joined[name].fill_null(0), ibis.null("int64"))
+            for name in ("rows_there", "rows_with_refs")
+        }
     )
     # With a scanned row unknown, an equal number would be a coincidence.
     whole = joined.known == joined.scanned
@@ -145,6 +145,12 @@ def _build_outcomes(evidence: Evidence) -> ir.Table:
         else_=ibis.null("string"),
     )
     return joined.mutate(mode=mode).drop("known", "once", "twice")
+
+
+def stopped_early(outcomes: ir.Table) -> ir.BooleanValue:
+    """Return whether a logged replay scanned less than its window held; null if its line does not
+    tell. One that scanned nothing did not stop early: it is in DRY_RUN or asked for nobody (D9)."""
+    return (outcomes.scanned > 0) & (outcomes.scanned < outcomes.rows_there)
 
 
 def reconstructed(evidence: Evidence) -> ir.Table:
@@ -161,7 +167,7 @@ def _reconstructed(evidence: Evidence) -> ir.Table:
         rows.has_refs,
         ~rows.repeat | (rows.mode == "with duplicates"),
     )
-    entity = kept.pk.substr(len(pipeline.event_pk("")))
+    entity = kept.pk.substr(len(evidence.design.event_pk("")))
     return kept.mutate(entity_id=entity)
 
 
@@ -174,9 +180,9 @@ def left_out(evidence: Evidence) -> ir.Table:
         bounds(evidence.settled(outcomes(evidence), "logged_utc", "events"))
         .mutate(
             started_utc=lambda rows: (
-                rows.logged_utc - ibis.interval(seconds=pipeline.REPLAY_TIMEOUT_SECONDS)
+                rows.logged_utc - ibis.interval(seconds=REPLAY_TIMEOUT_SECONDS)
             ),
-            replay_pk=lambda rows: ibis.literal(pipeline.event_pk("")) + rows.entity_id,
+            replay_pk=lambda rows: ibis.literal(evidence.design.event_pk("")) + rows.entity_id,
         )
         .drop("entity_id", "request_id")
     )
@@ -189,7 +195,7 @@ def left_out(evidence: Evidence) -> ir.Table:
     places = window_rows(evidence).select("replay", "pk", "sk", "position")
     asked = asked.left_join(places, ["replay", "pk", "sk"])
     why = ibis.cases(
-        (~in_text_window(asked.sk, asked.start, asked.end), BY_TIME_ONLY),
+        (~in_text_window(evidence.design, asked.sk, asked.start, asked.end), BY_TIME_ONLY),
         ((asked.scanned == 0).fill_null(False), NOTHING_SCANNED),
         ((asked.position > asked.scanned).fill_null(False), AFTER_LIMIT),
         (~asked.has_refs, NO_REFS),
@@ -262,8 +268,8 @@ def _with_first_of_id(rows: ir.Table) -> ir.Table:
 def _windowed(evidence: Evidence) -> ir.Table:
     rows = _of_entities_asked(evidence, evidence["events"])
     rows = rows.mutate(
-        has_refs=_has_refs(rows),
-        by_text=_by_text(rows, evidence.window.start, evidence.window.end),
+        has_refs=is_sendable(rows),
+        by_text=_by_text(evidence, rows),
         by_time=in_time_window(
             rows.event_time_utc, timestamp(evidence.window.start), timestamp(evidence.window.end)
         ),
@@ -275,18 +281,19 @@ def in_text_window_asked(evidence: Evidence) -> ir.Table:
     """Return the rows of the EventsTable in the window asked about by text, of the entities asked
     about: what a replay of that window reads."""
     rows = _of_entities_asked(evidence, evidence["events"])
-    return rows.filter(_by_text(rows, evidence.window.start, evidence.window.end))
+    return rows.filter(_by_text(evidence, rows))
 
 
 def _of_entities_asked(evidence: Evidence, rows: ir.Table) -> ir.Table:
     if not evidence.entities:
         return rows
-    return rows.filter(rows.pk.isin([pipeline.event_pk(name) for name in evidence.entities]))
+    return rows.filter(rows.pk.isin([evidence.design.event_pk(name) for name in evidence.entities]))
 
 
-def _by_text(rows: ir.Table, start: datetime, end: datetime) -> ir.BooleanValue:
-    bounds = (ibis.literal(pipeline.format_time(moment)) for moment in (start, end))
-    return in_text_window(rows.sk, *bounds)
+def _by_text(evidence: Evidence, rows: ir.Table) -> ir.BooleanValue:
+    window = evidence.window
+    bounds = (ibis.literal(format_time(moment)) for moment in (window.start, window.end))
+    return in_text_window(evidence.design, rows.sk, *bounds)
 
 
 def _reason(rows: ir.Table, limit: int | None, *, include_duplicates: bool) -> ir.StringValue:

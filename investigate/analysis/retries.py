@@ -8,6 +8,7 @@ that stands for several payloads: an idempotency key used again is not a retry.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import ibis
@@ -16,7 +17,7 @@ import ibis.expr.types as ir
 from investigate.analysis import logs
 from investigate.analysis.identities import identities
 from investigate.analysis.known_ids import known_ids
-from investigate.analysis.managed_retries import managed
+from investigate.analysis.managed_retries import managed_patterns
 from investigate.analysis.retry_patterns import classify
 from investigate.engine import literal_rows, seconds_between
 from investigate.evidence import Evidence
@@ -44,7 +45,7 @@ def lone_attempts(evidence: Evidence, requests: ir.Table | None = None) -> ir.Ta
     these rows. They are most of all attempts, so they are not kept. Raises `NotEvaluable` without
     log lines."""
     told = _told(evidence).anti_join(_logged_again(evidence), "event_id")
-    rows = _read(told if requests is None else told.semi_join(requests, "request_id"))
+    rows = _read(evidence, told if requests is None else told.semi_join(requests, "request_id"))
     rows = evidence.in_scope(_with_group(evidence, rows, identities(evidence)))
     rows = rows.anti_join(reused(evidence), "event_id")
     return rows.select("group", "request_id", "attempted_utc")
@@ -98,7 +99,7 @@ def _patterns(evidence: Evidence) -> ir.Table:
 def document_rows(evidence: Evidence) -> list[dict[str, Any]]:
     """Return the `retries` of the findings document: those of clients, where log lines were
     captured, and those that AWS makes by itself. A gap that nothing tells is null."""
-    rows = managed(evidence)
+    rows = managed_patterns(evidence)
     if evidence.has("log_lines"):
         rows = rows.union(patterns(evidence).select(*rows.columns).cast(rows.schema()))
     listed = evidence.engine.rows(rows.order_by("group", "channel"))
@@ -132,7 +133,7 @@ def _logged_again(evidence: Evidence) -> ir.Table:
     def chosen(known: Evidence) -> ir.Table:
         told = _told(known)
         each = told.group_by("event_id").agg(lines=told.count())
-        return _read(told.semi_join(each.filter(each.lines > 1), "event_id"))
+        return _read(known, told.semi_join(each.filter(each.lines > 1), "event_id"))
 
     return evidence.derived("logged_again", chosen)
 
@@ -142,23 +143,28 @@ def _told(evidence: Evidence) -> ir.Table:
     return told.filter(told.event_id.notnull() & told.logged_utc.notnull())
 
 
-def _read(told: ir.Table) -> ir.Table:
+def _read(evidence: Evidence, told: ir.Table) -> ir.Table:
     """What the lines say of each attempt."""
     told = logs.with_text(told, "s3_key")
     return told.select(
         "event_id", "request_id", attempted_utc=told.logged_utc,
         status=logs.text_in(told.fields, "status"),
-        in_key=_source_in(told.s3_key.fill_null("")),
+        in_key=_source_in(evidence, told.s3_key.fill_null("")),
     )  # fmt: skip
 
 
-def _source_in(key: ir.StringValue) -> ir.StringValue:
-    """The source in an object's key: from the first mark of one to the last of a type."""
-    lead, mark = "source=", "/event_type="
+def _source_in(evidence: Evidence, key: ir.StringValue) -> ir.StringValue:
+    """The source in an object's key: from the first word before one to the last behind it."""
+    layout = evidence.design.raw_layout
+    words = layout.marks_of("source")
+    if words is None:
+        prefix = str(evidence.case.pipeline.get("raw_prefix") or "")
+        return key.re_extract(layout.part_in_key("source", prefix), 1).nullif("")
+    lead, mark = words
     start, end = key.find(lead) + len(lead), key.find(mark)
     one = (end >= start) & (start >= len(lead)) & ~key.substr(end + len(mark)).contains(mark)
     # Where the mark stands once, as in nearly every key, no pattern has to look for the last.
-    matched = key.re_extract(f"{lead}(.*){mark}", 1)
+    matched = key.re_extract(f"(?s){re.escape(lead)}(.*){re.escape(mark)}", 1)
     return ibis.ifelse(one, key.substr(start, end - start), matched).nullif("")
 
 

@@ -9,6 +9,12 @@ from investigate.evidence import Evidence
 from investigate.model import counted
 
 
+def functions_of(evidence: Evidence, role: str) -> ir.Table:
+    """Return the captured functions of a role."""
+    functions = evidence["functions"]
+    return functions.filter(functions.role == role)
+
+
 def invocations_of(evidence: Evidence, role: str) -> ir.Table:
     """Return the invocations of the functions of a role; none if no function has it."""
 
@@ -19,14 +25,14 @@ def invocations_of(evidence: Evidence, role: str) -> ir.Table:
     return evidence.view(f"invocations of {role}", made)
 
 
-def unended(evidence: Evidence, role: str) -> str:
+def unended_gap(evidence: Evidence, role: str) -> str:
     """Say in words how many invocations of a role have no end in the log, long after they began;
     empty if every one has. How such a one ended is unknown."""
 
     def unknown(known: Evidence) -> int:
         calls = invocations_of(known, role).select("started_utc", "status")
         calls = known.settled(calls.filter(calls.status.isnull()), "started_utc")
-        return int(known.engine.scalar(calls.count()))
+        return known.engine.count(calls)
 
     count = evidence.fact(f"unended invocations of {role}", unknown)
     return f"the end of {counted(count, f'{role} invocation')} is not in the log" if count else ""
@@ -37,7 +43,7 @@ def require_role(evidence: Evidence, role: str) -> None:
 
     def played(known: Evidence) -> int:
         roles = known["functions"].select("role")
-        return int(known.engine.scalar(roles.filter(roles.role == role).count()))
+        return known.engine.count(roles.filter(roles.role == role))
 
     if not evidence.fact(f"functions of the role {role}", played):
         raise NotEvaluable(f"functions: none has the role {role}")

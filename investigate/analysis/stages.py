@@ -10,11 +10,12 @@ import ibis.expr.types as ir
 
 from investigate.analysis import processing
 from investigate.analysis.aggregates import version_inputs, versions
+from investigate.analysis.explanation import is_explainable
 from investigate.analysis.identities import identities
 from investigate.analysis.known_ids import is_known_to_any, known_ids
-from investigate.analysis.objects import pointing_rows, raw_objects, readable_objects, unseen
+from investigate.analysis.objects import pointing_rows, raw_objects, readable_objects, unfetched_gap
 from investigate.analysis.queues import waiting_gap
-from investigate.engine import day_of
+from investigate.engine import day_of, literal_rows
 from investigate.errors import NotEvaluable
 from investigate.evidence import STORES, Evidence
 
@@ -95,6 +96,10 @@ def _build(evidence: Evidence, events: ir.Table | None = None) -> ir.Table:
     ]
     if not listed:
         raise NotEvaluable("no captured table names an event")
+    if evidence.subject is not None:
+        # A line of ingest or a dead letter may be all that names it: then it reached no stage.
+        asked = literal_rows([{"event_id": evidence.subject}], {"event_id": "string"})
+        listed.append(_only(events, asked).select("event_id", number=ibis.literal(-1, "int8")))
     seen = ibis.union(*listed) if len(listed) > 1 else listed[0]
     seen = seen.filter(seen.event_id.notnull())
     told = {name: _told(seen.number == numbers[name], stage) for name, stage in reached.items()}
@@ -102,7 +107,9 @@ def _build(evidence: Evidence, events: ir.Table | None = None) -> ir.Table:
     rows = _with_doubt(evidence, _described(evidence, rows, events))
     rows = _with_reach(evidence, rows)
     # Ids that only lines or messages name are of other entities, or of nobody knows whom.
-    return rows.filter(rows.entity_id.notnull()) if evidence.case.scope_entities else rows
+    if not evidence.case.scope_entities:
+        return rows
+    return rows.filter(rows.entity_id.notnull() | (rows.event_id == (evidence.subject or "")))
 
 
 def _only(events: ir.Table | None, rows: ir.Table) -> ir.Table:
@@ -119,7 +126,7 @@ def _with_reach(evidence: Evidence, rows: ir.Table) -> ir.Table:
     """What was not found of an event may stand under an event date that was not listed."""
     if not evidence.case.event_dates:
         return rows
-    listed = rows.day.between(*evidence.case.event_dates).fill_null(False)
+    listed = day_of(rows.event_time_utc).between(*evidence.case.event_dates).fill_null(False)
     unknown = {
         name: ibis.ifelse(rows[name] | listed, rows[name], ibis.null("boolean"))
         for name in ("raw", "readable")
@@ -129,7 +136,7 @@ def _with_reach(evidence: Evidence, rows: ir.Table) -> ir.Table:
 
 def _with_doubt(evidence: Evidence, rows: ir.Table) -> ir.Table:
     """An unexplained version of the day may count an event that no explained one does."""
-    if not _explainable(evidence):
+    if not is_explainable(evidence):
         return rows
     known = versions(evidence)
     days = known.filter(known.agrees_with.isnull()).select("entity_id", "day").distinct()
@@ -159,7 +166,7 @@ def _described(evidence: Evidence, rows: ir.Table, events: ir.Table | None) -> i
         ).drop("sent_entity", "sent_time")
     if not known:
         rows = rows.mutate(arrived_utc=ibis.null("timestamp"))
-    return rows.mutate(day=day_of(rows.event_time_utc))
+    return rows.mutate(day=evidence.period_of(rows.event_time_utc))
 
 
 def _raw(evidence: Evidence) -> _Stage:
@@ -171,7 +178,7 @@ def _raw(evidence: Evidence) -> _Stage:
 def _readable(evidence: Evidence) -> _Stage:
     if not evidence.has("raw"):
         return _Stage(None)
-    whole = evidence.is_listed("raw") and not unseen(evidence)
+    whole = evidence.is_listed("raw") and not unfetched_gap(evidence)
     return _Stage(readable_objects(evidence).select(event_id="rid"), whole)
 
 
@@ -198,7 +205,7 @@ def _of_table(evidence: Evidence, table: str) -> _Stage:
 def _sent(evidence: Evidence) -> _Stage:
     if not evidence.has("log_lines"):
         return _Stage(None)
-    whole = not (evidence.incomplete(("log_lines",)) or processing.sent_gaps(evidence))
+    whole = not (evidence.gaps(("log_lines",)) or processing.sent_gaps(evidence))
     return _Stage(processing.sent(evidence).select("event_id"), whole)
 
 
@@ -211,19 +218,17 @@ def _waiting(evidence: Evidence) -> _Stage:
 
 
 def _processed(evidence: Evidence) -> _Stage:
-    if not evidence.has("log_lines") and not _explainable(evidence):
+    if not evidence.has("log_lines") and not is_explainable(evidence):
         return _Stage(None)
     return _Stage(processing.processed(evidence), not processing.processed_gap(evidence))
 
 
 def _aggregated(evidence: Evidence) -> _Stage:
-    if not _explainable(evidence):
+    if not is_explainable(evidence):
         return _Stage(None)
-    return _Stage(version_inputs(evidence).select("event_id"), not evidence.blind(("aggregates",)))
-
-
-def _explainable(evidence: Evidence) -> bool:
-    return evidence.has("aggregates") and (evidence.has("raw") or evidence.has("events"))
+    return _Stage(
+        version_inputs(evidence).select("event_id"), not evidence.absence_gaps(("aggregates",))
+    )
 
 
 _STAGES: Mapping[str, Callable[[Evidence], _Stage]] = {

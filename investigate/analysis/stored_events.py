@@ -6,10 +6,9 @@ import ibis
 import ibis.expr.types as ir
 
 from investigate.analysis.arrivals import with_what_is_known
+from investigate.analysis.capture_scope import unkept_gap
 from investigate.analysis.known_ids import known_ids, raw_id
-from investigate.analysis.objects import overlooked, unseen, unseen_objects
-from investigate.analysis.reach import unkept
-from investigate.engine import day_of
+from investigate.analysis.objects import objects_gap, unfetched_gap, unfetched_objects
 from investigate.errors import NotEvaluable
 from investigate.evidence import Evidence
 from investigate.model import counted, joined
@@ -32,33 +31,33 @@ def stored_events(evidence: Evidence) -> ir.Table:
     return evidence.derived("stored_events", _build)
 
 
-def unknown_events(evidence: Evidence) -> str:
+def stored_events_gap(evidence: Evidence) -> str:
     """Say in words why a day may have events that neither store tells of; empty if it has none: of
     an object that could not be read, a row tells as well, but of a lost object only a row does, and
     of a lost row only the object."""
-    absent = joined(*(evidence.absence(one) for one in (RAW, EVENTS) if not evidence.has(one)))
+    absent = joined(*(evidence.capture_gap(one) for one in (RAW, EVENTS) if not evidence.has(one)))
     if not evidence.has(RAW):
-        return joined(absent, ends_early(evidence))
+        return joined(absent, store_end_gap(evidence))
     hidden = ""
-    if unseen(evidence):
-        objects = unseen_objects(evidence)
+    if unfetched_gap(evidence):
+        objects = unfetched_objects(evidence)
         if evidence.is_listed(EVENTS):
             rows = evidence[EVENTS].select(row_id="event_id")
             objects = objects.anti_join(rows, [("rid", "row_id")])
-        count = evidence.engine.scalar(objects.count())
+        count = evidence.engine.count(objects)
         what = counted(count, "object")
         hidden = f"raw: {what} that could not be fetched, of which no row tells" if count else ""
-    return joined(absent, hidden, unkept(evidence), ends_early(evidence))
+    return joined(absent, hidden, unkept_gap(evidence), store_end_gap(evidence))
 
 
-def ends_early(evidence: Evidence) -> str:
+def store_end_gap(evidence: Evidence) -> str:
     """Say in words which store ends before events of the time asked about; empty if none does."""
-    return joined(*(evidence.unjudged(store) for store in (RAW, EVENTS) if evidence.has(store)))
+    return joined(*(evidence.end_gap(store) for store in (RAW, EVENTS) if evidence.has(store)))
 
 
-def unknown_inputs(evidence: Evidence) -> str:
+def version_inputs_gap(evidence: Evidence) -> str:
     """Say in words why a version may count what neither store tells of; empty if none can."""
-    return overlooked(evidence) if evidence.has(RAW) else ""
+    return objects_gap(evidence) if evidence.has(RAW) else ""
 
 
 def in_each_store(rows: ir.Table) -> ir.Table:
@@ -93,9 +92,9 @@ def _dated(evidence: Evidence, store: str) -> ir.Table:
     known = rows.filter(
         rows.event_id.notnull() & rows.entity_id.notnull() & rows.event_time_utc.notnull()
     )
-    return known.mutate(day=day_of(known.event_time_utc), store=ibis.literal(store)).select(
-        *_TOLD, "store"
-    )
+    return known.mutate(
+        day=evidence.period_of(known.event_time_utc), store=ibis.literal(store)
+    ).select(*_TOLD, "store")
 
 
 def _first_of_day(rows: ir.Table) -> ir.Table:

@@ -44,11 +44,13 @@ def synchrony(evidence: Evidence) -> ir.Table:
         number=rows.retries.sum(), squares=(rows.retries * rows.retries).sum()
     )
     told = minutes.filter(minutes.number > 1)
-    even = told.number * told.number / MINUTE  # the squares, if all seconds had the same
+    # Whole numbers are summed, and divided once: a sum of fractions depends on the order of rows.
+    # The squares would be number * number / MINUTE if all seconds had the same.
+    over = MINUTE * told.squares - told.number * told.number
     found = told.group_by("group").agg(
-        fano=(told.squares - even).sum() / (told.number * (1 - 1 / MINUTE)).sum(),
-        pairs=((told.squares - told.number) / 2).sum(),
-        pairs_by_chance=(told.number * (told.number - 1) / (2 * MINUTE)).sum(),
+        fano=over.sum() / ((MINUTE - 1) * told.number.sum()),
+        pairs=(told.squares - told.number).sum() / 2,
+        pairs_by_chance=(told.number * (told.number - 1)).sum() / (2 * MINUTE),
     )
     totals = _totals(evidence, rows).left_join(found, "group").drop("group_right")
     more = totals.pairs - totals.pairs_by_chance - SURE

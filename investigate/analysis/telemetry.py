@@ -44,7 +44,7 @@ def silent_functions(evidence: Evidence) -> ir.Table:
     """Return the functions that CloudWatch counted invocations of and that left no line at all:
     function, log_group, invocations (by CloudWatch). Needs functions and metric_points."""
     functions = evidence["functions"].select("log_group", function="name")
-    functions = functions.filter(~functions.function.isin(unread(evidence)))
+    functions = functions.filter(~functions.function.isin(functions_with_unread_logs(evidence)))
     counted = _sums(evidence, "Invocations").select("function", invocations="value")
     counted = counted.filter(counted.invocations > 0)
     ran = functions.inner_join(counted, "function")
@@ -53,10 +53,12 @@ def silent_functions(evidence: Evidence) -> ir.Table:
     return ran
 
 
-def unread(evidence: Evidence) -> list[str]:
+def functions_with_unread_logs(evidence: Evidence) -> list[str]:
     """Return the functions whose log could not be read, by what the coverage says of their log
     groups: that nothing was captured of them says nothing."""
-    told = " ".join(evidence.coverage(name).reason or "" for name in ("invocations", "log_lines"))
+    told = " ".join(
+        evidence.coverage_of(name).reason or "" for name in ("invocations", "log_lines")
+    )
     functions = evidence["functions"].select("name", "log_group").order_by("name")
     return [
         row["name"]
@@ -135,7 +137,7 @@ def denials(evidence: Evidence) -> ir.Table:
     whose (`capture`, or the function), resource (null if not told), seen (how often)."""
     told: dict[tuple[str, str | None], int] = {}
     for table in sorted(evidence.case.coverage):
-        known = evidence.coverage(table)
+        known = evidence.coverage_of(table)
         found = [(action, name, 1) for action, name in _DENIED.findall(known.reason or "")]
         found += [
             (action, table, int(many.replace(",", "")))

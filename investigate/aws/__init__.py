@@ -2,7 +2,7 @@
 
 from investigate.aws.connection import Connection, connect
 from investigate.aws.items import Item, Items
-from investigate.aws.meter import Limits, Meter
+from investigate.aws.meter import Meter, RequestLimits
 from investigate.aws.objects import Body, Listed, Objects
 from investigate.aws.operations import READ_ONLY, SIDE_EFFECTS, action_of, allowed_operations
 
@@ -13,10 +13,10 @@ __all__ = [
     "Connection",
     "Item",
     "Items",
-    "Limits",
     "Listed",
     "Meter",
     "Objects",
+    "RequestLimits",
     "action_of",
     "allowed_operations",
     "connect",

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import Any, TypeVar
 
-from investigate.aws.answers import look_at
-from investigate.aws.failures import told
-from investigate.aws.meter import Limits, Meter
+from investigate.aws.answers import check_answer
+from investigate.aws.failures import as_access_errors
+from investigate.aws.meter import Meter, RequestLimits
 from investigate.aws.objects import BOTOCORE, CLIENTS, OBSTORE, Objects
 from investigate.aws.operations import (
     SIDE_EFFECTS,
@@ -25,6 +25,7 @@ from investigate.errors import AccessError, UsageError
 
 _POOL = 96  # connections that are kept open to one service; as many threads read objects
 _ATTEMPTS = 6  # of one request, by the SDK itself, with exponential backoff and jitter
+READ_SECONDS = 60.0  # that an answer may take; longer, and the request did not get through
 _LONGEST_WAIT = 20.0  # seconds between two tries of a patient connection
 _PASSING = ("busy", "unreachable")  # kinds of failures that time can mend
 
@@ -39,7 +40,7 @@ def connect(
     sampling: bool = False,
     objects: str = "",
     patience: float = 0.0,
-    limits: Limits | None = None,
+    limits: RequestLimits | None = None,
 ) -> Connection:
     """Return a connection with this machine's ordinary credentials; nothing is asked of AWS yet.
 
@@ -55,7 +56,7 @@ def connect(
 
     if objects and objects not in CLIENTS:
         raise UsageError.unknown("client of S3 objects", objects, CLIENTS)
-    with told("open a session", region or "none", {}):
+    with as_access_errors("open a session", region or "none", {}):
         session = boto3.Session(profile_name=profile, region_name=region)
     if not session.region_name:
         raise AccessError(
@@ -106,7 +107,7 @@ class Connection:
         asked = action_of(service, operation)
 
         def ask() -> dict[str, Any]:
-            with told(asked, self.region, parameters):
+            with as_access_errors(asked, self.region, parameters):
                 answer: dict[str, Any] = method(**parameters)
                 return answer
 
@@ -120,13 +121,13 @@ class Connection:
 
         def ask_patiently(**more: Any) -> Any:
             def once() -> Any:
-                with told(asked, self.region, parameters):
+                with as_access_errors(asked, self.region, parameters):
                     return ask(**more)
 
             return self._patiently(once)
 
         pager._method = ask_patiently  # so that one page is asked for again, and not all of them
-        with told(asked, self.region, parameters):
+        with as_access_errors(asked, self.region, parameters):
             yield from pager.paginate(**parameters)
 
     def read_object(
@@ -137,7 +138,7 @@ class Connection:
         client = self.client("s3")
 
         def ask() -> tuple[dict[str, Any], bytes]:
-            with told("s3:GetObject", self.region, parameters):
+            with as_access_errors("s3:GetObject", self.region, parameters):
                 answer = client.get_object(**parameters)
                 # As a context manager a body is read without comparing it with its length.
                 with closing(answer["Body"]) as body:
@@ -192,7 +193,7 @@ class Connection:
 
     def open_with(self, service: str, config: Any) -> Any:
         """Return a client that nothing holds back yet: for the two doors of this package only."""
-        with told(f"open {service}", self.region, {}):
+        with as_access_errors(f"open {service}", self.region, {}):
             return self._session.client(
                 service, region_name=self.region, endpoint_url=self._endpoint_url, config=config
             )
@@ -206,7 +207,7 @@ class Connection:
         config = Config(
             retries={"mode": "standard", "total_max_attempts": attempts},
             connect_timeout=10,
-            read_timeout=60,
+            read_timeout=READ_SECONDS,
             max_pool_connections=_POOL,
             user_agent_extra="investigate",
         )
@@ -222,7 +223,7 @@ class Connection:
         # The first word on every request: before its parameters are even looked at.
         client.meta.events.register_first("before-parameter-build", before_it_is_built)
         client.meta.events.register("before-send", sent)
-        client.meta.events.register("before-parse", look_at)
+        client.meta.events.register("before-parse", check_answer)
         return client
 
 

@@ -101,7 +101,7 @@ def subject_of(parameters: Mapping[str, Any]) -> str:
 
 
 @contextmanager
-def told(asked: str, region: str, parameters: Mapping[str, Any]) -> Iterator[None]:
+def as_access_errors(asked: str, region: str, parameters: Mapping[str, Any]) -> Iterator[None]:
     """Turn whatever botocore raises in the block into an `AccessError` of what was asked."""
     from botocore.exceptions import BotoCoreError, ClientError
     from botocore.parsers import ResponseParserError

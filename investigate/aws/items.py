@@ -48,7 +48,7 @@ class Items(Sequence[Item]):
         return self._all()[at]
 
 
-def taken(page: bytes) -> tuple[Items, dict[str, Any]] | None:
+def parse_page(page: bytes) -> tuple[Items, dict[str, Any]] | None:
     """Return the items of a page and the rest of it; None if they cannot be taken out as bytes."""
     # Without an escape every quote begins or ends a text, so that no text looks like the list.
     at, end = page.find(_LIST), page.rfind(_LAST)

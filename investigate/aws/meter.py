@@ -12,7 +12,7 @@ from investigate.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class RequestLimits:
     """How much a capture may consume; None is no limit."""
 
     requests: int | None = None
@@ -25,8 +25,8 @@ class Meter:
     What was asked before a capture began, to reckon what it takes, is counted and not limited.
     """
 
-    def __init__(self, limits: Limits | None = None) -> None:
-        self._limits = limits or Limits()
+    def __init__(self, limits: RequestLimits | None = None) -> None:
+        self._limits = limits or RequestLimits()
         self._lock = threading.Lock()
         self._stopped = threading.Event()
         self._requests: Counter[str] = Counter()

@@ -2,7 +2,8 @@
 
 obstore reads small objects many times faster than botocore (`python -m benchmarks capture`), but
 knows paths rather than keys: it fails on a key with an empty, `.` or `..` segment and loses a
-slash at either end. It also follows a redirect wherever it leads. What is odd in a listing, and
+slash at either end. It also follows a redirect wherever it leads, and takes whatever XML it is
+answered for a page without objects. What is odd in a listing, its end where that may be none, and
 every object it cannot read as it was listed, is therefore asked for again through botocore, whose
 answer counts.
 """
@@ -152,9 +153,13 @@ class Objects:
         raise AccessError(said, kind="unreachable", code="IncompleteBody", asked=asked)
 
     def _list_fast(self, store: Any, prefix: str, after: str) -> Iterator[list[Listed] | None]:
-        """Yield pages; None if the rest cannot be trusted to be keys."""
+        """Yield pages; None if the rest cannot be trusted to be keys.
+
+        An end behind no page, or behind a full one, is not trusted either: that is how it looks if
+        somebody else than S3 answered for the page that follows.
+        """
         meter = self._connection.meter
-        last = after.encode()
+        last, full = after.encode(), True
         try:
             meter.check()
             meter.request(_LIST)
@@ -179,9 +184,12 @@ class Objects:
                         yield None
                         return
                     last = entry.key.encode()
+                full = len(page) >= KEYS_PER_REQUEST
                 yield page
                 meter.check()
         except _failures():
+            full = True
+        if full:
             yield None
 
     def _read_fast(self, store: Any, entry: Listed) -> Body | None:

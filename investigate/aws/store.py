@@ -8,6 +8,7 @@ from typing import Any
 from investigate.errors import AccessError
 
 _CREDENTIALS_LAST = timedelta(minutes=5)  # until botocore is asked for them again
+READ_SECONDS = 60.0  # that an answer may take
 # What obstore itself does about throttling and lost connections, with jitter.
 _RETRIES: Any = {
     "max_retries": 8,
@@ -59,7 +60,7 @@ def open_store(session: Any, client: Any, bucket: str) -> Any:
             client_options={
                 "allow_http": endpoint.startswith("http:"),
                 "connect_timeout": "10s",
-                "timeout": "60s",
+                "timeout": f"{READ_SECONDS:g}s",
                 "user_agent": "investigate",
             },
             retry_config=_RETRIES,

@@ -10,10 +10,12 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+from investigate.aws.answers import check_answer
 from investigate.aws.connection import Connection
-from investigate.aws.failures import told
+from investigate.aws.failures import as_access_errors
 from investigate.errors import AccessError, WriteRefused
 
+READ_SECONDS = 20.0  # that an answer may take; longer, and nobody knows what was done
 # Exactly these writes exist, whoever asks. ReceiveMessage hides a letter while it is handled;
 # UpdateEventSourceMapping may change `Enabled` and nothing else: a stack update that switches the
 # processor off deletes the AggregatesTable (D21).
@@ -40,7 +42,7 @@ _PARAMETERS: Mapping[str, frozenset[str]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Targets:
+class WriteTargets:
     """The only resources a door may touch: queues by URL or ARN, mappings by UUID."""
 
     send_to: frozenset[str] = frozenset()
@@ -54,7 +56,7 @@ class WriteDoor:
     """Sends the listed writes, each once: a write that got no answer may have been done."""
 
     connection: Connection
-    targets: Targets
+    targets: WriteTargets
     _clients: dict[str, Any] = field(default_factory=dict)
 
     def call(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
@@ -64,7 +66,7 @@ class WriteDoor:
 
         refuse(service, operation, parameters, self.targets)
         method = getattr(self.client(service), xform_name(operation))
-        with told(f"{service}:{operation}", self.connection.region, parameters):
+        with as_access_errors(f"{service}:{operation}", self.connection.region, parameters):
             answer: dict[str, Any] = method(**parameters)
             return answer
 
@@ -80,7 +82,7 @@ class WriteDoor:
         config = Config(
             retries={"mode": "standard", "total_max_attempts": 1},
             connect_timeout=5,
-            read_timeout=20,
+            read_timeout=READ_SECONDS,
             user_agent_extra="investigate-recovery",
         )
         client = self.connection.open_with(service, config)
@@ -89,10 +91,14 @@ class WriteDoor:
             refuse(service, model.name, params, self.targets)
 
         client.meta.events.register_first("before-parameter-build", before_it_is_built)
+        # What cannot be an answer says nothing of what was done.
+        client.meta.events.register("before-parse", check_answer)
         return client
 
 
-def refuse(service: str, operation: str, parameters: Mapping[str, Any], targets: Targets) -> None:
+def refuse(
+    service: str, operation: str, parameters: Mapping[str, Any], targets: WriteTargets
+) -> None:
     """Raise `WriteRefused` unless a write is on the list and goes to a named resource."""
     if operation not in WRITES.get(service, ()):
         raise WriteRefused(
@@ -131,7 +137,7 @@ def listed() -> list[str]:
     return sorted(f"{service}:{name}" for service, names in WRITES.items() for name in names)
 
 
-def _place(operation: str, targets: Targets) -> tuple[frozenset[str], str]:
+def _place(operation: str, targets: WriteTargets) -> tuple[frozenset[str], str]:
     """Where an operation may go, and the parameter that says where; empty: a handle does."""
     return {
         "SendMessage": (targets.send_to, "QueueUrl"),

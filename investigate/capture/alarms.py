@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from investigate import pipeline
 from investigate.alarm_rules import children
 from investigate.capture import dead_letter_queues
 from investigate.capture.source import Captured, Row, Source
@@ -26,7 +25,9 @@ def read(source: Source) -> list[Captured]:
         metric.extend(page.get("MetricAlarms", []))
         composite.extend(page.get("CompositeAlarms", []))
     watched = watched_names(source)
-    own = [alarm for alarm in metric if concerns(alarm, watched)]
+    own = [
+        alarm for alarm in metric if concerns(alarm, watched, source.names.design.metric_namespace)
+    ]
     above = composed_of({alarm["AlarmName"] for alarm in own}, composite)
     rows = [*map(alarm_row, own), *map(composite_row, above)]
     left_out = len(metric) + len(composite) - len(rows)
@@ -50,18 +51,20 @@ def watched_names(source: Source) -> Mapping[str, frozenset[str]]:
     }
 
 
-def concerns(alarm: Mapping[str, Any], watched: Mapping[str, frozenset[str]]) -> bool:
+def concerns(
+    alarm: Mapping[str, Any], watched: Mapping[str, frozenset[str]], namespace: str
+) -> bool:
     """Whether a metric alarm watches one of these resources or the pipeline's own metrics.
 
     What AWS/Lambda counts without a dimension is of all functions of the account, these included
     (AWS Lambda developer guide, "Types of metrics for Lambda functions").
     """
     return any(
-        metric.get("Namespace") == pipeline.METRIC_NAMESPACE
+        metric.get("Namespace") == namespace
         or _is_of_every_function(metric, watched)
         or any(one["Value"] in watched.get(one["Name"], ()) for one in metric["Dimensions"])
         for metric in metrics_of(alarm)
-    ) or any(_names_one(expression, watched) for expression in _expressions(alarm))
+    ) or any(_names_one(expression, watched, namespace) for expression in _expressions(alarm))
 
 
 def _is_of_every_function(metric: Mapping[str, Any], watched: Mapping[str, frozenset[str]]) -> bool:
@@ -150,7 +153,7 @@ def _expressions(alarm: Mapping[str, Any]) -> list[str]:
     return [str(part["Expression"]) for part in alarm.get("Metrics", []) if "Expression" in part]
 
 
-def _names_one(expression: str, watched: Mapping[str, frozenset[str]]) -> bool:
+def _names_one(expression: str, watched: Mapping[str, frozenset[str]], namespace: str) -> bool:
     """Whether a search or a query names one of the resources, as a whole word."""
-    names = [pipeline.METRIC_NAMESPACE, *(name for some in watched.values() for name in some)]
+    names = [namespace, *(name for some in watched.values() for name in some)]
     return any(re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w.-])", expression) for name in names)

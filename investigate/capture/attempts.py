@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from investigate.capture.source import Row
-from investigate.capture.values import moment, number, text, whole
+from investigate.capture.values import moment, number, text, trace_of, whole
 
 _PLATFORM = re.compile(
     r"(?P<word>START|END|REPORT) RequestId: (?P<id>[0-9A-Za-z-]+)(?P<rest>.*)", re.S
@@ -24,7 +24,6 @@ _REPORTED = {
 _TRACE = re.compile(r"XRAY TraceId: (\S+)")
 _STATUS = re.compile(r"\tStatus: (\w+)")
 _ERROR_TYPE = re.compile(r"\tError Type: (\S+)")
-_ROOT = re.compile(r"Root=([^;]+)")
 
 
 @dataclass
@@ -76,7 +75,7 @@ class Attempt:
         """Return the attempt as a row of `invocations`, but for the function's name."""
         started = self.started_utc
         if started is None and self.ended_utc and self.duration_ms is not None:
-            started = self.ended_utc - timedelta(milliseconds=self.duration_ms)
+            started = _before(self.ended_utc, self.duration_ms)
         shown = ("request_id", "log_stream", "ended_utc", "duration_ms", "billed_ms", "memory_mb",
                  "max_memory_mb", "trace_id", "error_type", "error_message", "status")  # fmt: skip
         return {"started_utc": started, **{name: getattr(self, name) for name in shown}}
@@ -88,15 +87,13 @@ class Stream:
 
     name: str
     attempts: list[Attempt] = field(default_factory=list)
+    _latest: dict[str, Attempt] = field(default_factory=dict)  # by request
     current: Attempt | None = None  # between its START and its END
     _pending: tuple[str | None, str | None] | None = None
 
     def attempt(self, request_id: str) -> Attempt:
         """Return the latest attempt at a request; one whose START is not in the log begins here."""
-        for known in reversed(self.attempts):
-            if known.request_id == request_id:
-                return known
-        return self._begin(request_id, None)
+        return self._latest.get(request_id) or self._begin(request_id, None)
 
     def failed(
         self, kind: str | None, message: str | None, request_id: str | None
@@ -144,6 +141,7 @@ class Stream:
             attempt.fail(*self._pending)
             self._pending = None
         self.attempts.append(attempt)
+        self._latest[request_id] = attempt
         return attempt
 
     def _end(self, attempt: Attempt, when: datetime | None) -> None:
@@ -156,11 +154,29 @@ def _report(attempt: Attempt, words: str) -> None:
     for name, pattern in _REPORTED.items():
         match = pattern.search(words)
         if match:
-            setattr(attempt, name, float(match[1]) if name == "duration_ms" else whole(match[1]))
+            setattr(
+                attempt, name, _duration(match[1]) if name == "duration_ms" else whole(match[1])
+            )
     trace = _TRACE.search(words)
     attempt.trace_id = trace[1] if trace else attempt.trace_id
     status, kind = _STATUS.search(words), _ERROR_TYPE.search(words)
     attempt.settle(status and status[1], kind and kind[1])
+
+
+def _duration(digits: str) -> float | None:
+    """Return milliseconds; None for what is no number, as a function may print any line."""
+    try:
+        return number(float(digits))
+    except ValueError:
+        return None
+
+
+def _before(ended: datetime, milliseconds: float) -> datetime | None:
+    """Return when what ended took so long began; None if that is no time."""
+    try:
+        return ended - timedelta(milliseconds=milliseconds)
+    except OverflowError:
+        return None
 
 
 def _measure(attempt: Attempt, about: Mapping[str, Any]) -> None:
@@ -170,5 +186,5 @@ def _measure(attempt: Attempt, about: Mapping[str, Any]) -> None:
         attempt.billed_ms = whole(metrics.get("billedDurationMs")) or attempt.billed_ms
         attempt.memory_mb = whole(metrics.get("memorySizeMB")) or attempt.memory_mb
         attempt.max_memory_mb = whole(metrics.get("maxMemoryUsedMB")) or attempt.max_memory_mb
-    root = _ROOT.search(str(tracing.get("value"))) if isinstance(tracing, dict) else None
-    attempt.trace_id = root[1] if root else attempt.trace_id
+    root = trace_of(str(tracing.get("value"))) if isinstance(tracing, dict) else None
+    attempt.trace_id = root or attempt.trace_id

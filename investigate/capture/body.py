@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from investigate import pipeline
 from investigate.capture.values import moment, text
+from investigate.pipeline import REQUIRED_FIELDS, Design, canonical_json, sha256
 
-_TEXTS = tuple(name for name in pipeline.REQUIRED_FIELDS if name != "payload")
+_TEXTS = tuple(name for name in REQUIRED_FIELDS if name != "payload")
 # Ingest only asks that these are there: a null becomes the text "None" in keys and rows (D27).
 _NULL_IS_A_TEXT = ("source", "event_type", "entity_id")
 
@@ -17,7 +17,7 @@ class Unreadable(Exception):
     """Why a body is not an event; the first word is one of `pipeline.CONTENT_ERRORS`."""
 
 
-def read_body(data: bytes, *, payloads: bool) -> dict[str, Any]:
+def read_body(data: bytes, design: Design, *, payloads: bool) -> dict[str, Any]:
     """Return the columns of table `raw` that a body gives; an unreadable body gives only the error.
 
     What the processor can read is readable here: NaN, and a key given twice (the last one counts).
@@ -25,7 +25,7 @@ def read_body(data: bytes, *, payloads: bool) -> dict[str, Any]:
     """
     try:
         body = _parse(data)
-        return {"readable": True, "error": None, **_columns(body, payloads=payloads)}
+        return {"readable": True, "error": None, **_columns(body, design, payloads=payloads)}
     except Unreadable as error:
         return {"readable": False, "error": str(error)}
     except RecursionError:
@@ -47,7 +47,7 @@ def _parse(data: bytes) -> dict[str, Any]:
     return body
 
 
-def _columns(body: dict[str, Any], *, payloads: bool) -> dict[str, Any]:
+def _columns(body: dict[str, Any], design: Design, *, payloads: bool) -> dict[str, Any]:
     texts = _plain_texts(body)
     if texts is None:
         body = _with_null_texts(body)
@@ -56,13 +56,13 @@ def _columns(body: dict[str, Any], *, payloads: bool) -> dict[str, Any]:
     bad = [name for name, when in times.items() if when is None]
     if bad:
         raise Unreadable(f"bad-time ({', '.join(name.removesuffix('_utc') for name in bad)})")
-    canonical = pipeline.canonical_json(body["payload"])
+    canonical = canonical_json(body["payload"])
     return {
         **texts,
         **times,
         "idempotency_key": text(body.get("idempotency_key")),
-        "payload_sha_actual": pipeline.sha256(canonical),
-        "event_id_actual": pipeline.recomputed_event_id(body),
+        "payload_sha_actual": sha256(canonical),
+        "event_id_actual": design.recomputed_event_id(body),
         "payload": canonical if payloads else None,
     }
 
@@ -80,7 +80,7 @@ def _with_null_texts(body: dict[str, Any]) -> dict[str, Any]:
     field."""
     nulls = {name: str(None) for name in _NULL_IS_A_TEXT if body.get(name, "") is None}
     body = {**body, **nulls}
-    missing = [name for name in pipeline.REQUIRED_FIELDS if not _is_there(name, body.get(name))]
+    missing = [name for name in REQUIRED_FIELDS if not _is_there(name, body.get(name))]
     if missing:
         raise Unreadable(f"missing-fields ({', '.join(missing)})")
     return body

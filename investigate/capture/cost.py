@@ -30,7 +30,7 @@ class Cost:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class PlannedCapture:
     """The capture that is reckoned."""
 
     connection: Connection
@@ -52,4 +52,4 @@ class Plan:
         return [url for url in urls if url]
 
 
-Reckon = Callable[[Plan], Iterator[Cost]]
+Reckon = Callable[[PlannedCapture], Iterator[Cost]]

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 
-from investigate.aws import Listed
-from investigate.capture import prices, versions
-from investigate.capture.cost import Bound, Cost, Plan
+from investigate.capture import prices
+from investigate.capture.cost import Bound, Cost, PlannedCapture
 from investigate.capture.inventory import Inventory
-from investigate.capture.partitions import Level, dates_of, listed, places
-from investigate.errors import AccessError
+from investigate.capture.listings import bucket_entries, keeps_versions
+from investigate.capture.partitions import Level, dates_of
 from investigate.model import counted
 
 MOST_LISTS = 200  # listing requests an estimate may spend: 200,000 objects, a tenth of a cent
 
 
-def raw(plan: Plan) -> Iterator[Cost]:
+def raw(plan: PlannedCapture) -> Iterator[Cost]:
     """Yield what the table `raw` takes."""
     if not plan.names.raw_bucket:
         return
@@ -27,7 +25,7 @@ def raw(plan: Plan) -> Iterator[Cost]:
         yield from _listing(plan, plan.names.raw_bucket)
 
 
-def _inventory(plan: Plan, url: str) -> Iterator[Cost]:
+def _inventory(plan: PlannedCapture, url: str) -> Iterator[Cost]:
     before = plan.sent("s3:GetObject")
     report = Inventory.open(url, plan.read, bucket=plan.names.raw_bucket)
     files = plan.sent("s3:GetObject") - before + len(report.files)
@@ -53,7 +51,7 @@ class _Listing:
     whole: bool = True
 
 
-def _listing(plan: Plan, bucket: str) -> Iterator[Cost]:
+def _listing(plan: PlannedCapture, bucket: str) -> Iterator[Cost]:
     found = _listed(plan, bucket)
     first, last = dates_of(plan.options.window)
     bound: Bound = "about" if found.whole else "at least"
@@ -76,12 +74,15 @@ def _listing(plan: Plan, bucket: str) -> Iterator[Cost]:
     )  # fmt: skip
 
 
-def _listed(plan: Plan, bucket: str) -> _Listing:
+def _listed(plan: PlannedCapture, bucket: str) -> _Listing:
     """List the objects of the window, or as many as an estimate may."""
-    kept = _keeps_versions(plan, bucket)
+    kept, _ = keeps_versions(plan.connection, bucket)
     found = _Listing("s3:ListObjectVersions" if kept else "s3:ListObjectsV2")
     spending = _Spending(plan, found.operation)
-    for entry in _entries(plan, bucket, spending, with_versions=kept):
+    dates, bounded = dates_of(plan.options.window), spending.bounded
+    for entry in bucket_entries(
+        plan.connection, plan.names, dates, with_versions=kept, bounded=bounded
+    ):
         if spending.over():
             break
         if not entry.deleted:
@@ -92,31 +93,10 @@ def _listed(plan: Plan, bucket: str) -> _Listing:
     return found
 
 
-def _entries(
-    plan: Plan, bucket: str, spending: _Spending, *, with_versions: bool
-) -> Iterator[Listed]:
-    connection, prefix = plan.connection, plan.names.raw_prefix
-    dates = dates_of(plan.options.window)
-    if with_versions:
-        level = spending.bounded(partial(versions.level, connection, bucket))
-        return versions.listed(connection, bucket, places(level, prefix, dates), "")
-    objects = connection.objects(bucket)
-    return listed(objects, places(spending.bounded(objects.level), prefix, dates), "")
-
-
-def _keeps_versions(plan: Plan, bucket: str) -> bool:
-    try:
-        return "Status" in plan.connection.call("s3", "GetBucketVersioning", Bucket=bucket)
-    except AccessError as error:
-        if error.kind != "denied":
-            raise
-        return False  # as the capture will do
-
-
 class _Spending:
     """Keeps the requests that a listing takes within what an estimate may spend."""
 
-    def __init__(self, plan: Plan, operation: str) -> None:
+    def __init__(self, plan: PlannedCapture, operation: str) -> None:
         self._plan = plan
         self._operation = operation
         self._before = plan.sent(operation)

@@ -7,7 +7,7 @@ from math import ceil
 from typing import Any
 
 from investigate.capture import prices
-from investigate.capture.cost import Cost, Plan, Reckon
+from investigate.capture.cost import Cost, PlannedCapture, Reckon
 from investigate.capture.exports import Export
 from investigate.capture.tables import KEYS_AT_ONCE, SEGMENTS
 from investigate.model import counted
@@ -19,7 +19,7 @@ PAGE_BYTES = 1024 * 1024  # what DynamoDB hands out at once
 def table(table: str, name_of: str, export_of: str) -> Reckon:
     """Return what reckons a table that these entries of the configuration name."""
 
-    def reckon(plan: Plan) -> Iterator[Cost]:
+    def reckon(plan: PlannedCapture) -> Iterator[Cost]:
         name, export = getattr(plan.names, name_of), getattr(plan.names, export_of)
         if export:
             yield _export(plan, table, export, name)
@@ -30,7 +30,7 @@ def table(table: str, name_of: str, export_of: str) -> Reckon:
     return reckon
 
 
-def _export(plan: Plan, table: str, url: str, name: str | None) -> Cost:
+def _export(plan: PlannedCapture, table: str, url: str, name: str | None) -> Cost:
     before = plan.sent("s3:GetObject")
     where = {"region": plan.connection.region, "account": plan.names.account_id}
     export = Export.open(url, plan.read, table=name, **where)
@@ -59,7 +59,7 @@ def _scan(table: str, known: Mapping[str, Any]) -> Cost:
     )  # fmt: skip
 
 
-def _by_entity(plan: Plan, table: str, known: Mapping[str, Any]) -> Cost:
+def _by_entity(plan: PlannedCapture, table: str, known: Mapping[str, Any]) -> Cost:
     entities, rows = len(plan.options.entities), int(known.get("ItemCount", 0))
     size = int(known.get("TableSizeBytes", 0))
     most = read_units(size)

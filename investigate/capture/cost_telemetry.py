@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
 from math import ceil
 from typing import Any
 
 from investigate.capture import log_groups, metrics, prices, sampling, spans
-from investigate.capture.cost import Cost, Plan
+from investigate.capture.cost import Cost, PlannedCapture
 from investigate.capture.functions import log_group
 from investigate.errors import AccessError
 from investigate.model import counted
@@ -23,7 +22,7 @@ _NAMES_OF_TARGETS = 2  # by which a rule may call a function: with $LATEST, and 
 _QUEUE_REQUESTS = 2  # the first look, and all its attributes
 
 
-def queue_state(plan: Plan) -> Iterator[Cost]:
+def queue_state(plan: PlannedCapture) -> Iterator[Cost]:
     """Yield what the table `queue_state` takes."""
     number = len(plan.queues) * _QUEUE_REQUESTS
     if number:
@@ -32,7 +31,7 @@ def queue_state(plan: Plan) -> Iterator[Cost]:
         yield Cost("queue_state", "sqs:GetQueueAttributes", words, requests=number, price_usd=price)
 
 
-def messages(plan: Plan) -> Iterator[Cost]:
+def messages(plan: PlannedCapture) -> Iterator[Cost]:
     """Yield what a sample of messages takes."""
     wanted = plan.options.sample_messages
     if not wanted or not plan.queues:
@@ -48,7 +47,7 @@ def messages(plan: Plan) -> Iterator[Cost]:
     )  # fmt: skip
 
 
-def functions(plan: Plan) -> Iterator[Cost]:
+def functions(plan: PlannedCapture) -> Iterator[Cost]:
     """Yield what the table `functions` takes."""
     number = len(plan.names.functions) * _FUNCTION_REQUESTS
     words = (
@@ -59,7 +58,7 @@ def functions(plan: Plan) -> Iterator[Cost]:
         yield Cost("functions", "lambda:GetFunctionConfiguration", words, "at least", number)
 
 
-def mappings(plan: Plan) -> Iterator[Cost]:
+def mappings(plan: PlannedCapture) -> Iterator[Cost]:
     """Yield what the table `mappings` takes."""
     number = ("processor" in plan.names.functions) + bool(plan.names.replay_queue_url)
     if number:
@@ -67,7 +66,7 @@ def mappings(plan: Plan) -> Iterator[Cost]:
         yield Cost("mappings", "lambda:ListEventSourceMappings", words, "at least", number)
 
 
-def deliveries(plan: Plan) -> Iterator[Cost]:
+def deliveries(plan: PlannedCapture) -> Iterator[Cost]:
     """Yield what the table `deliveries` takes; the functions' policies count with `functions`."""
     number = _NAMES_OF_TARGETS * len(plan.names.functions)
     if number:
@@ -78,7 +77,7 @@ def deliveries(plan: Plan) -> Iterator[Cost]:
         yield Cost("deliveries", "events:ListRuleNamesByTarget", words, "at least", number)
 
 
-def deployments(plan: Plan) -> Iterator[Cost]:
+def deployments(plan: PlannedCapture) -> Iterator[Cost]:
     """Yield what the table `deployments` takes."""
     number = len(plan.names.functions)
     if number:
@@ -89,7 +88,7 @@ def deployments(plan: Plan) -> Iterator[Cost]:
         yield Cost("deployments", "cloudformation:DescribeStackEvents", words, "at least", 1)
 
 
-def rescued(plan: Plan) -> Iterator[Cost]:
+def rescued(plan: PlannedCapture) -> Iterator[Cost]:
     """Yield what the table `rescued` takes, which only the letters tell."""
     wanted = plan.options.sample_messages
     if wanted and plan.names.functions:
@@ -97,14 +96,14 @@ def rescued(plan: Plan) -> Iterator[Cost]:
         yield Cost("rescued", "kinesis:GetRecords", words, "unknown")
 
 
-def alarms(plan: Plan) -> Iterator[Cost]:
+def alarms(plan: PlannedCapture) -> Iterator[Cost]:
     """Yield what the table `alarms` takes."""
     price = prices.CLOUDWATCH_REQUESTS.for_(1)
     words = "one for 100 alarms of the account"
     yield Cost("alarms", "cloudwatch:DescribeAlarms", words, "at least", 1, price_usd=price)
 
 
-def log_lines(plan: Plan) -> Iterator[Cost]:
+def log_lines(plan: PlannedCapture) -> Iterator[Cost]:
     """Yield what the functions' logs takes."""
     for name in plan.names.functions.values():
         group = log_group(_configuration(plan, name))
@@ -121,7 +120,7 @@ def log_lines(plan: Plan) -> Iterator[Cost]:
         )  # fmt: skip
 
 
-def _configuration(plan: Plan, name: str) -> Mapping[str, Any]:
+def _configuration(plan: PlannedCapture, name: str) -> Mapping[str, Any]:
     try:
         return plan.connection.call("lambda", "GetFunctionConfiguration", FunctionName=name)
     except AccessError as error:
@@ -130,7 +129,7 @@ def _configuration(plan: Plan, name: str) -> Mapping[str, Any]:
         return {"FunctionName": name}
 
 
-def metric_points(plan: Plan) -> Iterator[Cost]:
+def metric_points(plan: PlannedCapture) -> Iterator[Cost]:
     """Yield what the table `metric_points` takes."""
     names = plan.names
     tables = [
@@ -144,7 +143,7 @@ def metric_points(plan: Plan) -> Iterator[Cost]:
     if not series:
         return
     age = plan.options.captured_at - plan.options.since
-    period = next((s for days, s in metrics.KEPT if age <= timedelta(days=days)), 3600)
+    _, period = metrics.kept_for(age)
     points = ceil(age.total_seconds() / period) * series
     number = series + len(plan.queues)  # the age of the oldest message is asked for on its own
     yield Cost(
@@ -155,7 +154,7 @@ def metric_points(plan: Plan) -> Iterator[Cost]:
     )  # fmt: skip
 
 
-def traces(plan: Plan) -> Iterator[Cost]:
+def traces(plan: PlannedCapture) -> Iterator[Cost]:
     """Yield what the table `spans` takes."""
     if not plan.names.functions:
         return

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from investigate.aws import Connection
 from investigate.capture import deliveries, mappings
-from investigate.capture.draft import Draft
+from investigate.capture.draft import CaptureDraft
 from investigate.capture.sampling import redrive_of
-from investigate.capture.source import CaptureOptions, Source, gap
+from investigate.capture.source import CaptureOptions, Source, coverage_of_error
 from investigate.case import Coverage
 from investigate.errors import AccessError, UsageError
 from investigate.model import Window
@@ -47,7 +47,7 @@ class Folder:
 
 
 @dataclass
-class Targets:
+class FailureTargets:
     """Where failures go: URLs that are configured, ARNs that the pipeline's settings name."""
 
     urls: list[str] = field(default_factory=list)
@@ -105,9 +105,9 @@ def url_of(connection: Connection, arn: str) -> str:
     return str(answer["QueueUrl"])
 
 
-def targets(source: Source) -> Targets:
+def targets(source: Source) -> FailureTargets:
     """Return where failures go; what could not be asked is among the gaps."""
-    found = Targets(list(dict.fromkeys(source.names.dead_letter_queue_urls)))
+    found = FailureTargets(list(dict.fromkeys(source.names.dead_letter_queue_urls)))
     known = {place_of_url(url) for url in (*found.urls, source.names.replay_queue_url) if url}
     folders: dict[tuple[str, str], Folder] = {}
     for whose, arn, folder in _settings(source, found.gaps):
@@ -136,7 +136,7 @@ def named_with_all(
     day = datetime(1970, 1, 2, tzinfo=UTC)
     options = CaptureOptions(Window(day - timedelta(days=1), day), day)
     # Settings alone are asked for: nothing is kept in the draft, which is never begun.
-    found = targets(Source(connection, names, options, Draft(Path("settings"), {})))
+    found = targets(Source(connection, names, options, CaptureDraft(Path("settings"), {})))
     urls = [*found.urls, *(_url_if_any(connection, arn) for arn in found.queues)]
     buckets = tuple(sorted({folder.bucket for folder in found.folders}))
     return replace(names, dead_letter_queue_urls=tuple(url for url in urls if url)), buckets
@@ -147,12 +147,12 @@ def _url_if_any(connection: Connection, arn: str) -> str | None:
     try:
         return url_of(connection, arn)
     except AccessError as error:
-        gap(error)  # raises what keeps everything from being asked
+        coverage_of_error(error)  # raises what keeps everything from being asked
         on_aws = f"https://sqs.{connection.region}.amazonaws.com/{account}/{name}"
         return None if error.kind == "not-found" else on_aws
 
 
-def opened(source: Source, found: Targets) -> Iterator[DeadLetterQueue | Coverage]:
+def opened(source: Source, found: FailureTargets) -> Iterator[DeadLetterQueue | Coverage]:
     """Yield each dead-letter queue with its attributes, or why it could not be looked at."""
     for url in found.urls:
         yield _opened(source, url, None)
@@ -169,14 +169,14 @@ def _opened(source: Source, url: str, arn: str | None) -> DeadLetterQueue | Cove
     try:
         attributes = source.queue(url)
     except AccessError as error:
-        return gap(error) if arn is None else _unopened(arn, error)
+        return coverage_of_error(error) if arn is None else _unopened(arn, error)
     if arn not in (None, attributes["QueueArn"]):  # the same name in another region
         return Coverage("failed", f"{arn} is not in this region ({source.connection.region})")
     return DeadLetterQueue(url, attributes)
 
 
 def _unopened(arn: str, error: AccessError) -> Coverage:
-    known = gap(error)
+    known = coverage_of_error(error)
     return Coverage(known.status, f"{arn} takes failed messages: {known.reason}")
 
 
@@ -199,7 +199,7 @@ def _of_the_queue(source: Source, gaps: list[Coverage]) -> Iterator[tuple[str, s
         try:
             arn = redrive_of(source.replay_queue).get("deadLetterTargetArn")
         except AccessError as error:
-            gaps.append(gap(error))
+            gaps.append(coverage_of_error(error))
         else:
             yield from _arns("the replay queue", arn)
 

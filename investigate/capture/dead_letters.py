@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from investigate import pipeline
 from investigate.capture.sampling import message_attributes
-from investigate.capture.values import from_millis, json_object, moment, text, whole
+from investigate.capture.values import from_millis, json_object, later, moment, text, whole
+from investigate.pipeline import Design, sha256
 
+# DynamoDB keeps the records of a stream so long, always (DynamoDB developer guide, "Change data
+# capture for DynamoDB Streams": "24 hours").
 DYNAMODB_STREAM_KEEPS = timedelta(hours=24)
+SQS_REDRIVE = "sqs-redrive"  # the channel of what SQS itself moved
 BATCHES = ("KinesisBatchInfo", "DDBStreamBatchInfo")
 _OF_EVENTBRIDGE = {"RULE_ARN", "TARGET_ARN"}
 # What a custom event bus of version 2 writes, as JSON (EventBridge user guide, "Custom event bus").
@@ -20,7 +23,7 @@ _OF_LAMBDA = {"RequestID", "ErrorCode"}
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class LetterQueue:
     """The queue that a dead letter lies in, and who is known to send failures there."""
 
     arn: str
@@ -33,12 +36,13 @@ class Place:
 class DeadLetter:
     """A message of a dead-letter queue, taken apart."""
 
-    place: Place
+    place: LetterQueue
     message_id: str
     body: str
     record: Mapping[str, Any]  # the body, if it is a JSON object
     system: Mapping[str, str]
     given: Mapping[str, str]  # the attributes that its sender gave it
+    id_name: str  # how a message of the pipeline calls the id of its event
 
     @property
     def sent(self) -> datetime | None:
@@ -49,10 +53,14 @@ class DeadLetter:
     def expires(self) -> datetime | None:
         """When the queue deletes it: a redrive between standard queues keeps the first sending."""
         sent, kept = self.sent, self.place.retention_s
-        return None if sent is None or kept is None else sent + timedelta(seconds=kept)
+        return None if sent is None or kept is None else later(sent, timedelta(seconds=kept))
+
+    def id_in(self, record: Mapping[str, Any]) -> str | None:
+        """Return the id of the event that a record names, as a message or as itself."""
+        return text(record.get(self.id_name, record.get("event_id")))
 
 
-def taken_apart(message: Mapping[str, Any], place: Place) -> DeadLetter:
+def taken_apart(message: Mapping[str, Any], place: LetterQueue, design: Design) -> DeadLetter:
     """Return a message that was received from a dead-letter queue, taken apart."""
     return DeadLetter(
         place=place,
@@ -61,6 +69,7 @@ def taken_apart(message: Mapping[str, Any], place: Place) -> DeadLetter:
         record=json_object(message["Body"]) or {},
         system=message.get("Attributes", {}),
         given=message_attributes(message),
+        id_name=design.message_fields["event_id"],
     )
 
 
@@ -71,7 +80,7 @@ def row_of(letter: DeadLetter) -> dict[str, Any]:
         "channel": channel,
         "message_id": letter.message_id,
         "body": letter.body,
-        "body_sha": pipeline.sha256(letter.body),
+        "body_sha": sha256(letter.body),
         "sent_utc": letter.sent,
         "expires_utc": letter.expires,
         "queue_arn": letter.place.arn,
@@ -84,8 +93,8 @@ def channel_of(letter: DeadLetter) -> str:
     """Return the failure channel that a dead letter came through, by its shape."""
     # What SQS itself moved is a message of the first queue, whatever is in it.
     if letter.system.get("DeadLetterQueueSourceArn"):
-        return "sqs-redrive"
-    return next((name for name, fits in _SHAPES if fits(letter)), "sqs-redrive")
+        return SQS_REDRIVE
+    return next((name for name, fits in _SHAPES if fits(letter)), SQS_REDRIVE)
 
 
 def _is_stream(letter: DeadLetter) -> bool:
@@ -118,7 +127,7 @@ def _redrive(letter: DeadLetter) -> dict[str, Any]:
     received = whole(letter.system.get("ApproximateReceiveCount"))
     return {
         "source_arn": letter.system.get("DeadLetterQueueSourceArn"),
-        "event_id": _event_id(letter.record),
+        "event_id": letter.id_in(letter.record),
         # The look that brought it here was one of the receives, and no attempt.
         "attempts": received - 1 if received and received > 1 else None,
     }
@@ -130,7 +139,7 @@ def _lambda_dlq(letter: DeadLetter) -> dict[str, Any]:
         "source_arn": function,
         "target_arn": function,
         "request_id": letter.given["RequestID"],
-        "event_id": _event_id(letter.record),
+        "event_id": letter.id_in(letter.record),
         "error_code": letter.given["ErrorCode"],
         "error_message": letter.given.get("ErrorMessage"),
         "last_failed_utc": letter.sent,
@@ -143,7 +152,7 @@ def _lambda_destination(letter: DeadLetter) -> dict[str, Any]:
     return {
         **_requested(letter),
         "source_arn": text(_object(letter.record, "requestContext").get("functionArn")),
-        "event_id": _event_id(payload if isinstance(payload, dict) else {}),
+        "event_id": letter.id_in(payload if isinstance(payload, dict) else {}),
         **({"error_code": text(answer["errorType"])} if answer.get("errorType") else {}),
         "error_message": text(answer.get("errorMessage")),
     }
@@ -169,8 +178,8 @@ def _stream_expiry(letter: DeadLetter, kind: str) -> datetime | None:
     first = moment(letter.record[kind].get("approximateArrivalOfFirstRecord"))
     if kind != "DDBStreamBatchInfo" or first is None:
         return None
-    gone = first + DYNAMODB_STREAM_KEEPS
-    return min(gone, letter.expires) if letter.expires else gone
+    ends = (later(first, DYNAMODB_STREAM_KEEPS), letter.expires)
+    return min((end for end in ends if end), default=None)
 
 
 def _requested(letter: DeadLetter) -> dict[str, Any]:
@@ -193,7 +202,7 @@ def _eventbridge(letter: DeadLetter) -> dict[str, Any]:
     return {
         "source_arn": letter.given.get("RULE_ARN"),
         "target_arn": letter.given.get("TARGET_ARN"),
-        "event_id": _event_id(letter.record) or _event_id(_object(letter.record, "detail")),
+        "event_id": letter.id_in(letter.record) or letter.id_in(_object(letter.record, "detail")),
         "error_code": letter.given.get("ERROR_CODE"),
         "error_message": letter.given.get("ERROR_MESSAGE"),
         "condition": letter.given.get("EXHAUSTED_RETRY_CONDITION"),
@@ -223,7 +232,7 @@ def _sns(letter: DeadLetter) -> dict[str, Any]:
     return {
         "source_arn": topic,
         "request_id": letter.given.get("RequestID"),
-        "event_id": _event_id(json_object(said or "") or {}),
+        "event_id": letter.id_in(json_object(said or "") or {}),
         "error_code": letter.given.get("ErrorCode"),
         "error_message": letter.given.get("ErrorMessage"),
         "last_failed_utc": letter.sent,
@@ -231,7 +240,7 @@ def _sns(letter: DeadLetter) -> dict[str, Any]:
 
 
 _DIALECTS: Mapping[str, Callable[[DeadLetter], dict[str, Any]]] = {
-    "sqs-redrive": _redrive,
+    SQS_REDRIVE: _redrive,
     "lambda-dlq": _lambda_dlq,
     "lambda-destination": _lambda_destination,
     "stream-destination": _stream_destination,
@@ -247,10 +256,6 @@ def _only(names: tuple[str, ...]) -> str | None:
 def _object(record: Mapping[str, Any], name: str) -> dict[str, Any]:
     found = record.get(name)
     return found if isinstance(found, dict) else {}
-
-
-def _event_id(record: Mapping[str, Any]) -> str | None:
-    return text(record.get("event_id"))
 
 
 def topics_of(policy: str | None) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from investigate.capture.invokers import invokers
 from investigate.capture.qualifiers import LATEST, qualifiers, unqualified
-from investigate.capture.source import Captured, Gathered, Row, Source, gap
+from investigate.capture.source import Captured, Gathered, Row, Source, coverage_of_error
 from investigate.capture.values import json_object, text, whole
 from investigate.case import Coverage
 from investigate.errors import AccessError
@@ -68,7 +68,7 @@ def _gather(rows: dict[str, Row], gathered: Gathered, some: Iterator[Row]) -> No
     try:
         rows.update({row["arn"]: row for row in some})
     except AccessError as error:
-        gathered.gaps.append(gap(error))
+        gathered.gaps.append(coverage_of_error(error))
         return
     gathered.places += 1
 
@@ -88,7 +88,7 @@ def _queues(source: Source, gathered: Gathered) -> Iterator[str]:
         try:
             yield source.replay_queue["QueueArn"]
         except AccessError as error:
-            gathered.gaps.append(gap(error))
+            gathered.gaps.append(coverage_of_error(error))
 
 
 def _service(arn: str) -> str:

@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
-from investigate.capture.source import Captured, Gathered, Row, Source, gap
+from investigate.capture.qualifiers import LATEST
+from investigate.capture.source import Captured, Gathered, Row, Source, coverage_of_error
 from investigate.capture.values import moment, text, utc
 from investigate.errors import AccessError
 
 # How long before the window a change of the stack can still be a part of the story.
 STACK_LEAD = timedelta(days=14)
-_LATEST = "$LATEST"
 
 
 def read_deployments(source: Source) -> list[Captured]:
@@ -35,7 +35,7 @@ def _gather(gathered: Gathered, rows: Iterator[Row]) -> None:
     try:
         gathered.add(list(rows))
     except AccessError as error:
-        gathered.gaps.append(gap(error))
+        gathered.gaps.append(coverage_of_error(error))
 
 
 def _versions(source: Source, name: str) -> Iterator[Row]:
@@ -62,7 +62,7 @@ def version_row(name: str, version: Mapping[str, Any]) -> Row:
         "resource": name,
         "kind": "function",
         "at_utc": moment(version.get("LastModified")),
-        "what": f"{_LATEST} updated" if number == _LATEST else "version published",
+        "what": f"{LATEST} updated" if number == LATEST else "version published",
         "status": text(version.get("LastUpdateStatus")),
         "version": number,
         "detail": text(version.get("CodeSha256")),

@@ -64,6 +64,12 @@ class Resource:
 def check_account(connection: Connection, names: PipelineNames) -> str:
     """Return the account of the credentials; raise `AccessError` if it is not the one named."""
     account = connection.account()
+    refuse_other_account(account, names)
+    return account
+
+
+def refuse_other_account(account: str, names: PipelineNames) -> None:
+    """Raise `AccessError` if the account of the credentials is not the one that is named."""
     if names.account_id and names.account_id != account:
         raise AccessError(
             f"these credentials belong to account {account}, "
@@ -72,7 +78,6 @@ def check_account(connection: Connection, names: PipelineNames) -> str:
             kind="credentials",
             asked="sts:GetCallerIdentity",
         )
-    return account
 
 
 def discover(connection: Connection, stack: str, names: PipelineNames) -> PipelineNames:
@@ -185,7 +190,7 @@ def _filled(
     found: Mapping[str, Resource | None],
     resources: Sequence[Resource],
 ) -> PipelineNames:
-    known = {entry: one.name for entry, one in found.items() if one}
+    known: dict[str, Any] = {entry: one.name for entry, one in found.items() if one}
     functions = {role: known.pop(role) for role in FUNCTION_ROLES if role in known}
     dead = sorted(one.name for one in resources if _is_dead_letter(one))
     return replace(

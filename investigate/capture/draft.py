@@ -21,8 +21,9 @@ from typing import Any, Self
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from investigate.capture.plan import refuse_another
+from investigate.capture.resumption import read_begun, refuse_another
 from investigate.errors import CaseDamagedError, UsageError
+from investigate.locks import locked_at_once
 
 CASE = "case"  # where the case is put together, before it is moved to its place
 PLAN, JOURNAL, LOCK = "plan.json", "journal.jsonl", "lock"
@@ -46,11 +47,11 @@ class Part:
     last: tuple[Any, ...]
 
 
-class Draft:
+class CaptureDraft:
     """The folder of a capture on its way; use as a context manager, which locks it."""
 
     def __init__(self, case: Path, plan: Mapping[str, Any], *, resume: bool = False) -> None:
-        self.folder = draft_of(case)
+        self.folder = draft_folder_of(case)
         self.plan: Mapping[str, Any] = plan
         self._case = case
         self._resume = resume
@@ -207,7 +208,7 @@ class Draft:
             unless_it_loads.pop_all()
 
     def _load(self) -> None:
-        begun = json.loads((self.folder / PLAN).read_text(encoding="utf-8"))
+        begun = read_begun(self.folder / PLAN)
         refuse_another(begun, self.plan, self.folder)
         asked_at = self.plan["captured_at"]
         self.plan = begun
@@ -248,19 +249,13 @@ class Draft:
     def _lock(self) -> None:
         """Let no second process write here; the lock ends with the process, however it ends."""
         self._lock_file = (self.folder / LOCK).open("w")
-        with suppress(ImportError):  # where there is no such lock, on Windows, there is none
-            import fcntl
-
-            try:
-                fcntl.flock(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except (BlockingIOError, PermissionError):
-                self._lock_file.close()
-                raise UsageError(
-                    f"another process is capturing {self._case} right now",
-                    hint="wait for it, or choose another name for the case",
-                ) from None
-            except OSError:
-                return  # some network disks have no such lock either
+        # Where there are no such locks it is captured without.
+        if locked_at_once(self._lock_file) is False:
+            self._lock_file.close()
+            raise UsageError(
+                f"another process is capturing {self._case} right now",
+                hint="wait for it, or choose another name for the case",
+            )
 
 
 def _is_whole(part: Part) -> bool:
@@ -276,15 +271,15 @@ def refuse_finished(case: Path) -> None:
         )
 
 
-def draft_of(case: Path) -> Path:
+def draft_folder_of(case: Path) -> Path:
     """Return the folder in which a case is captured until it is complete."""
     return case.with_name(f".{case.name}.partial")
 
 
 def begun_at(case: Path) -> str | None:
     """Return the `captured_at` of the unfinished capture of a case; None if there is none."""
-    plan = draft_of(case) / PLAN
-    return str(json.loads(plan.read_text("utf-8"))["captured_at"]) if plan.is_file() else None
+    plan = draft_folder_of(case) / PLAN
+    return str(read_begun(plan)["captured_at"]) if plan.is_file() else None
 
 
 def _plain(keys: pa.Table) -> list[Any]:

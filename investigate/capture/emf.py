@@ -10,6 +10,20 @@ from typing import Any
 from investigate.capture.source import Row
 from investigate.capture.values import from_millis, number, text
 
+# CloudWatch takes a hundred metrics of a hundred values from a line (user guide, "Embedded metric
+# format specification"), in some sets of dimensions. A line of a megabyte could name billions.
+MOST_POINTS = 100_000
+
+
+def count_of(record: Mapping[str, Any]) -> int:
+    """Return how many points `metric_points` would yield of a line, or a little more."""
+    about = record.get("_aws")
+    directives = _objects(about.get("CloudWatchMetrics")) if isinstance(about, dict) else []
+    return sum(
+        len(_sets_of(directive)) * sum(map(len, _lists_of(record, directive)))
+        for directive in directives
+    )
+
 
 def metric_points(record: Mapping[str, Any], logged: datetime | None) -> Iterator[Row]:
     """Yield one point for each metric, set of dimensions and value of a line.
@@ -35,13 +49,22 @@ def metric_points(record: Mapping[str, Any], logged: datetime | None) -> Iterato
 
 
 def _dimension_sets(record: Mapping[str, Any], directive: Mapping[str, Any]) -> list[str]:
-    sets = directive.get("Dimensions")
-    named = [one for one in sets if isinstance(one, list)] if isinstance(sets, list) else []
     return [
         json.dumps({str(name): text(record.get(str(name))) for name in names},
                    sort_keys=True, ensure_ascii=False)
-        for names in named or [[]]
+        for names in _sets_of(directive)
     ]  # fmt: skip
+
+
+def _sets_of(directive: Mapping[str, Any]) -> list[list[Any]]:
+    sets = directive.get("Dimensions")
+    named = [one for one in sets if isinstance(one, list)] if isinstance(sets, list) else []
+    return named or [[]]
+
+
+def _lists_of(record: Mapping[str, Any], directive: Mapping[str, Any]) -> Iterator[list[Any]]:
+    for metric in _objects(directive.get("Metrics")):
+        yield _listed(record.get(str(metric.get("Name"))))
 
 
 def _objects(value: Any) -> list[dict[str, Any]]:
@@ -49,5 +72,8 @@ def _objects(value: Any) -> list[dict[str, Any]]:
 
 
 def _values(value: Any) -> list[float]:
-    listed = value if isinstance(value, list) else [value]
-    return [found for one in listed if (found := number(one)) is not None]
+    return [found for one in _listed(value) if (found := number(one)) is not None]
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]

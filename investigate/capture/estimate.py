@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from math import ceil
 
-from investigate.aws import Connection, Limits
-from investigate.capture.cost import Cost, Plan, Reckon
+from investigate.aws import Connection, RequestLimits
+from investigate.capture.cost import Cost, PlannedCapture, Reckon
 from investigate.capture.cost_objects import raw
 from investigate.capture.cost_tables import table
 from investigate.capture.cost_telemetry import (
@@ -35,7 +35,7 @@ def estimate(connection: Connection, names: PipelineNames, options: CaptureOptio
 
     What is denied is a cost that is `unknown`; a wrong name or credential raises `AccessError`.
     """
-    plan = Plan(connection, names, options)
+    plan = PlannedCapture(connection, names, options)
     wanted = set(options.only or TABLES)
     return [
         cost
@@ -45,7 +45,7 @@ def estimate(connection: Connection, names: PipelineNames, options: CaptureOptio
     ]
 
 
-def check_limits(costs: Sequence[Cost], limits: Limits) -> None:
+def check_limits(costs: Sequence[Cost], limits: RequestLimits) -> None:
     """Raise `UsageError` if a capture would exceed a limit, naming what takes most.
 
     Figures that are only an upper bound do not count: the capture stops itself at the limit.
@@ -82,7 +82,7 @@ def _check(
 _MARGIN, _SMALL = 1.1, 50
 
 
-def _known(plan: Plan, table: str, operation: str, reckon: Reckon) -> Iterator[Cost]:
+def _known(plan: PlannedCapture, table: str, operation: str, reckon: Reckon) -> Iterator[Cost]:
     try:
         yield from reckon(plan)
     except AccessError as error:

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
-from investigate import pipeline
 from investigate.capture.exports import Export, Item
-from investigate.capture.raw_in_place import in_folder, told
+from investigate.capture.raw_in_place import in_folder, in_place_note
 from investigate.capture.rows import converted
-from investigate.capture.source import Captured, Row, Source, between
+from investigate.capture.source import STEP_ROWS, Captured, Row, Source, between
 from investigate.case import Coverage
 from investigate.in_place import DYNAMODB_EXPORT, DataFile, InPlace
 from investigate.model import isoformat
 
-STEP_ROWS = 10_000  # kept at once
 # An export is the table at its time within about a minute (Amazon DynamoDB developer guide,
 # "DynamoDB data export to Amazon S3: how it works").
 ACCURACY = timedelta(minutes=1)
@@ -32,7 +30,8 @@ def read(source: Source, table: str, url: str, name: str | None) -> Coverage:
         at = done["items"] if number == done["files"] else 0
         for items in in_steps(export.items(file), at):
             at += len(items)
-            rows = [row for row in converted(table, items) if _is_wanted(source, table, row)]
+            found = converted(table, items, source.names.design)
+            rows = [row for row in found if _is_wanted(source, table, row)]
             source.keep(unit, {table: rows}, {"files": number, "items": at})
         source.keep(unit, {}, {"files": number + 1, "items": 0})
     entities = ", ".join(source.options.entities)
@@ -60,7 +59,7 @@ def in_place(source: Source, table: str, url: str, name: str | None) -> Captured
             for file in export.files
         ),
     )
-    reason = f"{told(known)}; from its export of {known.as_of}"
+    reason = f"{in_place_note(known)}; from its export of {known.as_of}"
     horizon = between(None, export.export_time - ACCURACY)
     return Captured(table, Coverage("captured", reason, horizon), in_place=known)
 
@@ -72,7 +71,7 @@ def _is_wanted(source: Source, table: str, row: Row) -> bool:
         return True
     if table == "dedupe":  # whose key says nothing of the entity
         return row["entity_id"] in entities
-    return row["pk"] in map(pipeline.event_pk, entities)
+    return row["pk"] in map(source.names.design.event_pk, entities)
 
 
 def in_steps(items: Iterator[Item], done: int = 0) -> Iterator[list[Item]]:

@@ -5,18 +5,18 @@ from __future__ import annotations
 import gzip
 import re
 import zlib
-from base64 import b64decode
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from io import BytesIO
+from itertools import islice
 from typing import Any
 
-from investigate.capture.values import moment
+from investigate.capture.attributes import is_attribute, with_bytes
+from investigate.capture.values import GZIP, moment
 from investigate.capture.verified import (
-    Place,
+    ObjectLocation,
     ReadObject,
-    Value,
     check_digest,
     contradiction,
     fetch,
@@ -24,7 +24,7 @@ from investigate.capture.verified import (
     parse_object,
     unreadable,
 )
-from investigate.errors import AccessError, SettingsError
+from investigate.errors import AccessError, SettingsError, quoted
 from investigate.in_place import leaves
 
 EXAMPLE = "s3://BUCKET/PREFIX/AWSDynamoDB/01234567890123-a1b2c3d4/manifest-summary.json"
@@ -37,7 +37,10 @@ _BINARY = re.compile(rb'"BS?"')
 _TABLE_ARN = re.compile(
     r"arn:[^:]+:dynamodb:(?P<region>[^:]+):(?P<account>[^:]+):table/(?P<table>.+)"
 )
-_GZIP = b"\x1f\x8b"
+# An item has at most 400 KB, and a map 32 levels (Amazon DynamoDB developer guide, "Quotas"); as
+# JSON, with what stands around each value, a quarter of this.
+LARGEST_LINE = 16 * 1024 * 1024
+_MOST_BLANK = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,7 @@ class ExportFile:
 class Export:
     """One full export: the table as it was at `export_time`, give or take a minute."""
 
-    place: Place
+    place: ObjectLocation
     table_arn: str
     export_time: datetime
     item_count: int
@@ -80,7 +83,9 @@ class Export:
         summary = parse_object(place, _checked(read, place))
         _refuse_kind(place, summary)
         _refuse_another(place, summary, (table, region, account))
-        listing = Place(place.bucket, _moved(place, summary, "manifestFilesS3Key", summary))
+        listing = ObjectLocation(
+            place.bucket, _moved(place, summary, "manifestFilesS3Key", summary)
+        )
         lines = _checked(read, listing).splitlines()
         entries = [parse_object(listing, line) for line in lines if line.strip()]
         export = cls(
@@ -99,27 +104,30 @@ class Export:
 
         Raises `AccessError` for a file that is not what the manifest says.
         """
-        return items_of(self._read, Place(self.place.bucket, file.key), file)
+        return items_of(self._read, ObjectLocation(self.place.bucket, file.key), file)
 
 
-def items_of(read: ReadObject, place: Place, file: ExportFile) -> Iterator[Item]:
+def items_of(read: ReadObject, place: ObjectLocation, file: ExportFile) -> Iterator[Item]:
     """Return the items of the data file at a place, after checking it against what is stated.
 
     Raises `AccessError` for a file that is not that.
     """
     body = fetch(read, place, missing="is named by the manifest, but is not there")
     check_digest(place, body, file.md5)
-    # Unpacked twice, line by line: as a whole it would be ten times what was read.
-    count = sum(1 for _ in _lines(place, body))
+    # Unpacked twice, line by line: as a whole it would be ten times what was read. And no further
+    # than it should go, as what was made to be unpacked has no end.
+    count = sum(1 for _ in islice(_lines(place, body), max(file.item_count, 0) + 1))
     if count != file.item_count:
-        said = f"has {count} items, but its manifest states {file.item_count}"
+        more = "more than " if count > file.item_count >= 0 else ""
+        found = file.item_count if more else count
+        said = f"has {more}{found} items, but its manifest states {file.item_count}"
         raise contradiction(place, "CountMismatch", said)
     return (_item(place, line) for line in _lines(place, body))
 
 
-def summary_of(url: str) -> Place:
+def summary_of(url: str) -> ObjectLocation:
     """Return where the summary of an export lies; raise `SettingsError`."""
-    place = Place.parse(url, example=EXAMPLE)
+    place = ObjectLocation.parse(url, example=EXAMPLE)
     if place.key.endswith("/" + _SUMMARY) or place.key == _SUMMARY:
         return place
     name = place.key.rstrip("/").rpartition("/")[2]
@@ -127,17 +135,17 @@ def summary_of(url: str) -> Place:
         raise SettingsError(
             f"{url!r} is not the folder of an export", hint=f"name its summary: {EXAMPLE}"
         )
-    return Place(place.bucket, place.key.rstrip("/") + "/" + _SUMMARY)
+    return ObjectLocation(place.bucket, place.key.rstrip("/") + "/" + _SUMMARY)
 
 
-def _checked(read: ReadObject, place: Place) -> bytes:
+def _checked(read: ReadObject, place: ObjectLocation) -> bytes:
     """Return a manifest that has the checksum beside it, under either of its names."""
     body = fetch(read, place, missing="is not there: the export is not complete, or lies elsewhere")
     check_digest(place, body, _stated(read, place).decode("ascii", "replace"))
     return body
 
 
-def _stated(read: ReadObject, place: Place) -> bytes:
+def _stated(read: ReadObject, place: ObjectLocation) -> bytes:
     stem = place.key.rpartition("/")[2].removesuffix(".json")
     missing = (
         f"is not there, nor {stem}.checksum: the export is not complete, or was copied in part"
@@ -155,8 +163,8 @@ def _stated(read: ReadObject, place: Place) -> bytes:
             raise error if again.kind == "not-found" else again from again
 
 
-def _refuse_kind(place: Place, summary: Mapping[str, Any]) -> None:
-    kind = summary.get("exportType", "FULL_EXPORT")  # older summaries do not say it
+def _refuse_kind(place: ObjectLocation, summary: Mapping[str, Any]) -> None:
+    kind = quoted(summary.get("exportType", "FULL_EXPORT")).strip("'")  # older ones lack it
     if kind != "FULL_EXPORT":
         raise SettingsError(
             f"{place} is of type {kind}: changes alone are no picture of the table",
@@ -166,24 +174,26 @@ def _refuse_kind(place: Place, summary: Mapping[str, Any]) -> None:
     wanted, found = "DYNAMODB_JSON", member(place, summary, "outputFormat", str)
     if found != wanted:
         raise SettingsError(
-            f"{place} is in the format {found}, which is not read",
+            f"{place} is in the format {found[:40]}, which is not read",
             hint=f"export again: aws dynamodb export-table-to-point-in-time "
             f"--export-format {wanted} ...",
         )
 
 
 def _refuse_another(
-    place: Place, summary: Mapping[str, Any], wanted: tuple[str | None, str | None, str | None]
+    place: ObjectLocation,
+    summary: Mapping[str, Any],
+    wanted: tuple[str | None, str | None, str | None],
 ) -> None:
     arn = member(place, summary, "tableArn", str)
     match = _TABLE_ARN.fullmatch(arn)
     if match is None:
-        raise unreadable(place, f"tableArn is {arn!r}, which is no ARN of a table")
+        raise unreadable(place, f"tableArn is {quoted(arn)}, which is no ARN of a table")
     hint = "name an export of that table, or take the entry out"
     table, region, account = wanted
     if table is not None and match["table"] != table:
         raise SettingsError(
-            f"{place} is of table {match['table']!r}, but the configuration names {table!r}",
+            f"{place} is of table {quoted(match['table'])}, but the configuration names {table!r}",
             hint=hint,
         )
     # Pipelines of one template have tables of the same name in every region and account.
@@ -193,21 +203,23 @@ def _refuse_another(
     ):
         if here is not None and there != here:
             raise SettingsError(
-                f"{place} is of table {match['table']!r} in {what} {there}, "
+                f"{place} is of table {quoted(match['table'])} in {what} {there}, "
                 f"and the capture is of {what} {here}",
                 hint=hint,
             )
 
 
-def _time(place: Place, summary: Mapping[str, Any]) -> datetime:
+def _time(place: ObjectLocation, summary: Mapping[str, Any]) -> datetime:
     stated = member(place, summary, "exportTime", str)
     when = moment(stated)
     if when is None:
-        raise unreadable(place, f"exportTime is {stated!r}, which is no time")
+        raise unreadable(place, f"exportTime is {quoted(stated)}, which is no time")
     return when
 
 
-def _file(listing: Place, summary: Mapping[str, Any], entry: Mapping[str, Any]) -> ExportFile:
+def _file(
+    listing: ObjectLocation, summary: Mapping[str, Any], entry: Mapping[str, Any]
+) -> ExportFile:
     return ExportFile(
         key=_moved(listing, entry, "dataFileS3Key", summary),
         item_count=member(listing, entry, "itemCount", int),
@@ -215,7 +227,9 @@ def _file(listing: Place, summary: Mapping[str, Any], entry: Mapping[str, Any]) 
     )
 
 
-def _moved(place: Place, holder: Mapping[str, Any], name: str, summary: Mapping[str, Any]) -> str:
+def _moved(
+    place: ObjectLocation, holder: Mapping[str, Any], name: str, summary: Mapping[str, Any]
+) -> str:
     """Return a key of the manifest as it lies beside the manifest that was read.
 
     A manifest gives keys with the prefix of the export or without it, and an export that was copied
@@ -223,7 +237,7 @@ def _moved(place: Place, holder: Mapping[str, Any], name: str, summary: Mapping[
     """
     key = member(place, holder, name, str)
     if leaves(key):
-        raise unreadable(place, f"the key {key!r} leads out of its folder")
+        raise unreadable(place, f"the key {quoted(key)} leads out of its folder")
     export_id = member(place, summary, "exportArn", str).rpartition("/")[2]
     before, found, inner = key.rpartition(f"{export_id}/")
     if found and before[-1:] in ("", "/"):
@@ -231,52 +245,38 @@ def _moved(place: Place, holder: Mapping[str, Any], name: str, summary: Mapping[
     return key if place.bucket else place.folder + key
 
 
-def _check_total(export: Export, listing: Place) -> None:
+def _check_total(export: Export, listing: ObjectLocation) -> None:
     total = sum(file.item_count for file in export.files)
     if total != export.item_count:
         said = f"names files with {total} items, but the summary states {export.item_count}"
         raise contradiction(listing, "CountMismatch", said)
 
 
-def _lines(place: Place, body: bytes) -> Iterator[bytes]:
+def _lines(place: ObjectLocation, body: bytes) -> Iterator[bytes]:
     """Yield each line of a data file that is not empty."""
     plain = BytesIO(body)
-    unpacked = gzip.GzipFile(fileobj=plain) if body.startswith(_GZIP) else plain
+    unpacked = gzip.GzipFile(fileobj=plain) if body.startswith(GZIP) else plain
+    blank = 0
     try:
-        yield from (line for line in unpacked if line.strip())
+        while line := unpacked.readline(LARGEST_LINE + 1):
+            if len(line) > LARGEST_LINE:
+                raise unreadable(place, f"a line of it has more than {LARGEST_LINE:,} bytes")
+            if line.strip():
+                yield line
+            elif (blank := blank + 1) > _MOST_BLANK:
+                raise unreadable(place, f"more than {_MOST_BLANK:,} lines of it are empty")
     except (OSError, EOFError, zlib.error) as error:
         raise unreadable(place, error) from error
 
 
-def _item(place: Place, line: bytes) -> Item:
+def _item(place: ObjectLocation, line: bytes) -> Item:
     item = member(place, parse_object(place, line), "Item", dict)
+    for name, value in item.items():
+        if not is_attribute(value):
+            raise unreadable(place, f"{quoted(name)} holds {quoted(value)}, no attribute")
     if not _BINARY.search(line):
         return item
     try:
-        return {name: _with_bytes(value) for name, value in item.items()}
+        return {name: with_bytes(value) for name, value in item.items()}
     except ValueError as error:
         raise unreadable(place, error) from error
-
-
-def _with_bytes(attribute: Any) -> dict[str, Any]:
-    """Return an attribute with its binary values as bytes: the file has them in base64."""
-    ((kind, value),) = _of(dict, attribute).items()
-    if kind == "B":
-        return {kind: _bytes(value)}
-    if kind == "BS":
-        return {kind: [_bytes(one) for one in _of(list, value)]}
-    if kind == "M":
-        return {kind: {name: _with_bytes(part) for name, part in _of(dict, value).items()}}
-    if kind == "L":
-        return {kind: [_with_bytes(part) for part in _of(list, value)]}
-    return {kind: value}
-
-
-def _bytes(value: Any) -> bytes:
-    return b64decode(_of(str, value), validate=True)
-
-
-def _of(kind: type[Value], value: Any) -> Value:
-    if not isinstance(value, kind):
-        raise ValueError(f"{value!r} is no {kind.__name__}")
-    return value

@@ -14,6 +14,7 @@ from investigate.capture.partitions import Dates, covers
 from investigate.capture.values import EPOCH
 from investigate.errors import AccessError
 from investigate.in_place import leaves
+from investigate.layouts import RawLayout
 
 
 def file_body(path: str | Path) -> bytes:
@@ -24,7 +25,7 @@ def file_body(path: str | Path) -> bytes:
         raise _refused(path, error) from error
 
 
-def files_of(root: Path, prefix: str, dates: Dates) -> Iterator[Listed]:
+def files_of(root: Path, prefix: str, dates: Dates, layout: RawLayout) -> Iterator[Listed]:
     """Yield the files below a prefix of these event dates, by their keys in the bucket and in the
     order of these.
 
@@ -32,6 +33,13 @@ def files_of(root: Path, prefix: str, dates: Dates) -> Iterator[Listed]:
     `AccessError` for a folder that cannot be listed, or a name that no key can have.
     """
     start = root / prefix
+    if leaves(prefix):
+        raise AccessError(
+            f"{prefix!r} leads out of {root}",
+            hint="raw_prefix is what keys begin with; correct it",
+            code="OutsideTheFolder",
+            asked=str(root),
+        )
     if not start.is_dir():
         raise AccessError(
             f"{start} is no folder",
@@ -40,10 +48,10 @@ def files_of(root: Path, prefix: str, dates: Dates) -> Iterator[Listed]:
             code="NoSuchFolder",
             asked=str(start),
         )
-    yield from _below(start, prefix, (prefix, dates))
+    yield from _below(start, prefix, (prefix, dates, layout))
 
 
-def _below(folder: Path, key: str, wanted: tuple[str, Dates]) -> Iterator[Listed]:
+def _below(folder: Path, key: str, wanted: tuple[str, Dates, RawLayout]) -> Iterator[Listed]:
     try:
         with os.scandir(folder) as found:
             named = {_key(key, entry): entry for entry in found}

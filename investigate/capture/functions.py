@@ -9,7 +9,7 @@ from typing import Any
 from investigate.capture import log_groups
 from investigate.capture.invokers import invokers
 from investigate.capture.qualifiers import LATEST, qualifier_of
-from investigate.capture.source import Captured, Gathered, Row, Source, gap
+from investigate.capture.source import Captured, Gathered, Row, Source, coverage_of_error
 from investigate.capture.values import moment, text, whole
 from investigate.case import Coverage
 from investigate.errors import AccessError
@@ -36,7 +36,7 @@ def read_functions(source: Source) -> list[Captured]:
         about, more_gaps = _surroundings(source, known)
         gathered.add([{**function_row(role, known), **settings, **about}])
         gathered.gaps.extend([*gaps, *more_gaps])
-        if "Error" in known.get("Environment", {}):
+        if dry_run_of(known.get("Environment", {})) is None:
             gathered.gaps.append(Coverage("denied", f"DRY_RUN of the {role} function is unknown"))
     return [gathered.captured("functions")]
 
@@ -47,11 +47,20 @@ def log_group(configuration: Mapping[str, Any]) -> str:
     return str(configuration.get("LoggingConfig", {}).get("LogGroup", default))
 
 
+def dry_run_of(environment: Mapping[str, Any]) -> bool | None:
+    """Return whether a function with this `Environment`, as Lambda answers it, is in DRY_RUN; None
+    where Lambda could not read it: then there is an Error in the place of the variables."""
+    if "Error" in environment:
+        return None
+    # The pipeline's own rule: "true" in any case; "1" and "yes" are not dry runs.
+    variables: Mapping[str, str] = environment.get("Variables", {})
+    return variables.get("DRY_RUN", "false").lower() == "true"
+
+
 def function_row(role: str, known: Mapping[str, Any]) -> Row:
     """Return a function's configuration as a row of `functions`."""
     environment = known.get("Environment", {})
     variables = environment.get("Variables", {})
-    dry_run = variables.get("DRY_RUN", "false").lower() == "true"
     logging = known.get("LoggingConfig", {})
     return {
         "name": known["FunctionName"],
@@ -64,8 +73,7 @@ def function_row(role: str, known: Mapping[str, Any]) -> Row:
         "log_format": logging.get("LogFormat", "Text"),
         "log_level": text(logging.get("ApplicationLogLevel")) or _level_in(variables),
         "tracing": text(known.get("TracingConfig", {}).get("Mode")),
-        # The pipeline's own rule: "true" in any case; "1" and "yes" are not dry runs.
-        "dry_run": None if "Error" in environment else dry_run,
+        "dry_run": dry_run_of(environment),
         "code_sha256": text(known.get("CodeSha256")),
         "last_modified_utc": moment(known.get("LastModified")),
         "handler": text(known.get("Handler")),
@@ -86,7 +94,7 @@ def _more_settings(source: Source, role: str, name: str) -> tuple[Row, list[Cove
         settings["reserved_concurrency"] = whole(answer.get("ReservedConcurrentExecutions"))
     except AccessError as error:
         if error.code != "ResourceNotFoundException":
-            gaps.append(gap(error))
+            gaps.append(coverage_of_error(error))
     configs = source.invoke_configs[role]
     if isinstance(configs, Coverage):
         return settings | _own_invoke_config(source, name), [*gaps, configs]
@@ -103,7 +111,7 @@ def _surroundings(source: Source, known: Row) -> tuple[Row, list[Coverage]]:
         if group is not None:
             about["log_retention_days"] = whole(group.get("retentionInDays", _NEVER))
     except AccessError as error:
-        gaps.append(gap(error))
+        gaps.append(coverage_of_error(error))
     allowed = invokers(source, known["FunctionName"])
     if allowed.gaps:  # a part of those who may invoke it would pass for all
         return about, [*gaps, *allowed.gaps]

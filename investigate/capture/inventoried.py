@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from investigate.aws import Listed
-from investigate.capture import versions
+from investigate.capture import object_versions
 from investigate.capture.inventory import Inventory
 from investigate.capture.ordered import batches
 from investigate.capture.partitions import Dates
@@ -23,8 +23,6 @@ from investigate.model import isoformat
 LAG = timedelta(hours=1)
 _UNIT = "inventory"
 _ORDER = ("key", "version_id")
-# Where a raw key has its event date, below the prefix; as a listing leaves out the others.
-_DATED = r"source=[^/]*/event_type=[^/]*/event_date=(?P<day>\d{4}-\d{2}-\d{2})/"
 
 
 class InventoryListing:
@@ -60,7 +58,7 @@ class InventoryListing:
         """Yield the objects of these event dates with a key after one."""
         self._fetch(dates)
         entries = (entry for entry in self._kept() if entry.key.encode() > after.encode())
-        yield from versions.with_deletions(entries)
+        yield from object_versions.with_deletions(entries)
 
     def _kept(self) -> Iterator[Listed]:
         parts = self._source.draft.parts(_UNIT)
@@ -71,19 +69,21 @@ class InventoryListing:
     def _fetch(self, dates: Dates) -> None:
         """Keep what the report's files list in the draft, file by file."""
         done = (self._source.draft.note(_UNIT) or {"files": 0})["files"]
+        names = self._source.names
         for number, file in enumerate(self._report.files):
             if number < done:
                 continue
-            prefix = self._source.names.raw_prefix
-            kept = _of_dates(self._report.entries(file, prefix), dates, prefix)
+            prefix, layout = names.raw_prefix, names.design.raw_layout
+            kept = _of_dates(
+                self._report.entries(file, prefix), dates, f"^{re.escape(prefix)}{layout.dated}"
+            )
             self._source.keep_other(_UNIT, kept, _ORDER, {"files": number + 1})
             self._source.tell("inventory", [_UNIT])
 
 
-def _of_dates(found: pa.Table, dates: Dates, prefix: str) -> pa.Table:
+def _of_dates(found: pa.Table, dates: Dates, dated: str) -> pa.Table:
     """Leave out the objects of other event dates; one without a date in its key stays."""
-    dated = pc.extract_regex(found["key"], f"^{re.escape(prefix)}{_DATED}")
-    day = pc.struct_field(dated, "day")
+    day = pc.struct_field(pc.extract_regex(found["key"], dated), "day")
     inside = pc.and_(pc.greater_equal(day, dates[0]), pc.less_equal(day, dates[1]))
     return found.filter(pc.fill_null(inside, True))
 

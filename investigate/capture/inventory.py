@@ -12,7 +12,7 @@ import pyarrow as pa
 from investigate.capture.inventory_files import ENTRIES, FORMATS, NEEDED, columns_of, read_file
 from investigate.capture.values import from_millis
 from investigate.capture.verified import (
-    Place,
+    ObjectLocation,
     ReadObject,
     check_digest,
     contradiction,
@@ -21,7 +21,7 @@ from investigate.capture.verified import (
     parse_object,
     unreadable,
 )
-from investigate.errors import SettingsError
+from investigate.errors import SettingsError, quoted
 
 EXAMPLE = "s3://BUCKET/PREFIX/SOURCE-BUCKET/CONFIGURATION/2026-03-10T01-00Z/manifest.json"
 
@@ -40,7 +40,7 @@ class Inventory:
     """One report. It is a rolling snapshot: it tells of nothing after `created`, and what was
     written or deleted shortly before may be told wrongly."""
 
-    place: Place
+    place: ObjectLocation
     source_bucket: str
     created: datetime
     file_format: str  # csv, orc or parquet
@@ -78,7 +78,7 @@ class Inventory:
 
     def batches(self, file: InventoryFile, prefix: str) -> Iterator[pa.Table]:
         """Yield the same piece by piece, so that only what is under the prefix is held."""
-        place = Place(self.place.bucket, file.key)
+        place = ObjectLocation(self.place.bucket, file.key)
         body = fetch(self._read, place, missing="is named by the manifest, but is not there")
         if len(body) != file.size:
             said = f"has {len(body)} bytes, but its manifest states {file.size}"
@@ -90,9 +90,9 @@ class Inventory:
             raise unreadable(place, error) from error
 
 
-def manifest_of(url: str) -> Place:
+def manifest_of(url: str) -> ObjectLocation:
     """Return where the manifest of a report lies; raise `SettingsError`."""
-    place = Place.parse(url, example=EXAMPLE)
+    place = ObjectLocation.parse(url, example=EXAMPLE)
     if not place.key.endswith("manifest.json"):
         raise SettingsError(
             f"{url!r} is no manifest of an inventory report",
@@ -101,28 +101,31 @@ def manifest_of(url: str) -> Place:
     return place
 
 
-def _parsed(place: Place, document: Mapping[str, Any], read: ReadObject) -> Inventory:
+def _parsed(place: ObjectLocation, document: Mapping[str, Any], read: ReadObject) -> Inventory:
     created = from_millis(document.get("creationTimestamp"))
     if created is None:
-        said = f"creationTimestamp is {document.get('creationTimestamp')!r}"
+        said = f"creationTimestamp is {quoted(document.get('creationTimestamp'))}"
         raise unreadable(place, f"{said}, which is no time in milliseconds")
     file_format = member(place, document, "fileFormat", str).lower()
     if file_format not in FORMATS:
-        raise unreadable(place, f"fileFormat is {file_format!r}, not CSV, ORC or Parquet")
+        raise unreadable(place, f"fileFormat is {quoted(file_format)}, not CSV, ORC or Parquet")
+    columns = columns_of(file_format, member(place, document, "fileSchema", str))
+    if len(set(columns)) < len(columns):
+        raise unreadable(place, "fileSchema names a column twice")
     return Inventory(
         place=place,
         source_bucket=member(place, document, "sourceBucket", str),
         created=created,
         file_format=file_format,
-        columns=columns_of(file_format, member(place, document, "fileSchema", str)),
+        columns=columns,
         files=tuple(_file(place, entry) for entry in member(place, document, "files", list)),
         _read=read,
     )
 
 
-def _file(place: Place, entry: Any) -> InventoryFile:
+def _file(place: ObjectLocation, entry: Any) -> InventoryFile:
     if not isinstance(entry, Mapping):
-        raise unreadable(place, f"{entry!r} among its files is no JSON object")
+        raise unreadable(place, f"{quoted(entry)} among its files is no JSON object")
     return InventoryFile(
         key=member(place, entry, "key", str),
         size=member(place, entry, "size", int),

@@ -9,8 +9,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
-import pyarrow.orc
+import pyarrow.dataset
 import pyarrow.parquet
+
+from investigate.capture.values import GZIP
 
 ENTRIES = pa.schema(
     [
@@ -41,8 +43,10 @@ _SCHEMAS = {
     "orc": re.compile(r"(\w+)\s*:"),
     "parquet": re.compile(r"(?:required|optional)\s+\w+(?:\(\d+\))?\s+(\w+)"),
 }
-_GZIP = b"\x1f\x8b"
-_ROWS = 65_536  # of a Parquet file at a time
+_ROWS = 65_536  # of an ORC or Parquet file at a time
+# Objects a byte: no two have one key, so that even packed each takes some bytes. Without a limit a
+# file of a few kilobytes could list the same object a billion times.
+_MOST_ROWS = 16
 
 
 def read_file(
@@ -53,7 +57,11 @@ def read_file(
     `columns` are those of the manifest, which a CSV file does not name itself. Raises `ValueError`,
     `OSError` or `ArrowException` for a file that is not in that format.
     """
+    listed = 0
     for piece in FORMATS[file_format](body, columns):
+        listed += len(piece)
+        if listed > _MOST_ROWS * len(body):
+            raise ValueError(f"it lists more objects than {len(body):,} bytes can name")
         table = _shaped(piece, encoded=file_format == "csv")
         yield table.filter(pc.starts_with(table["key"], prefix))
 
@@ -86,7 +94,7 @@ def _read_csv(body: bytes, columns: tuple[str, ...]) -> Iterator[pa.Table]:
 
 def _stream(body: bytes) -> Any:
     source = pa.BufferReader(body)
-    return pa.CompressedInputStream(source, "gzip") if body.startswith(_GZIP) else source
+    return pa.CompressedInputStream(source, "gzip") if body.startswith(GZIP) else source
 
 
 def _read_parquet(body: bytes, columns: tuple[str, ...]) -> Iterator[pa.Table]:
@@ -97,15 +105,18 @@ def _read_parquet(body: bytes, columns: tuple[str, ...]) -> Iterator[pa.Table]:
 
 
 def _read_orc(body: bytes, columns: tuple[str, ...]) -> Iterator[pa.Table]:
-    file = pyarrow.orc.ORCFile(pa.BufferReader(body))
-    names = _wanted(file.schema)
-    for stripe in range(file.nstripes):
-        batch = file.read_stripe(stripe, columns=list(names))
+    # Not stripe by stripe: one of a few kilobytes may be gigabytes once it is unpacked.
+    file = pyarrow.dataset.OrcFileFormat().make_fragment(pa.BufferReader(body))
+    names = _wanted(file.physical_schema)
+    for batch in file.to_batches(columns=list(names), batch_size=_ROWS, use_threads=False):
         yield pa.Table.from_batches([batch]).rename_columns(names)
 
 
 def _wanted(schema: pa.Schema) -> dict[str, str]:
     """Return our names by the file's own; the file knows its columns better than the manifest."""
+    ours = [_ours(name) for name in schema.names if _ours(name) in ENTRIES.names]
+    if len(set(ours)) < len(ours):
+        raise ValueError("it has a column twice")
     named = {name: _ours(name) for name in schema.names if _ours(name) in ENTRIES.names}
     lacking = [name for column, name in NEEDED.items() if column not in named.values()]
     if lacking:

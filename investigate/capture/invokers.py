@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from investigate.capture.qualifiers import qualifiers
-from investigate.capture.source import Row, Source, gap
+from investigate.capture.source import Row, Source, coverage_of_error
 from investigate.capture.values import json_object
 from investigate.case import Coverage
 from investigate.errors import AccessError
@@ -51,7 +51,7 @@ def _by_policy(source: Source, name: str, about: Mapping[str, str]) -> list[Row]
     try:
         answer = source.connection.call("lambda", "GetPolicy", FunctionName=name, **about)
     except AccessError as error:
-        return [] if error.code == "ResourceNotFoundException" else gap(error)
+        return [] if error.code == "ResourceNotFoundException" else coverage_of_error(error)
     policy = json_object(str(answer.get("Policy", "")))
     if policy is None:
         return Coverage("failed", f"lambda:GetPolicy of {name}: the policy is no JSON")

@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterable
 
 import pyarrow.parquet as pq
 
-from investigate import pipeline
 from investigate.aws import Listed
 from investigate.capture.source import Row, Source
 from investigate.model import counted
@@ -38,7 +37,7 @@ def are_whole(source: Source) -> bool:
 def may_be_of(entry: Listed, names: PipelineNames, ids: Collection[str]) -> bool:
     """Whether an object can hold one of these events: by its key, or because the key has another
     layout, so that only the body says which event it is."""
-    key = pipeline.parse_raw_key(entry.key, names.raw_prefix)
+    key = names.design.parse_raw_key(entry.key, names.raw_prefix)
     return key is None or key.event_id in ids
 
 
@@ -50,6 +49,6 @@ def is_kept(row: Row, entities: Collection[str]) -> bool:
     return entity is None or entity in entities
 
 
-def words(ids: Collection[str], entities: Iterable[str]) -> str:
+def in_words(ids: Collection[str], entities: Iterable[str]) -> str:
     """Say whose ids these are."""
     return f"{counted(len(ids), 'known event')} of {', '.join(entities)}"

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from investigate.aws import Listed
-from investigate.capture import versions
+from investigate.aws import Connection, Listed
+from investigate.capture import object_versions
 from investigate.capture.folder import files_of
 from investigate.capture.inventoried import InventoryListing
-from investigate.capture.partitions import Dates, covers, listed, places
+from investigate.capture.partitions import Dates, Level, covers, listed, partitions
 from investigate.capture.source import Source, between
 from investigate.errors import AccessError
 from investigate.model import parse_time
+from investigate.settings import PipelineNames
 
 
 class Listing(Protocol):
@@ -53,6 +54,38 @@ def opened(source: Source) -> Listing:
     return BucketListing(source)
 
 
+def keeps_versions(connection: Connection, bucket: str) -> tuple[bool, str]:
+    """Return whether a bucket keeps versions, and why they are not looked for if who asks may not
+    know; raise `AccessError` for any other failure."""
+    try:
+        answer = connection.call("s3", "GetBucketVersioning", Bucket=bucket)
+    except AccessError as error:
+        if error.kind != "denied":
+            raise
+        return False, f"earlier versions were not looked for: {error.code}: {error.asked}"
+    return "Status" in answer, ""
+
+
+def bucket_entries(
+    connection: Connection,
+    names: PipelineNames,
+    dates: Dates,
+    after: str = "",
+    *,
+    with_versions: bool,
+    bounded: Callable[[Level], Level] = lambda level: level,
+) -> Iterator[Listed]:
+    """Return the objects of these event dates with a key after one, or every version of them;
+    `bounded` may end the walk through the prefixes early."""
+    bucket = str(names.raw_bucket)
+    within = (names.raw_prefix, dates, names.design.raw_layout)
+    if with_versions:
+        level = bounded(partial(object_versions.level, connection, bucket))
+        return object_versions.listed(connection, bucket, partitions(level, *within), after)
+    objects = connection.objects(bucket)
+    return listed(objects, partitions(bounded(objects.level), *within), after)
+
+
 class BucketListing:
     """The objects of the bucket itself; where it keeps versions, every version."""
 
@@ -62,8 +95,8 @@ class BucketListing:
     def __init__(self, source: Source) -> None:
         self._source = source
         self._bucket = str(source.names.raw_bucket)
-        self.notes: Sequence[str] = ()
-        self._with_versions = self._keeps_versions()
+        self._with_versions, unknown = keeps_versions(source.connection, self._bucket)
+        self.notes: Sequence[str] = (unknown,) if unknown else ()
 
     @property
     def horizon(self) -> str:
@@ -72,29 +105,13 @@ class BucketListing:
 
     def names_all(self, key: str, dates: Dates) -> bool:
         """Whether a key that is not among the entries of these dates is not there."""
-        return covers(key, self._source.names.raw_prefix, dates)
+        names = self._source.names
+        return covers(key, names.raw_prefix, dates, names.design.raw_layout)
 
     def entries(self, dates: Dates, after: str) -> Iterator[Listed]:
         """Yield the objects of these event dates with a key after one."""
-        connection, prefix = self._source.connection, self._source.names.raw_prefix
-        if self._with_versions:
-            level = partial(versions.level, connection, self._bucket)
-            yield from versions.listed(
-                connection, self._bucket, places(level, prefix, dates), after
-            )
-        else:
-            objects = connection.objects(self._bucket)
-            yield from listed(objects, places(objects.level, prefix, dates), after)
-
-    def _keeps_versions(self) -> bool:
-        try:
-            answer = self._source.connection.call("s3", "GetBucketVersioning", Bucket=self._bucket)
-        except AccessError as error:
-            if error.kind != "denied":
-                raise
-            self.notes = (f"earlier versions were not looked for: {error.code}: {error.asked}",)
-            return False
-        return "Status" in answer
+        source, kept = self._source, self._with_versions
+        return bucket_entries(source.connection, source.names, dates, after, with_versions=kept)
 
 
 class FolderListing:
@@ -128,7 +145,8 @@ class FolderListing:
 
     def entries(self, dates: Dates, after: str) -> Iterator[Listed]:
         """Yield the objects of these event dates with a key after one."""
-        for entry in files_of(self._root, self._source.names.raw_prefix, dates):
+        names = self._source.names
+        for entry in files_of(self._root, names.raw_prefix, dates, names.design.raw_layout):
             when = entry.last_modified
             if when and (self._newest is None or when > self._newest):
                 self._newest = when

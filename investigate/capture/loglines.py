@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Any
 
 from investigate.capture.attempts import Stream
-from investigate.capture.emf import metric_points
+from investigate.capture.emf import MOST_POINTS, count_of, metric_points
 from investigate.capture.source import Row
 from investigate.capture.values import from_millis, json_object, moment, text
 
@@ -23,8 +23,10 @@ _ID = r"(?P<id>[0-9A-Za-z-]+)"
 _APPLICATION = re.compile(
     r"\[(?P<level>[A-Z]+)\]\t(?P<time>[^\t]*)\t(?P<id>[^\t]*)\t(?P<text>.*)", re.S
 )
+# The message ends with its line; an expression that also looked for the spaces before that end
+# would take minutes for a line of them.
 _UNCAUGHT = re.compile(
-    r"\[ERROR\] (?P<type>[\w.]+)(?:: (?P<message>.*?))?(?:\s*[\r\n]+(?P<stack>.*))?", re.S
+    r"\[ERROR\] (?P<type>[\w.]+)(?:: (?P<message>[^\r\n]*))?(?:\s*[\r\n]+(?P<stack>.*))?", re.S
 )
 _TIMEOUT = re.compile(rf"(?:\S+ )?{_ID} (?P<text>Task timed out after .*)", re.S)
 _EXIT = re.compile(rf"RequestId: {_ID} (?P<text>Error: .*)", re.S)
@@ -34,9 +36,11 @@ _ENVELOPE = ("timestamp", "level", "log_level", "message", "logger", "requestId"
 
 @dataclass
 class LogReader:
-    """Takes the events of one function's log in order, and holds what they say."""
+    """Takes the events of one function's log in order, and holds what they say. `refused` counts
+    the lines of metrics that would be more than `MOST_POINTS` points each."""
 
     function: str
+    refused: int = 0
     lines: list[Row] = field(default_factory=list)
     points: list[Row] = field(default_factory=list)
     _streams: dict[str, Stream] = field(default_factory=dict)
@@ -75,7 +79,10 @@ class LogReader:
 
     def _take_json(self, stream: Stream, logged: datetime | None, record: Row) -> None:
         if "_aws" in record:
-            self.points.extend(metric_points(record, logged))
+            if count_of(record) > MOST_POINTS:
+                self.refused += 1
+            else:
+                self.points.extend(metric_points(record, logged))
         elif str(record.get("type", "")).startswith("platform."):
             stream.take_platform_record(record, logged)
         elif "errorType" in record and "logger" not in record:
@@ -102,6 +109,8 @@ class LogReader:
 
     def _uncaught_line(self, stream: Stream, logged: datetime | None, match: re.Match[str]) -> None:
         kind, said, stack = match["type"], match["message"] or "", match["stack"] or ""
+        if match["stack"] is not None:
+            said = said.rstrip()
         if kind.startswith("Runtime.") or _TRACEBACK in stack:
             record = {"errorType": kind, "errorMessage": said, "stackTrace": stack.splitlines()}
             self._uncaught_record(stream, logged, record)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from investigate.capture import log_events, log_groups, metrics
+from investigate.capture.emf import MOST_POINTS
 from investigate.capture.functions import log_group
 from investigate.capture.loglines import LogReader
 from investigate.capture.source import (
@@ -16,11 +17,11 @@ from investigate.capture.source import (
     Row,
     Source,
     between,
-    gap,
+    coverage_of_error,
 )
 from investigate.case import Coverage
 from investigate.errors import AccessError
-from investigate.model import isoformat
+from investigate.model import counted, isoformat
 from investigate.settings import FUNCTION_ROLES
 
 # CloudWatch Logs may show a line only so long after it was written (AWS Lambda developer guide,
@@ -50,6 +51,7 @@ def read(source: Source) -> list[Captured]:
             _read_streams(source, source.names.functions[role])
     gathered = {table: _gathered(logs) for table in TABLES}
     gathered["invocations"].gaps.extend(_unlogged_successes(source))
+    gathered["metric_points"].gaps.extend(_refused(source))
     _gather_metrics(source, gathered["metric_points"])
     return [_captured(source, table, gathered[table], logs) for table in TABLES]
 
@@ -72,12 +74,12 @@ def _fetch(source: Source, role: str) -> Log:
     try:
         log_events.fetch(source, name, group)
     except AccessError as error:
-        return Log((gap(error),))
+        return Log((coverage_of_error(error),))
     try:
         kept = _kept_since(source, group)
     except AccessError as error:
         # The lines are there, but nobody knows which ones have expired.
-        return Log((gap(error),), read=True)
+        return Log((coverage_of_error(error),), read=True)
     if kept is None:
         return Log((), read=True)
     expired = f"{group} has lost its lines from before {isoformat(kept)} to its retention"
@@ -86,9 +88,10 @@ def _fetch(source: Source, role: str) -> Log:
 
 def _read_streams(source: Source, function: str) -> None:
     """Read the kept events stream by stream; a stream that was read before is left out."""
-    unit = f"streams of {function}"
-    last = (source.draft.note(unit) or {"last": ""})["last"]
-    reader = LogReader(function)
+    unit = _streams_of(function)
+    known = source.draft.note(unit) or {}
+    last = known.get("last", "")
+    reader = LogReader(function, known.get("refused", 0))
     for stream, events in log_events.streams(source, function):
         if stream <= last:
             continue
@@ -97,13 +100,26 @@ def _read_streams(source: Source, function: str) -> None:
         last = stream
         if reader.size >= STEP_ROWS:
             _keep(source, unit, reader, last)
-            reader = LogReader(function)
+            reader = LogReader(function, reader.refused)
     _keep(source, unit, reader, last)
+
+
+def _streams_of(function: str) -> str:
+    return f"streams of {function}"
 
 
 def _keep(source: Source, unit: str, reader: LogReader, last: str) -> None:
     rows = dict(zip(TABLES, (reader.invocations, reader.lines, reader.points), strict=True))
-    source.keep(unit, rows, {"last": last})
+    source.keep(unit, rows, {"last": last, "refused": reader.refused})
+
+
+def _refused(source: Source) -> Iterator[Coverage]:
+    """Yield whose lines of metrics were left out, and why."""
+    for function in dict.fromkeys(source.names.functions.values()):
+        note = source.draft.note(_streams_of(function)) or {}
+        if lines := note.get("refused", 0):
+            said = f"{counted(lines, 'line')} of {function} with more than {MOST_POINTS:,} points"
+            yield Coverage("failed", f"{said} left out")
 
 
 def _gather_metrics(source: Source, gathered: Gathered) -> None:

@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from investigate.capture.source import Captured, Gathered, Row, Source, gap
+from investigate.capture.dead_letters import DYNAMODB_STREAM_KEEPS
+from investigate.capture.source import Captured, Gathered, Row, Source, coverage_of_error
 from investigate.capture.values import text, utc, whole
 from investigate.errors import AccessError
-
-# DynamoDB keeps the records of a stream so long, always (DynamoDB developer guide, "Change data
-# capture for DynamoDB Streams": "24 hours").
-DYNAMODB_STREAM_SECONDS = 86_400
 
 
 def read_mappings(source: Source) -> list[Captured]:
@@ -38,7 +35,7 @@ def _entries(source: Source) -> Gathered:
             for page in source.connection.pages("lambda", "ListEventSourceMappings", **question):
                 found.update({entry["UUID"]: entry for entry in page["EventSourceMappings"]})
         except AccessError as error:
-            gathered.gaps.append(gap(error))
+            gathered.gaps.append(coverage_of_error(error))
             continue
         gathered.places += 1
     gathered.rows.extend(found.values())
@@ -86,12 +83,12 @@ def _retentions(source: Source, known: list[Row], gathered: Gathered) -> dict[st
     for arn in sorted({str(entry.get("EventSourceArn") or "") for entry in known}):
         service = arn.split(":")[2:3]
         if service == ["dynamodb"]:
-            kept[arn] = DYNAMODB_STREAM_SECONDS
+            kept[arn] = int(DYNAMODB_STREAM_KEEPS.total_seconds())
         elif service == ["kinesis"]:
             try:
                 kept[arn] = _kinesis_seconds(source, arn)
             except AccessError as error:
-                gathered.gaps.append(gap(error))
+                gathered.gaps.append(coverage_of_error(error))
     return kept
 
 
@@ -112,4 +109,4 @@ def _questions(source: Source, gathered: Gathered) -> Iterator[dict[str, str]]:
     try:
         yield {"EventSourceArn": source.replay_queue["QueueArn"]}
     except AccessError as error:
-        gathered.gaps.append(gap(error))
+        gathered.gaps.append(coverage_of_error(error))

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from investigate.capture import dead_letter_queues
-from investigate.capture.source import Captured, Gathered, Row, Source, between, gap
+from investigate.capture.source import Captured, Gathered, Row, Source, between, coverage_of_error
 from investigate.errors import AccessError
 
 FUNCTION_METRICS = {
@@ -63,7 +63,7 @@ def gather(source: Source, gathered: Gathered) -> None:
     try:
         points = list(_points(source, series, source.options.since, period))
     except AccessError as error:
-        gathered.gaps.append(gap(error))
+        gathered.gaps.append(coverage_of_error(error))
         return
     gathered.add(point for _, point in points)
 
@@ -86,8 +86,11 @@ def latest(source: Source, series: Series, lookback: timedelta) -> float | None:
 
 
 def _kept(source: Source) -> tuple[int, int]:
+    return kept_for(source.options.read_at - source.options.since)
+
+
+def kept_for(age: timedelta) -> tuple[int, int]:
     """Return the finest points that reach back far enough: days they are kept, seconds each."""
-    age = source.options.read_at - source.options.since
     return next((kept for kept in KEPT if age <= timedelta(days=kept[0])), KEPT[-1])
 
 

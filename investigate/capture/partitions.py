@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from datetime import date, timedelta
 from itertools import groupby
+from math import inf
 from operator import attrgetter
 from typing import NamedTuple
 
 from investigate.aws import Listed, Objects
+from investigate.layouts import RawLayout
 from investigate.model import Window
 
 AHEAD = 8  # prefixes that are listed at the same time
-# The levels of a raw key above its event date; what is named otherwise is listed wholly.
-_LEVELS = ("source=", "event_type=", "event_date=")
-_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
-_DATED = re.compile(rf"source=[^/]*/event_type=[^/]*/event_date=({_DAY.pattern})/")
 
 Dates = tuple[str, str]
 Level = Callable[[str], tuple[list[str], list[Listed]]]
 
 
-class Place(NamedTuple):
+class Partition(NamedTuple):
     """A prefix to list, or objects that stand between the prefixes."""
 
     prefix: str
@@ -50,59 +47,78 @@ def _day_before(day: date) -> date:
     return day
 
 
-def places(level: Level, prefix: str, dates: Dates | None) -> list[Place]:
+def partitions(
+    level: Level, prefix: str, dates: Dates | None, layout: RawLayout
+) -> list[Partition]:
     """Return what has to be listed below a prefix for these event dates (None: all), in order.
 
-    `level` returns the prefixes right below one, and the objects that stand there.
+    `level` returns the prefixes right below one, and the objects that stand there. Folders that
+    have not the names of the layout are listed wholly.
     """
-    found = [Place(prefix)]
+    levels = layout.levels
+    found = [Partition(prefix)]
     with ThreadPoolExecutor(AHEAD) as pool:
         # Without dates nothing is left out, and a listing of each day would only cost requests.
-        for depth, name in enumerate(_LEVELS if dates else _LEVELS[:2]):
-            above = ("", *_LEVELS)[depth]
+        for depth in range(len(levels) if dates else len(levels) - 1):
+            above = levels[depth - 1] if depth else None
             opened = [place for place in found if _opens(place, above, prefix)]
-            levels = dict(zip(opened, pool.map(lambda p: _level(level, p), opened), strict=True))
-            found = [one for place in found for one in levels.get(place, [place])]
-            found = [one for one in found if not _is_outside(one, name, dates)]
+            below = dict(zip(opened, pool.map(lambda p: _level(level, p), opened), strict=True))
+            found = [one for place in found for one in below.get(place, [place])]
+    if dates:
+        found = [one for one in found if _is_covered(one, prefix, dates, layout)]
     return sorted(found, key=_first_key)
 
 
-def _first_key(place: Place) -> bytes:
+def _first_key(place: Partition) -> bytes:
     return (place.objects[0].key if place.objects else place.prefix).encode()
 
 
-def _opens(place: Place, above: str, prefix: str) -> bool:
+def _opens(place: Partition, above: str | None, prefix: str) -> bool:
     """Whether what is below a place is to be told apart: a prefix of the level that is named."""
     if place.objects:
         return False
-    return place.prefix == prefix if not above else _last(place.prefix).startswith(above)
+    return place.prefix == prefix if above is None else _last(place.prefix).startswith(above)
 
 
-def _level(level: Level, place: Place) -> list[Place]:
+def _level(level: Level, place: Partition) -> list[Partition]:
     below, here = level(place.prefix)
     alone = (tuple(some) for _, some in groupby(here, attrgetter("key")))
-    return [*(Place(one) for one in below), *(Place(place.prefix, some) for some in alone)]
+    return [*(Partition(one) for one in below), *(Partition(place.prefix, some) for some in alone)]
 
 
-def _is_outside(place: Place, name: str, dates: Dates | None) -> bool:
-    last = _last(place.prefix)
-    if dates is None or place.objects or name != "event_date=" or not last.startswith(name):
-        return False
-    day = last.removeprefix(name)
-    return bool(_DAY.fullmatch(day)) and not dates[0] <= day <= dates[1]
+def _is_covered(place: Partition, prefix: str, dates: Dates, layout: RawLayout) -> bool:
+    return bool(place.objects) or covers(place.prefix, prefix, dates, layout)
 
 
-def covers(key: str, prefix: str, dates: Dates) -> bool:
+def covers(key: str, prefix: str, dates: Dates, layout: RawLayout) -> bool:
     """Return whether a list of these event dates names a key below the prefix, if it is there."""
-    dated = _DATED.match(key.removeprefix(prefix))
-    return key.startswith(prefix) and (dated is None or dates[0] <= dated[1] <= dates[1])
+    day = layout.date_of(key.removeprefix(prefix))
+    return key.startswith(prefix) and (day is None or dates[0] <= day <= dates[1])
 
 
 def _last(prefix: str) -> str:
     return prefix.rstrip("/").rsplit("/", 1)[-1]
 
 
-def listed(objects: Objects, found: Iterable[Place], after: str) -> Iterator[Listed]:
+def in_steps(
+    entries: Iterable[Listed], most: int, most_bytes: float = inf, largest: int = 0
+) -> Iterator[list[Listed]]:
+    """Yield objects in steps of so many, or of so many bytes, of each object no more than the
+    `largest`; all versions of one key are in the same step."""
+    step: list[Listed] = []
+    size = 0
+    for entry in entries:
+        full = len(step) >= most or size >= most_bytes
+        if full and entry.key != step[-1].key:
+            yield step
+            step, size = [], 0
+        step.append(entry)
+        size += min(entry.size, largest)
+    if step:
+        yield step
+
+
+def listed(objects: Objects, found: Iterable[Partition], after: str) -> Iterator[Listed]:
     """Yield the objects of places in the order of their keys, several places read ahead.
 
     Objects with a key up to `after` are left out; what lies before it is not listed again.
@@ -118,14 +134,14 @@ def listed(objects: Objects, found: Iterable[Place], after: str) -> Iterator[Lis
             yield from started.popleft()
 
 
-def is_before(place: Place, after: str) -> bool:
+def is_before(place: Partition, after: str) -> bool:
     """Return whether all of a place has keys up to this one."""
     if place.objects:
         return place.objects[-1].key.encode() <= after.encode()
     return not after.startswith(place.prefix) and place.prefix.encode() < after.encode()
 
 
-def _pages(objects: Objects, place: Place, after: str) -> Iterator[Sequence[Listed]]:
+def _pages(objects: Objects, place: Partition, after: str) -> Iterator[Sequence[Listed]]:
     if place.objects:
         yield place.objects
     else:

@@ -42,7 +42,7 @@ class Need:
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
+class PolicyScope:
     """The pipeline that a policy is narrowed to, and where it is."""
 
     names: PipelineNames
@@ -131,7 +131,7 @@ NEEDS: Sequence[Need] = (
 )  # fmt: skip
 
 
-def policy(scope: Scope | None, *, sampling: bool = False) -> Statement:
+def policy(scope: PolicyScope | None, *, sampling: bool = False) -> Statement:
     """Return the IAM policy of a capture: narrowed to a pipeline, or for any with `None`.
 
     `sampling` adds a statement for what has an effect, which no capture does unasked.
@@ -146,7 +146,7 @@ def document(allowed: list[Statement]) -> Statement:
     return {"Version": "2012-10-17", "Statement": allowed}
 
 
-def statements(needs: Iterable[Need], scope: Scope | None) -> list[Statement]:
+def statements(needs: Iterable[Need], scope: PolicyScope | None) -> list[Statement]:
     """Return what allows these needs: one statement for each service and kind of resource, or one
     for all without a scope."""
     if scope is None:
@@ -171,7 +171,7 @@ def _wide(needs: Sequence[Need]) -> list[Statement]:
 
 
 def _narrowed(
-    scope: Scope, service: str, kind: str, actions: list[str], *, has_effect: bool
+    scope: PolicyScope, service: str, kind: str, actions: list[str], *, has_effect: bool
 ) -> Statement:
     words = ["sample" if has_effect else "read", service, *_SIDS[kind].split()]
     resources = "*" if kind == "any" else sorted(_ARNS[kind](scope))
@@ -190,18 +190,18 @@ def _allow(sid: str, actions: list[str], resources: str | list[str]) -> Statemen
     return {"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": resources}
 
 
-def _bucket(scope: Scope) -> Iterator[str]:
+def _bucket(scope: PolicyScope) -> Iterator[str]:
     if scope.names.raw_bucket:
         yield f"arn:{scope.partition}:s3:::{scope.names.raw_bucket}"
 
 
-def _listed(scope: Scope) -> Iterator[str]:
+def _listed(scope: PolicyScope) -> Iterator[str]:
     yield from _bucket(scope)
     for bucket in scope.failure_buckets:
         yield f"arn:{scope.partition}:s3:::{bucket}"
 
 
-def _objects(scope: Scope) -> Iterator[str]:
+def _objects(scope: PolicyScope) -> Iterator[str]:
     names = scope.names
     for bucket in _bucket(scope):
         yield f"{bucket}/{names.raw_prefix}*"
@@ -214,21 +214,21 @@ def _objects(scope: Scope) -> Iterator[str]:
             yield _below(scope, export, up=1)
 
 
-def _below(scope: Scope, url: str, *, up: int) -> str:
+def _below(scope: PolicyScope, url: str, *, up: int) -> str:
     path = url.removeprefix("s3://").rstrip("/")
     if path.endswith((".json", ".checksum")):
         path = path.rsplit("/", min(up, path.count("/")))[0]
     return f"arn:{scope.partition}:s3:::{path}/*"
 
 
-def _tables(scope: Scope) -> Iterator[str]:
+def _tables(scope: PolicyScope) -> Iterator[str]:
     names = scope.names
     for name in (names.events_table, names.dedupe_table, names.aggregates_table):
         if name:
             yield scope.arn("dynamodb", f"table/{name}")
 
 
-def _queues(scope: Scope) -> Iterator[str]:
+def _queues(scope: PolicyScope) -> Iterator[str]:
     for url in (scope.names.replay_queue_url, *scope.names.dead_letter_queue_urls):
         if url:
             account, name = place_of_url(url)
@@ -236,41 +236,41 @@ def _queues(scope: Scope) -> Iterator[str]:
             yield f"arn:{scope.partition}:sqs:{scope.region}:{owner}:{name}"
 
 
-def _functions(scope: Scope) -> Iterator[str]:
+def _functions(scope: PolicyScope) -> Iterator[str]:
     for name in scope.names.functions.values():
         yield scope.arn("lambda", f"function:{name}")
         yield scope.arn("lambda", f"function:{name}:*")  # the policies of its aliases
 
 
-def _log_groups(scope: Scope) -> Iterator[str]:
+def _log_groups(scope: PolicyScope) -> Iterator[str]:
     default = (f"/aws/lambda/{name}" for name in scope.names.functions.values())
     for group in scope.log_groups or default:
         yield scope.arn("logs", f"log-group:{group}:*")
 
 
-def _data_streams(scope: Scope) -> Iterator[str]:
+def _data_streams(scope: PolicyScope) -> Iterator[str]:
     # Which streams there are, only the functions' mappings and their dead letters tell.
     if scope.names.functions:
         yield scope.arn("kinesis", "stream/*")
 
 
-def _table_streams(scope: Scope) -> Iterator[str]:
+def _table_streams(scope: PolicyScope) -> Iterator[str]:
     if scope.names.functions:
         yield scope.arn("dynamodb", "table/*/stream/*")
 
 
-def _rules(scope: Scope) -> Iterator[str]:
+def _rules(scope: PolicyScope) -> Iterator[str]:
     # Which rules and topics lead to the functions, only AWS tells.
     if scope.names.functions:
         yield scope.arn("events", "rule/*")
 
 
-def _topics(scope: Scope) -> Iterator[str]:
+def _topics(scope: PolicyScope) -> Iterator[str]:
     if scope.names.functions:
         yield scope.arn("sns", "*")
 
 
-def _stacks(scope: Scope) -> Iterator[str]:
+def _stacks(scope: PolicyScope) -> Iterator[str]:
     if scope.names.stack:
         parts = scope.names.stack.split("/")
         name = parts[1] if len(parts) > 1 else parts[0]
@@ -278,12 +278,12 @@ def _stacks(scope: Scope) -> Iterator[str]:
         yield scope.arn("cloudformation", f"stack/{name}-*/*")  # the stacks within it
 
 
-def _alarms(scope: Scope) -> Iterator[str]:
+def _alarms(scope: PolicyScope) -> Iterator[str]:
     # Which alarms watch a pipeline shows only when all have been looked at.
     yield scope.arn("cloudwatch", "alarm:*")
 
 
-_ARNS: Mapping[str, Callable[[Scope], Iterator[str]]] = {
+_ARNS: Mapping[str, Callable[[PolicyScope], Iterator[str]]] = {
     "stack": _stacks,
     "listing": _listed,
     "bucket": _bucket,

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from investigate import pipeline
 from investigate.capture.source import Source
-from investigate.capture.values import MASKED
-from investigate.memory import Memory, Room
+from investigate.memory import EngineMemory, MemoryLimit
+from investigate.pipeline import Design
 
 if TYPE_CHECKING:
     from investigate.engine import Engine
 
-LEAST = Memory.parse("256MB")  # beside what a capture takes itself
+LEAST = MemoryLimit.parse("256MB")  # beside what a capture takes itself
 MOST = 10_000  # keys that are asked for one by one; of more, something else is wrong
 
 
@@ -32,7 +31,7 @@ def unlisted(source: Source) -> list[str]:
 
     from investigate.engine import open_engine
 
-    engine = open_engine(room=Room(LEAST, source.draft.folder))
+    engine = open_engine(memory=EngineMemory(LEAST, source.draft.folder))
     events = _kept(engine, source, "events")
     window = source.options.window
     start, end = (ibis.timestamp(t.replace(tzinfo=None)) for t in (window.start, window.end))
@@ -44,25 +43,19 @@ def unlisted(source: Source) -> list[str]:
     keys = of_them.semi_join(ids, "event_id").select("s3_key")
     if source.draft.parts("dedupe"):
         gate = _kept(engine, source, "dedupe").semi_join(ids, "event_id")
-        keys = keys.union(_keys_by_gate(gate, str(kept["s3_key"])))
+        keys = keys.union(_keys_by_gate(source.names.design, gate, str(kept["s3_key"])))
     if source.draft.parts("raw"):
         keys = keys.anti_join(_kept(engine, source, "raw").select("s3_key"), "s3_key")
     keys = keys.filter(keys.s3_key.notnull() & (keys.s3_key != "")).distinct()
     found = engine.rows(keys.order_by("s3_key").limit(MOST + 1))
-    return sorted(_unmasked(source, str(row["s3_key"])) for row in found)
-
-
-def _unmasked(source: Source, key: str) -> str:
-    """Return a key as S3 knows it."""
-    account = source.options.mask_account and source.names.account_id
-    return key.replace(MASKED, account) if account else key
+    return sorted(source.unmasked(str(row["s3_key"])) for row in found)
 
 
 def _kept(engine: Engine, source: Source, table: str) -> Any:
     return engine.read_parquet([part.path for part in source.draft.parts(table)], table)
 
 
-def _keys_by_gate(gate: Any, prefix: str) -> Any:
+def _keys_by_gate(design: Design, gate: Any, prefix: str) -> Any:
     """Return the keys under which ingest stored what the gate let through."""
     from investigate.engine import filled
 
@@ -71,4 +64,4 @@ def _keys_by_gate(gate: Any, prefix: str) -> Any:
         ingest_date=gate.first_seen_ingest_time.substr(0, 10),
         hour=gate.event_time.substr(11, 2),
     )
-    return parts.select(s3_key=prefix + filled(pipeline.RAW_KEY_LAYOUT, parts))
+    return parts.select(s3_key=prefix + filled(design.raw_key_layout, parts))

@@ -8,12 +8,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
-from investigate.aws.secrets import SIGNS, may_hold_secrets, redact
+from investigate.aws.secrets import HIDDEN, SIGNS, may_hold_secrets, redact
 from investigate.capture.source import Row
-from investigate.capture.values import MASKED
+from investigate.capture.values import MASKED, by_itself
 from investigate.errors import UsageError
-
-HIDDEN = "***"
 
 _RECIPE = "the ids and hashes of events are made of it"
 _ROWS = "rows and objects are found by it"
@@ -51,7 +49,8 @@ INDISPENSABLE: Mapping[str, str] = {
 
 _STRING = re.compile(r'"(?P<inside>[^"\\]*(?:\\.[^"\\]*)*)"(?P<colon>\s*:\s*)?', re.S)
 _ESCAPED = re.compile(r'["\\/\x00-\x1f]')  # what JSON has short escapes for
-_DECODER = json.JSONDecoder()
+# A text, one sign of nesting, or a number or word.
+_VALUE = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[\]{}]|[^\s,:"\[\]{}]+', re.S)
 
 
 class Mask:
@@ -66,7 +65,7 @@ class Mask:
         self.seen: set[str] = set()
         _refuse(self.fields)
         self._signs = (*sorted(self.fields), _escape_in(self.fields))
-        self._number = _alone(account) if account else None
+        self._number = by_itself(account) if account else None
 
     def row(self, table: str, row: Row) -> Row:
         """Return a row as it may be kept: the same object if there is nothing to hide in it."""
@@ -124,7 +123,7 @@ class Mask:
                 yield from self._nested(token, said)
             elif said in self.fields:
                 self.seen.add(said)
-                start, (_, at) = at, _DECODER.raw_decode(text, at)
+                start, at = at, _end_of(text, at)
                 yield start, at, f'"{HIDDEN}"'
 
     def _nested(self, token: re.Match[str], said: str) -> Iterator[tuple[int, int, str]]:
@@ -165,10 +164,6 @@ def _escape_in(fields: Iterable[str]) -> str:
     return "\\" if any(_ESCAPED.search(name) for name in fields) else "\\u"
 
 
-def _alone(account: str) -> re.Pattern[str]:
-    return re.compile(rf"(?<!\d){re.escape(account)}(?!\d)")
-
-
 def _texts(values: Iterable[Any]) -> Iterator[str]:
     for value in values:
         if isinstance(value, str):
@@ -182,13 +177,32 @@ def _may_be_json(text: str) -> bool:
 
 
 def _is_json(text: str) -> bool:
+    """Whether a text is JSON; also if it is nested more deeply than Python can read, as it may be:
+    what stands in it is to be hidden all the same."""
     try:
-        json.loads(text)
-    except (ValueError, RecursionError):
+        json.loads(text, parse_int=str)  # of any length
+    except RecursionError:
+        return True
+    except ValueError:
         return False
     return True
 
 
+def _end_of(text: str, at: int) -> int:
+    """Return where the value ends that begins in JSON there, without reading what is in it."""
+    depth = 0
+    for sign in _VALUE.finditer(text, at):
+        depth += (sign[0] in "[{") - (sign[0] in "]}")
+        if not depth:
+            return sign.end()
+    return len(text)
+
+
 def _said(token: re.Match[str]) -> str:
     inside = token["inside"]
-    return str(json.loads(f'"{inside}"', strict=False)) if "\\" in inside else inside
+    if "\\" not in inside:
+        return inside
+    try:
+        return str(json.loads(f'"{inside}"', strict=False))
+    except ValueError:  # no JSON: the whole could not be read
+        return inside

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from investigate.capture.draft import IN_ORDER, Draft, Part
+from investigate.capture.draft import IN_ORDER, CaptureDraft, Part
 from investigate.capture.ordered import batches, in_order, one_after_the_other
 from investigate.capture.raw_in_place import UNIT
 from investigate.capture.source import Captured
@@ -19,7 +19,7 @@ from investigate.tables import ORDER
 
 
 def publish(
-    writer: CaseWriter, draft: Draft, known: Iterable[Captured], hidden: Callable[[str], str]
+    writer: CaseWriter, draft: CaptureDraft, known: Iterable[Captured], hidden: Callable[[str], str]
 ) -> None:
     """Write every table of a draft into a case; `hidden` returns a reason as it may be shown."""
     for one in known:
@@ -49,7 +49,7 @@ def _take_over(writer: CaseWriter, table: str, parts: Sequence[Part], coverage: 
         writer.add_files(table, [part.path for part in parts], rows, coverage)
 
 
-def _listing(draft: Draft) -> Iterator[pa.RecordBatch]:
+def _listing(draft: CaptureDraft) -> Iterator[pa.RecordBatch]:
     """Yield what is known of raw objects that stay where they are, in the order of their keys."""
     for part in draft.parts(UNIT):  # each of which begins behind the one before
         yield from pq.ParquetFile(part.path).iter_batches()

@@ -7,7 +7,7 @@ in event sources and permissions policies").
 
 from __future__ import annotations
 
-from investigate.capture.source import Source, gap
+from investigate.capture.source import Source, coverage_of_error
 from investigate.case import Coverage
 from investigate.errors import AccessError
 
@@ -46,5 +46,5 @@ def _qualifiers(source: Source, name: str) -> tuple[list[str], list[Coverage]]:
         for page in source.connection.pages("lambda", "ListAliases", FunctionName=name):
             found.update(str(one["Name"]) for one in page["Aliases"])
     except AccessError as error:
-        gaps.append(gap(error))
+        gaps.append(coverage_of_error(error))
     return sorted(found - {LATEST}), gaps

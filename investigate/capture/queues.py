@@ -7,20 +7,28 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from investigate import pipeline
 from investigate.capture import dead_letter_queues, dead_letters, failure_objects, sampling
-from investigate.capture.dead_letter_queues import DeadLetterQueue, Targets, name_of
+from investigate.capture.dead_letter_queues import DeadLetterQueue, FailureTargets, name_of
 from investigate.capture.metrics import Series, latest
 from investigate.capture.source import (
     Captured,
     Gathered,
     Row,
     Source,
-    gap,
+    coverage_of_error,
 )
-from investigate.capture.values import from_millis, json_object, moment, text, utc, whole
+from investigate.capture.values import (
+    from_millis,
+    json_object,
+    moment,
+    text,
+    trace_of,
+    utc,
+    whole,
+)
 from investigate.case import Coverage
 from investigate.errors import AccessError
+from investigate.pipeline import Design, sha256
 
 AGE_LOOKBACK = timedelta(hours=1)
 _REFERENCE = ("s3_bucket", "s3_key")
@@ -55,7 +63,9 @@ def read_messages(source: Source) -> list[Captured]:
     sample = sampling.take(source, url, attributes)
     status = "captured" if sample.whole else "partial"
     coverage = Coverage(status, sample.reason, sampling.horizon(source))
-    rows = [_kept(source, message_row(one)) for one in sample.messages.values()]
+    rows = [
+        _kept(source, message_row(one, source.names.design)) for one in sample.messages.values()
+    ]
     return [Captured("messages", coverage, rows)]
 
 
@@ -63,7 +73,7 @@ def read_dead_letters(source: Source) -> list[Captured]:
     """Return the table `dead_letters`: on request a sample of each dead-letter queue, and the
     failures that Lambda put into a bucket, which are read in any case."""
     targets = dead_letter_queues.targets(source)
-    reason = _unread(source, targets)
+    reason = _why_not_received(source, targets)
     if reason and not targets.folders:
         return [Captured("dead_letters", reason)]
     gathered = Gathered(gaps=targets.gaps)
@@ -90,7 +100,7 @@ def _told(captured: Captured, told: list[str]) -> Captured:
     return replace(captured, coverage=replace(captured.coverage, reason=reason))
 
 
-def _unread(source: Source, targets: Targets) -> Coverage | None:
+def _why_not_received(source: Source, targets: FailureTargets) -> Coverage | None:
     """Why no dead-letter queue is received from, or None."""
     if not targets:
         return next(iter(targets.gaps), source.lacks("dead-letter queue"))
@@ -114,20 +124,21 @@ def _read_letters(source: Source, queue: DeadLetterQueue, gathered: Gathered) ->
     try:
         sample = sampling.take(source, queue.url, queue.attributes)
     except AccessError as error:
-        gathered.gaps.append(gap(error))
+        gathered.gaps.append(coverage_of_error(error))
         return ""
     place = _place(source, queue.attributes)
-    letters = [dead_letters.taken_apart(one, place) for one in sample.messages.values()]
+    design = source.names.design
+    letters = [dead_letters.taken_apart(one, place, design) for one in sample.messages.values()]
     gathered.add(_kept(source, dead_letters.row_of(letter)) for letter in letters)
     if not sample.whole:
         gathered.gaps.append(Coverage("failed"))  # what is lacking stands in what is returned
     return f"{name}: {sample.reason}"
 
 
-def _place(source: Source, attributes: Mapping[str, str]) -> dead_letters.Place:
+def _place(source: Source, attributes: Mapping[str, str]) -> dead_letters.LetterQueue:
     arn = attributes["QueueArn"]
     functions = (known for known in source.functions.values() if not isinstance(known, Coverage))
-    return dead_letters.Place(
+    return dead_letters.LetterQueue(
         arn=arn,
         retention_s=whole(attributes.get("MessageRetentionPeriod")),
         topics=dead_letters.topics_of(attributes.get("Policy")),
@@ -145,7 +156,7 @@ def _queues(source: Source) -> Iterator[tuple[str, Mapping[str, str] | Coverage]
         try:
             yield "replay", source.replay_queue
         except AccessError as error:
-            yield "replay", gap(error)
+            yield "replay", coverage_of_error(error)
     for queue in dead_letter_queues.opened(source, dead_letter_queues.targets(source)):
         yield "dead-letter", queue if isinstance(queue, Coverage) else queue.attributes
 
@@ -177,7 +188,7 @@ def _oldest_age(source: Source, queue: str) -> tuple[int | None, list[Coverage]]
     try:
         age = latest(source, series, AGE_LOOKBACK)
     except AccessError as error:
-        return None, [gap(error)]
+        return None, [coverage_of_error(error)]
     return (None if age is None else int(age)), []
 
 
@@ -202,16 +213,17 @@ def _with_horizon(source: Source, captured: Captured) -> Captured:
     return replace(captured, coverage=known)
 
 
-def message_row(message: Mapping[str, Any]) -> Row:
+def message_row(message: Mapping[str, Any], design: Design) -> Row:
     """Return a received message as a row of `messages`."""
     body = message["Body"]
     system = message.get("Attributes", {})
     given = sampling.message_attributes(message)
-    fields = json_object(body) or {}
+    given_as = json_object(body) or {}
+    fields = {name: given_as.get(told) for name, told in design.message_fields.items()}
     return {
         "message_id": message["MessageId"],
         "body": body,
-        "body_sha": pipeline.sha256(body),
+        "body_sha": sha256(body),
         "well_formed": all(isinstance(fields.get(one), str) and fields[one] for one in _REFERENCE),
         **{one: text(fields.get(one)) for one in ("event_id", "entity_id", "event_time")},
         **{one: text(fields.get(one)) for one in _REFERENCE},
@@ -224,9 +236,3 @@ def message_row(message: Mapping[str, Any]) -> Row:
         "trace_id": trace_of(system.get("AWSTraceHeader")),
         "attributes": text(given) if given else None,
     }
-
-
-def trace_of(header: str | None) -> str | None:
-    """Return the trace id in a trace header, its `Root`."""
-    parts = dict(part.split("=", 1) for part in (header or "").split(";") if "=" in part)
-    return parts.get("Root")

@@ -9,16 +9,16 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from investigate import pipeline
 from investigate.aws import Body, Listed
 from investigate.capture import known_ids, listings, pointers, raw_in_place
-from investigate.capture.partitions import dates_of
-from investigate.capture.raw_rows import LARGEST_BODY, Layout, is_folder, read_objects, row_of
+from investigate.capture.partitions import dates_of, in_steps
+from investigate.capture.raw_rows import LARGEST_BODY, RawReading, is_folder, read_objects, row_of
 from investigate.capture.readers import Patience, Readers
 from investigate.capture.source import Captured, Row, Source
 from investigate.case import Coverage
 from investigate.errors import AccessError
 from investigate.model import counted
+from investigate.pipeline import ACCESS_ERRORS, GONE
 
 # Objects are kept in steps of so many, or of so many bytes if they are large. The steps depend on
 # nothing but the listing, so that a capture that was killed ends with the same files.
@@ -65,7 +65,7 @@ class Tally:
 
     def coverage(self, notes: Iterable[str], *, partly: bool) -> Coverage:
         """Return what is known of the table; every object is listed, though not every one read."""
-        unread = {word: self.unread[word] for word in pipeline.ACCESS_ERRORS if self.unread[word]}
+        unread = {word: self.unread[word] for word in ACCESS_ERRORS if self.unread[word]}
         said = list(notes)
         if unread:
             counts = ", ".join(
@@ -73,7 +73,7 @@ class Tally:
             )
             said.append(f"of {self.objects} objects could not be read: {counts}")
         # An object that is gone since it was listed is gone for good: nothing is left to capture.
-        lacking = partly or bool(set(unread) - set(pipeline.GONE))
+        lacking = partly or bool(set(unread) - set(GONE))
         status = "partial" if lacking else "captured"
         return Coverage(status, "; ".join(said) or None, listed=lacking)
 
@@ -106,7 +106,7 @@ def read(source: Source) -> list[Captured]:
     tally.add(Tally.of(asked))
     notes = [f"event dates {dates[0]} to {dates[1]} only", *listing.notes, *_words_of(asked)]
     if ids is not None:
-        notes.insert(1, f"only the objects of {known_ids.words(ids, source.options.entities)}")
+        notes.insert(1, f"only the objects of {known_ids.in_words(ids, source.options.entities)}")
     if unproven:
         notes.append("it lists none under the prefix, for which it may not have been made")
     coverage = tally.coverage(notes, partly=ids is not None)
@@ -122,7 +122,8 @@ def _keep(source: Source, entries: Iterable[Listed], tally: Tally, patience: Pat
     def read_some(some: Sequence[Listed]) -> list[Row]:
         return read_objects(objects, some, _layout(source), patience)
 
-    with closing(_read_in_steps(read_some, _steps(entries, STEP_OBJECTS))) as steps:
+    listed = in_steps(entries, STEP_OBJECTS, STEP_BYTES, LARGEST_BODY)
+    with closing(_read_in_steps(read_some, listed)) as steps:
         for last, found in steps:
             rows = [row for row in found if known_ids.is_kept(row, source.options.entities)]
             tally.take(rows)
@@ -147,7 +148,8 @@ def _keep_pointed_at(
     keys, done = _to_ask_for(source)
     tally = Tally.of(done)
     entries = [Listed(key, 0, None, None) for key in keys]
-    with closing(_read_in_steps(read_some, _steps(entries, _ASKED_AT_ONCE))) as steps:
+    listed = in_steps(entries, _ASKED_AT_ONCE, STEP_BYTES, LARGEST_BODY)
+    with closing(_read_in_steps(read_some, listed)) as steps:
         for last, rows in steps:
             tally.take(rows)
             done = {**done, "after": last, **tally.note}
@@ -157,8 +159,9 @@ def _keep_pointed_at(
     return done
 
 
-def _layout(source: Source) -> Layout:
-    return Layout(source.names.raw_prefix, source.options.payloads)
+def _layout(source: Source) -> RawReading:
+    names = source.names
+    return RawReading(names.raw_prefix, names.design, source.options.payloads)
 
 
 def _to_ask_for(source: Source) -> tuple[Sequence[str], Mapping[str, Any]]:
@@ -189,7 +192,7 @@ def _words_of(asked: Mapping[str, Any]) -> Iterator[str]:
         most = f"{pointers.MOST:,}"
         yield f"more than {most} keys that rows point at are listed nowhere: {most} were asked for"
     elif asked["asked"]:
-        unknown = sum(asked["unread"].get(word, 0) for word in pipeline.ACCESS_ERRORS)
+        unknown = sum(asked["unread"].get(word, 0) for word in ACCESS_ERRORS)
         there = asked["objects"] - unknown
         yield (
             f"of {counted(asked['asked'], 'key')} that rows point at and no list names, "
@@ -207,28 +210,13 @@ def _read_in_steps(
         for step in steps:
             waiting.append((step[-1].key, [readers.submit(some) for some in _shares(step)]))
             if len(waiting) > 1:
-                yield _come(*waiting.pop(0))
+                yield _finished(*waiting.pop(0))
         for one in waiting:
-            yield _come(*one)
+            yield _finished(*one)
 
 
-def _come(last: str, reading: Iterable[Future[list[Row]]]) -> tuple[str, list[Row]]:
+def _finished(last: str, reading: Iterable[Future[list[Row]]]) -> tuple[str, list[Row]]:
     return last, [row for future in reading for row in future.result()]
-
-
-def _steps(entries: Iterable[Listed], most: int) -> Iterator[list[Listed]]:
-    """Yield the objects in steps; all versions of one key are in the same step."""
-    step: list[Listed] = []
-    size = 0
-    for entry in entries:
-        full = len(step) >= most or size >= STEP_BYTES
-        if full and entry.key != step[-1].key:
-            yield step
-            step, size = [], 0
-        step.append(entry)
-        size += min(entry.size, LARGEST_BODY)
-    if step:
-        yield step
 
 
 def _shares(step: Sequence[Listed]) -> Iterator[Sequence[Listed]]:

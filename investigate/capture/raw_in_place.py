@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
-from itertools import groupby
-from operator import attrgetter
 from pathlib import Path
 
 import pyarrow as pa
 
 from investigate.aws import Listed
 from investigate.capture import listings
-from investigate.capture.partitions import dates_of
+from investigate.capture.partitions import dates_of, in_steps
 from investigate.capture.raw_rows import is_folder
 from investigate.capture.source import Captured, Source
 from investigate.case import Coverage
@@ -33,7 +31,7 @@ def read(source: Source) -> list[Captured]:
     done = source.draft.note(UNIT) or {"after": "", "rows": 0}
     rows = done["rows"]
     entries = (one for one in listing.entries(dates, done["after"]) if not is_folder(one))
-    for step in _steps(entries, STEP):
+    for step in in_steps(entries, STEP):
         rows += len(step)
         note = {"after": step[-1].key, "rows": rows}
         source.keep_other(UNIT, _table(step), ORDER, note)
@@ -48,7 +46,7 @@ def read(source: Source) -> list[Captured]:
         prefix=names.raw_prefix,
         payloads=source.options.payloads,
     )
-    notes = [told(known), f"event dates {dates[0]} to {dates[1]} only", *listing.notes]
+    notes = [in_place_note(known), f"event dates {dates[0]} to {dates[1]} only", *listing.notes]
     coverage = Coverage("captured", "", listing.horizon)
     if not rows and not listing.proves_emptiness:
         notes.append("it lists none under the prefix, for which it may not have been made")
@@ -56,7 +54,7 @@ def read(source: Source) -> list[Captured]:
     return [Captured("raw", replace(coverage, reason="; ".join(notes)), in_place=known)]
 
 
-def told(known: InPlace) -> str:
+def in_place_note(known: InPlace) -> str:
     """Say of a table that it is not in the case, for its coverage."""
     return f"read in place from {known.location}: what changes there changes the answers"
 
@@ -64,18 +62,6 @@ def told(known: InPlace) -> str:
 def in_folder(path: str) -> str:
     """Return a folder of this machine, or of a disk that others share, as a location."""
     return Path(path).resolve().as_uri().rstrip("/") + "/"
-
-
-def _steps(entries: Iterable[Listed], most: int) -> Iterator[list[Listed]]:
-    """Yield objects in steps; all versions of one key are in the same step."""
-    step: list[Listed] = []
-    for _, of_key in groupby(entries, attrgetter("key")):
-        if len(step) >= most:
-            yield step
-            step = []
-        step.extend(of_key)
-    if step:
-        yield step
 
 
 def _table(entries: Iterable[Listed]) -> pa.Table:

@@ -6,16 +6,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from investigate import pipeline
 from investigate.aws import Body, Listed
 from investigate.capture.body import read_body
 from investigate.capture.readers import Patience
 from investigate.capture.source import Row
 from investigate.errors import AccessError
+from investigate.layouts import RawKey
+from investigate.pipeline import Design
 
 # Ingest sits behind an API that takes 10 MB; what is far larger is none of its objects.
 LARGEST_BODY = 32 * 1024 * 1024
-_OF_KEY = tuple(f"key_{part}" for part in pipeline.RawKey._fields)
+_OF_KEY = tuple(f"key_{part}" for part in RawKey._fields)
 
 
 class Bodies(Protocol):
@@ -29,10 +30,11 @@ class Bodies(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
-    """What raw keys begin with, and whether rows keep the payloads."""
+class RawReading:
+    """How raw keys and ids are made, and whether rows keep the payloads."""
 
     prefix: str
+    design: Design
     payloads: bool = True
 
 
@@ -43,7 +45,7 @@ def is_folder(entry: Listed) -> bool:
 
 
 def read_objects(
-    objects: Bodies, some: Sequence[Listed], layout: Layout, patience: Patience
+    objects: Bodies, some: Sequence[Listed], layout: RawReading, patience: Patience
 ) -> list[Row]:
     """Return the rows of listed objects; one that cannot be read is a row that says so.
 
@@ -57,7 +59,7 @@ def read_objects(
 
 
 def row_of(
-    entry: Listed, body: Body | AccessError | None, layout: Layout, patience: Patience
+    entry: Listed, body: Body | AccessError | None, layout: RawReading, patience: Patience
 ) -> Row:
     """Return the row of an object that was read, could not be, or was not asked for (None)."""
     row = {**_described(entry, layout), "readable": False}
@@ -72,12 +74,12 @@ def row_of(
         row["size"] = len(body.data)
         row["etag"] = body.etag or None  # a file has none
         row["last_modified"] = body.last_modified
-        row.update(read_body(body.data, payloads=layout.payloads))
+        row.update(read_body(body.data, layout.design, payloads=layout.payloads))
     return row
 
 
-def _described(entry: Listed, layout: Layout) -> Row:
-    key = pipeline.parse_raw_key(entry.key, layout.prefix)
+def _described(entry: Listed, layout: RawReading) -> Row:
+    key = layout.design.parse_raw_key(entry.key, layout.prefix)
     row: Row = {
         "s3_key": entry.key,
         "size": None if entry.last_modified is None and not entry.size else entry.size,

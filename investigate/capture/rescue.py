@@ -15,8 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from investigate.capture.shards import Gone, Reader, Unfinished, reader_of
-from investigate.capture.source import Captured, Row, Source, gap
-from investigate.capture.values import MASKED
+from investigate.capture.source import Captured, Row, Source, coverage_of_error
 from investigate.case import Coverage
 from investigate.errors import AccessError, UsageError
 
@@ -52,7 +51,7 @@ def read_rescued(source: Source) -> list[Captured]:
     if not source.options.sample_messages:
         reason = "not asked for: only received dead letters point at records (--sample-messages N)"
         return [Captured("rescued", Coverage("skipped", reason))]
-    letters = _letters(source)
+    letters = _why_no_letters(source)
     if isinstance(letters, Coverage):
         return [Captured("rescued", letters)]
     done = source.draft.note(UNIT) or {"letters": 0, "gaps": []}
@@ -68,7 +67,7 @@ def read_rescued(source: Source) -> list[Captured]:
     return [Captured("rescued", Coverage(status, "; ".join(reasons) or None), kept=True)]
 
 
-def _letters(source: Source) -> Coverage | str | None:
+def _why_no_letters(source: Source) -> Coverage | str | None:
     """Return why there are no dead letters to go by, or what is lacking of those there are."""
     note = source.draft.note(f"tables {_LETTERS}") or {"tables": []}
     known = next((one for one in note["tables"] if one["table"] == _LETTERS), None)
@@ -92,15 +91,9 @@ def _pointers(source: Source) -> Iterator[Pointer]:
             yield Pointer(
                 row["message_id"],
                 row["queue_arn"],
-                _unmasked(source, row["source_arn"] or ""),
+                source.unmasked(row["source_arn"] or ""),
                 *(row[name] or "" for name in _POINTERS),
             )
-
-
-def _unmasked(source: Source, arn: str) -> str:
-    """Return an ARN as AWS knows it."""
-    account = source.options.mask_account and source.names.account_id
-    return arn.replace(MASKED, account) if account else arn
 
 
 def _kept(source: Source, row: Row) -> Row:
@@ -122,7 +115,7 @@ def _rows(source: Source, pointer: Pointer) -> list[Row]:
     except UsageError as error:
         rows.append(pointer.row("failed", error=error.message))
     except AccessError as error:
-        known = gap(error)
+        known = coverage_of_error(error)
         rows.append(pointer.row(known.status, error=known.reason))
     return rows
 

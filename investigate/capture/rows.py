@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from investigate.capture.source import Row
 from investigate.capture.values import moment, number, plain, text, whole
+from investigate.pipeline import Design
 
-_VERSION = re.compile(r"DAY#(?P<day>.*)#VER#(?P<version>[0-9]+)")
 
-
-def event(item: Row) -> Row:
+def event(item: Row, design: Design) -> Row:
     """Return a row of EventsTable as a row of `events`."""
     return {
         **_keys(item),
@@ -31,7 +29,7 @@ def event(item: Row) -> Row:
     }  # fmt: skip
 
 
-def dedupe(item: Row) -> Row:
+def dedupe(item: Row, design: Design) -> Row:
     """Return a row of DedupeTable as a row of `dedupe`."""
     return {
         **_texts(
@@ -44,16 +42,16 @@ def dedupe(item: Row) -> Row:
     }  # fmt: skip
 
 
-def aggregate(item: Row) -> Row:
+def aggregate(item: Row, design: Design) -> Row:
     """Return a row of AggregatesTable as a row of `aggregates`; the version stands in its key."""
     keys = _keys(item)
-    match = _VERSION.fullmatch(keys["sk"] or "")
+    in_key = design.aggregate.version_of(keys["sk"] or "")
     samples = item.get("sample_event_ids")
     return {
         **keys,
         **_texts(item, "entity_id", "metric_name", "inputs_hash", "computed_at"),
-        "day": text(item.get("day")) or (match and match["day"]),
-        "version": whole(match["version"]) if match else whole(item.get("version")),
+        "day": text(item.get("day")) or (in_key and in_key[0]),
+        "version": whole(in_key[1]) if in_key else whole(item.get("version")),
         "value": number(item.get("value")),
         "input_count": whole(item.get("input_count")),
         "sample_event_ids": [text(one) for one in samples] if isinstance(samples, list) else None,
@@ -73,14 +71,14 @@ def _texts(item: Row, *names: str) -> dict[str, str | None]:
     return {name: text(item.get(name)) for name in names}
 
 
-CONVERT: Mapping[str, Callable[[Row], Row]] = {
+CONVERT: Mapping[str, Callable[[Row, Design], Row]] = {
     "events": event,
     "dedupe": dedupe,
     "aggregates": aggregate,
 }
 
 
-def converted(table: str, items: Iterable[Mapping[str, Any]]) -> list[Row]:
+def converted(table: str, items: Iterable[Mapping[str, Any]], design: Design) -> list[Row]:
     """Return items, as DynamoDB writes them, as rows of a table."""
     convert = CONVERT[table]
-    return [convert({name: plain(value) for name, value in item.items()}) for item in items]
+    return [convert({name: plain(value) for name, value in item.items()}, design) for item in items]

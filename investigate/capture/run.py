@@ -25,28 +25,30 @@ from investigate.capture import (
     spans,
 )
 from investigate.capture import tables as dynamodb
-from investigate.capture.draft import Draft, begun_at, refuse_finished
-from investigate.capture.memory import lean
+from investigate.capture.arrow_memory import system_allocator
+from investigate.capture.draft import CaptureDraft, begun_at, refuse_finished
 from investigate.capture.partitions import dates_of
-from investigate.capture.plan import VERSION
 from investigate.capture.preparation import Prepared, prepare
 from investigate.capture.privacy import Mask
 from investigate.capture.publishing import publish
+from investigate.capture.resumption import VERSION
 from investigate.capture.source import (
     Captured,
     CaptureOptions,
     Progress,
     Source,
-    gap,
+    coverage_of_error,
     silent,
 )
 from investigate.capture.values import storable
 from investigate.case import Case, Coverage, open_case
 from investigate.case_writer import CaseWriter
+from investigate.designs import recorded
 from investigate.errors import AccessError
 from investigate.in_place import InPlace
 from investigate.model import isoformat, parse_time
-from investigate.settings import Settings
+from investigate.pipeline import REFERENCE
+from investigate.settings import PipelineNames, Settings
 
 Reader = Callable[[Source], list[Captured]]
 
@@ -114,7 +116,7 @@ def _capture(
     plan = _plan(settings, prepared, connection, options)
     if options.mask_account:
         plan = _without_account(plan, prepared.account)
-    with lean(), Draft(folder, plan, resume=resume) as draft:
+    with system_allocator(), CaptureDraft(folder, plan, resume=resume) as draft:
         begun = parse_time(draft.plan["captured_at"], "captured_at")
         if resume:
             options = replace(options, resumed_at=options.captured_at)
@@ -134,6 +136,7 @@ def _capture(
             scope=_scope(options, known, mask),
             consumed=_consumed(connection, draft),
             draft=draft.case,
+            design=prepared.names.design,
         ) as writer:
             publish(writer, draft, known, mask.text)
 
@@ -150,7 +153,7 @@ def _told_how_to_go_on(folder: Path) -> Iterator[None]:
         raise
 
 
-def _consumed(connection: Connection, draft: Draft) -> dict[str, Any]:
+def _consumed(connection: Connection, draft: CaptureDraft) -> dict[str, Any]:
     """Return what all runs took, and when the later ones went on."""
     resumed = draft.resumed()
     return {**connection.meter.snapshot(), **({"resumed": resumed} if resumed else {})}
@@ -162,7 +165,7 @@ def _plan(
     """Return what must be the same when the capture goes on."""
     chosen = asdict(options)
     del chosen["window"], chosen["captured_at"], chosen["resumed_at"]
-    names = {name: value for name, value in asdict(prepared.names).items() if name != "region"}
+    names = {name: value for name, value in _plain(prepared.names).items() if name != "region"}
     plan = {
         VERSION: version("investigate"),
         "captured_at": isoformat(options.captured_at),
@@ -173,6 +176,8 @@ def _plan(
         **chosen,
         "settle_seconds": settings.thresholds.settle_seconds,
     }
+    if prepared.names.design != REFERENCE:
+        plan["design"] = recorded(prepared.names.design)
     as_kept: dict[str, Any] = json.loads(json.dumps(plan))  # lists for tuples, as when it is read
     return as_kept
 
@@ -251,7 +256,7 @@ def _read(
     except AccessError as error:
         if error.kind in ("busy", "unreachable") and set(tables) & STEPWISE:
             raise  # what was read is kept, and a later run can go on with it
-        found = [_broken_off(source, table, gap(error)) for table in tables]
+        found = [_broken_off(source, table, coverage_of_error(error)) for table in tables]
     unasked = Coverage("skipped", "not asked for (--only)")
     return [one if one.table in wanted else Captured(one.table, unasked) for one in found]
 
@@ -267,9 +272,14 @@ def _all(tables: tuple[str, ...], coverage: Coverage) -> list[Captured]:
     return [Captured(table, coverage) for table in tables]
 
 
+def _plain(names: PipelineNames) -> dict[str, Any]:
+    """Return the names of a pipeline without its design, which a case records apart."""
+    return {name: value for name, value in asdict(names).items() if name != "design"}
+
+
 def _description(source: Source, account: str, mask: Mask) -> dict[str, Any]:
     described = {
-        **asdict(source.names),
+        **_plain(source.names),
         "region": source.connection.region,
         "account_id": account,
         "dead_letter_queue_urls": list(source.names.dead_letter_queue_urls),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from investigate.capture.source import QUEUE_COUNTS, Source, between, gap
+from investigate.capture.source import QUEUE_COUNTS, Source, between, coverage_of_error
 from investigate.capture.values import json_object, whole
 from investigate.errors import AccessError
 
@@ -142,7 +142,7 @@ def _receive(sample: Sample, source: Source, url: str, at_once: int) -> list[dic
     except AccessError as error:
         if not sample.messages:
             raise
-        sample.stop(str(gap(error).reason))
+        sample.stop(str(coverage_of_error(error).reason))
         return []
     return list(answer.get("Messages", []))
 

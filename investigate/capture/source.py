@@ -13,9 +13,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from investigate.aws import Connection
-from investigate.capture.draft import Draft, Note
+from investigate.capture.draft import CaptureDraft, Note
 from investigate.capture.folder import file_body
-from investigate.capture.values import storable
+from investigate.capture.values import MASKED, storable
 from investigate.case import Coverage
 from investigate.errors import AccessError, UsageError
 from investigate.in_place import InPlace
@@ -25,6 +25,9 @@ from investigate.tables import ORDER, as_table
 
 # Logs and metrics are read from a little before the window: what led up to it is part of the story.
 LEAD = timedelta(hours=1)
+
+# Rows of a large table that are kept at once: so many are read again at most after a kill.
+STEP_ROWS = 10_000
 
 # What a queue says of its messages, by the columns of table `queue_state`.
 QUEUE_COUNTS = {
@@ -152,7 +155,7 @@ class Source:
         connection: Connection,
         names: PipelineNames,
         options: CaptureOptions,
-        draft: Draft,
+        draft: CaptureDraft,
         *,
         mask: Mask | None = None,
         progress: Progress = silent,
@@ -209,6 +212,11 @@ class Source:
         answer: Answer = self._asked[what]
         return answer
 
+    def unmasked(self, text: str) -> str:
+        """Return an ARN or a key of a kept row as AWS knows it."""
+        account = self.options.mask_account and self.names.account_id
+        return text.replace(MASKED, account) if account else text
+
     def lacks(self, what: str) -> Coverage:
         """Return the coverage of a resource that neither configuration nor stack names."""
         return Coverage("skipped", self.names.lacks(what))
@@ -249,13 +257,13 @@ class Source:
             return [one for page in pages for one in page.get("FunctionEventInvokeConfigs", [])]
         except AccessError as error:
             # A function without settings for asynchronous calls has nothing to be found.
-            return [] if error.code == "ResourceNotFoundException" else gap(error)
+            return [] if error.code == "ResourceNotFoundException" else coverage_of_error(error)
 
     def _configuration(self, name: str) -> Row | Coverage:
         try:
             return self.connection.call("lambda", "GetFunctionConfiguration", FunctionName=name)
         except AccessError as error:
-            return gap(error)
+            return coverage_of_error(error)
 
 
 def body_at(connection: Connection, bucket: str, key: str) -> bytes:
@@ -302,7 +310,7 @@ def sorted_by(rows: pa.Table, order: Sequence[str]) -> pa.Table:
     return rows.combine_chunks().sort_by([(name, "ascending") for name in order])
 
 
-def gap(error: AccessError) -> Coverage:
+def coverage_of_error(error: AccessError) -> Coverage:
     """Return the coverage of what an error kept from being read: AWS's own code, and the action.
 
     Credentials that do not work any more keep everything from being read: raises the error.

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from investigate.capture.source import Captured, Row, Source, between, gap
-from investigate.capture.values import EPOCH, json_object, text
+from investigate.capture.source import Captured, Row, Source, between, coverage_of_error
+from investigate.capture.values import EPOCH, json_object, number, text
 from investigate.case import Coverage
 from investigate.errors import AccessError
 from investigate.model import counted
@@ -60,13 +60,14 @@ def span_rows(
     trace_id: str, document: Mapping[str, Any], *, payloads: bool = True
 ) -> Iterator[Row]:
     """Yield a segment and all its subsegments as rows of `spans`, each with its parent's id."""
-    waiting = [(document, document.get("parent_id"))]
+    waiting = deque([(document, document.get("parent_id"))])
     while waiting:
-        part, parent = waiting.pop(0)
+        part, parent = waiting.popleft()
         yield _span_row(trace_id, part, parent, payloads=payloads)
         below = part.get("subsegments")
         for child in below if isinstance(below, list) else []:
-            waiting.append((child, part.get("id")))
+            if isinstance(child, dict):
+                waiting.append((child, part.get("id")))
 
 
 def _span_row(trace_id: str, part: Mapping[str, Any], parent: Any, *, payloads: bool) -> Row:
@@ -87,9 +88,11 @@ def _span_row(trace_id: str, part: Mapping[str, Any], parent: Any, *, payloads: 
 
 
 def _moment(seconds: Any) -> datetime | None:
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+    known = number(seconds)
+    try:
+        return None if known is None else EPOCH + timedelta(microseconds=round(known * 1_000_000))
+    except OverflowError:
         return None
-    return EPOCH + timedelta(microseconds=round(seconds * 1_000_000))
 
 
 def _untraced(source: Source) -> Coverage | None:
@@ -136,7 +139,7 @@ def _segments(source: Source, trace_ids: Sequence[str]) -> tuple[list[Row], list
         except AccessError as error:
             if not reading.rows:
                 raise
-            return reading.rows, [*reading.told(), f"stopped by {gap(error).reason}"]
+            return reading.rows, [*reading.told(), f"stopped by {coverage_of_error(error).reason}"]
     return reading.rows, reading.told()
 
 

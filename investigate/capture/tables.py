@@ -10,19 +10,18 @@ from typing import Any
 
 import pyarrow as pa
 
-from investigate import pipeline
 from investigate.aws import Item, Items
 from investigate.capture import exported, known_ids
 from investigate.capture.columns import of_page
 from investigate.capture.rows import converted
-from investigate.capture.source import Captured, Source, between, stored
+from investigate.capture.source import STEP_ROWS, Captured, Source, between, stored
 from investigate.case import Coverage
 from investigate.errors import AccessError
+from investigate.pipeline import Design
 
 # A scan is split into so many segments, read at the same time. More would be faster, and take
-# more of what a provisioned table has for its own pipeline.
+# more of what a provisioned table has for its own use.
 SEGMENTS = 4
-STEP_ROWS = 10_000  # kept at once; so many are read again at most if the capture is killed
 KEYS_AT_ONCE = 100  # the most that BatchGetItem takes
 _WAITS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)  # seconds, before keys left unprocessed are retried
 
@@ -82,7 +81,7 @@ def _queries(source: Source, table: str, name: str) -> Coverage:
         asked = {
             "TableName": name,
             "KeyConditionExpression": "PK = :pk",
-            "ExpressionAttributeValues": {":pk": {"S": pipeline.event_pk(entity)}},
+            "ExpressionAttributeValues": {":pk": {"S": source.names.design.event_pk(entity)}},
         }
         unit = f"{table}/{entity}"
         _keep(source, table, unit, partial(_pages, source, "Query", asked))
@@ -94,9 +93,11 @@ def _by_known_ids(source: Source, table: str, name: str) -> Coverage:
     ids = sorted(known_ids.of(source) or ())
     done = (source.draft.note(table) or {"done": 0})["done"]
     for at in range(done, len(ids), KEYS_AT_ONCE):
-        rows = converted(table, _batch(source, name, ids[at : at + KEYS_AT_ONCE]))
+        rows = converted(
+            table, _batch(source, name, ids[at : at + KEYS_AT_ONCE]), source.names.design
+        )
         source.keep(table, {table: rows}, {"done": at + KEYS_AT_ONCE})
-    whose = known_ids.words(ids, source.options.entities)
+    whose = known_ids.in_words(ids, source.options.entities)
     reason = f"only the rows of {whose}: an event that no row of the index knows is not seen"
     horizon = between(None, source.options.captured_at)
     return Coverage("partial", reason, horizon, listed=known_ids.are_whole(source))
@@ -129,17 +130,17 @@ def _keep(source: Source, table: str, unit: str, pages: Callable[[Any], Iterator
         return
     read: list[pa.Table] = []
     for items, after in pages(note["after"]):
-        read.append(_rows(table, items))
+        read.append(_rows(table, items, source.names.design))
         if sum(rows.num_rows for rows in read) >= STEP_ROWS or after is None:
             rows = pa.concat_tables(read)
             source.keep(unit, {table: rows}, {"after": after, "done": after is None})
             read = []
 
 
-def _rows(table: str, items: Sequence[Item]) -> pa.Table:
+def _rows(table: str, items: Sequence[Item], design: Design) -> pa.Table:
     plain = items.columns if isinstance(items, Items) else None
     rows = None if plain is None else of_page(table, plain)
-    return stored(table, converted(table, items)) if rows is None else rows
+    return stored(table, converted(table, items, design)) if rows is None else rows
 
 
 def _pages(

@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any, Literal
 
-from investigate import pipeline
 from investigate.aws import Connection
 from investigate.capture.dead_letter_queues import FAILURES_PREFIX, place_of_url
 from investigate.capture.exports import summary_of
@@ -17,7 +16,7 @@ from investigate.capture.inventory import manifest_of
 from investigate.capture.permissions import NEEDS, Need
 from investigate.capture.trials_of_sources import CALLS, UNTRIED
 from investigate.capture.values import to_millis
-from investigate.capture.verified import Place
+from investigate.capture.verified import ObjectLocation
 from investigate.errors import AccessError
 from investigate.settings import PipelineNames
 
@@ -206,7 +205,7 @@ def _object(subject: Subject) -> Iterator[tuple[str, Parameters]]:
         yield f"{name}/{FAILURES_PREFIX}*", {"Bucket": name, "Key": key}
 
 
-def _reports(names: PipelineNames) -> Iterator[Place]:
+def _reports(names: PipelineNames) -> Iterator[ObjectLocation]:
     if names.raw_inventory and names.raw_bucket:
         yield manifest_of(names.raw_inventory)
     for export in (names.events_export, names.dedupe_export, names.aggregates_export):
@@ -238,7 +237,7 @@ def _scan(subject: Subject) -> Iterator[tuple[str, Parameters]]:
 def _query(subject: Subject) -> Iterator[tuple[str, Parameters]]:
     for table in ("events", "aggregates"):
         if name := subject.tables.get(table):
-            key = {":pk": {"S": pipeline.event_pk(_NOBODY)}}
+            key = {":pk": {"S": subject.names.design.event_pk(_NOBODY)}}
             asked = {"KeyConditionExpression": "PK = :pk", "ExpressionAttributeValues": key}
             yield name, {"TableName": name, **asked, "Limit": 1}
 

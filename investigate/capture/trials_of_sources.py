@@ -12,7 +12,7 @@ _SHARD = {"ShardId": "shardId-000000000000", "ShardIteratorType": "AT_SEQUENCE_N
 _SEQUENCE = "0" * 21  # the shortest that DynamoDB Streams takes
 
 
-class Asked(Protocol):
+class TriedPipeline(Protocol):
     """The pipeline whose permissions are tried."""
 
     @property
@@ -21,43 +21,43 @@ class Asked(Protocol):
         ...
 
 
-def _rule_names(subject: Asked) -> Calls:
+def _rule_names(subject: TriedPipeline) -> Calls:
     for arn in subject.function_arns[:1]:
         yield "*", {"TargetArn": arn}
 
 
-def _rule(subject: Asked) -> Calls:
+def _rule(subject: TriedPipeline) -> Calls:
     for _ in subject.function_arns[:1]:
         yield "*", {"Name": _NOBODY}
 
 
-def _targets(subject: Asked) -> Calls:
+def _targets(subject: TriedPipeline) -> Calls:
     for _ in subject.function_arns[:1]:
         yield "*", {"Rule": _NOBODY}
 
 
-def _topic(subject: Asked) -> Calls:
+def _topic(subject: TriedPipeline) -> Calls:
     for arn in subject.function_arns[:1]:
         yield "*", {"TopicArn": _beside(arn, "sns", _NOBODY)}
 
 
-def _subscription(subject: Asked) -> Calls:
+def _subscription(subject: TriedPipeline) -> Calls:
     for arn in subject.function_arns[:1]:
         nobody = f"{_NOBODY}:00000000-0000-0000-0000-000000000000"
         yield "*", {"SubscriptionArn": _beside(arn, "sns", nobody)}
 
 
-def _stream(subject: Asked) -> Calls:
+def _stream(subject: TriedPipeline) -> Calls:
     for arn in subject.function_arns[:1]:
         yield "*", {"StreamARN": _beside(arn, "kinesis", f"stream/{_NOBODY}")}
 
 
-def _shard(subject: Asked) -> Calls:
+def _shard(subject: TriedPipeline) -> Calls:
     for resource, asked in _stream(subject):
         yield resource, {**asked, **_SHARD, "StartingSequenceNumber": "0"}
 
 
-def _table_shard(subject: Asked) -> Calls:
+def _table_shard(subject: TriedPipeline) -> Calls:
     for arn in subject.function_arns[:1]:
         stream = f"table/{_NOBODY}/stream/2000-01-01T00:00:00.000"
         asked = {**_SHARD, "ShardId": "shardId-00000000000000000000", "SequenceNumber": _SEQUENCE}
@@ -70,7 +70,7 @@ def _beside(function_arn: str, service: str, resource: str) -> str:
     return ":".join([*parts[:2], service, *parts[3:5], resource])
 
 
-CALLS: Mapping[str, Callable[[Asked], Calls]] = {
+CALLS: Mapping[str, Callable[[TriedPipeline], Calls]] = {
     "events:ListRuleNamesByTarget": _rule_names,
     "events:DescribeRule": _rule,
     "events:ListTargetsByRule": _targets,

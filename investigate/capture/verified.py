@@ -12,24 +12,25 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
-from investigate.errors import AccessError, SettingsError
+from investigate.errors import AccessError, SettingsError, quoted
 
 ReadObject = Callable[[str, str], bytes]  # (bucket, key) -> body; raises `AccessError`
 Value = TypeVar("Value")
 
 _FILE = "file:///"
+_LONGEST = 4_096  # characters; a name of AWS has 1,024, and a schema of a report fewer than this
 _URL = re.compile(r"s3://(?P<bucket>[a-z0-9][a-z0-9._-]{1,254})/(?P<key>.+)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ObjectLocation:
     """One object: its bucket and its key; or a file, whose bucket is empty and key its path."""
 
     bucket: str
     key: str
 
     @classmethod
-    def parse(cls, url: str, *, example: str) -> Place:
+    def parse(cls, url: str, *, example: str) -> ObjectLocation:
         """Return where an s3:// or file:/// URL points; raise `SettingsError` with the example."""
         if url.startswith(_FILE):
             folder = "/" if url.endswith("/") else ""
@@ -54,12 +55,12 @@ class Place:
         """The key up to its last slash, that slash included; empty at the top of the bucket."""
         return self.key[: self.key.rfind("/") + 1]
 
-    def beside(self, name: str) -> Place:
+    def beside(self, name: str) -> ObjectLocation:
         """Return the place with that name in the same folder."""
-        return Place(self.bucket, self.folder + name)
+        return ObjectLocation(self.bucket, self.folder + name)
 
 
-def fetch(read: ReadObject, place: Place, *, missing: str) -> bytes:
+def fetch(read: ReadObject, place: ObjectLocation, *, missing: str) -> bytes:
     """Return an object; raise `AccessError` naming it, which says `missing` if it is not there."""
     try:
         return read(place.bucket, place.key)
@@ -77,7 +78,7 @@ def fetch(read: ReadObject, place: Place, *, missing: str) -> bytes:
         ) from error
 
 
-def check_digest(place: Place, body: bytes, stated: str) -> None:
+def check_digest(place: ObjectLocation, body: bytes, stated: str) -> None:
     """Raise `AccessError` unless a body has the stated MD5, in hexadecimal digits or base64."""
     digest = hashlib.md5(body, usedforsecurity=False).digest()
     word = next(iter(stated.split()), "")
@@ -87,7 +88,7 @@ def check_digest(place: Place, body: bytes, stated: str) -> None:
         )
 
 
-def contradiction(place: Place, code: str, said: str) -> AccessError:
+def contradiction(place: ObjectLocation, code: str, said: str) -> AccessError:
     """Return the error that a report is not what it says it is."""
     return AccessError(
         f"{place} {said}",
@@ -97,12 +98,15 @@ def contradiction(place: Place, code: str, said: str) -> AccessError:
     )
 
 
-def unreadable(place: Place, said: object) -> AccessError:
+def unreadable(place: ObjectLocation, said: object) -> AccessError:
     """Return the error that a report cannot be understood."""
-    return contradiction(place, "UnreadableReport", f"cannot be read: {said}")
+    text = str(said)
+    if len(text) > _LONGEST:  # it may quote what was read
+        text = f"{text[:_LONGEST]}…"
+    return contradiction(place, "UnreadableReport", f"cannot be read: {text}")
 
 
-def parse_object(place: Place, body: bytes) -> dict[str, Any]:
+def parse_object(place: ObjectLocation, body: bytes) -> dict[str, Any]:
     """Return the JSON object a body is; raise `AccessError`."""
     try:
         document = json.loads(body)
@@ -113,9 +117,13 @@ def parse_object(place: Place, body: bytes) -> dict[str, Any]:
     return document
 
 
-def member(place: Place, document: Mapping[str, Any], name: str, kind: type[Value]) -> Value:
+def member(
+    place: ObjectLocation, document: Mapping[str, Any], name: str, kind: type[Value]
+) -> Value:
     """Return a member of a manifest; raise `AccessError` if it is absent or of another type."""
     value = document.get(name)
     if not isinstance(value, kind) or isinstance(value, bool):
-        raise unreadable(place, f"{name} is {value!r}, which is no {kind.__name__}")
+        raise unreadable(place, f"{name} is {quoted(value)}, which is no {kind.__name__}")
+    if isinstance(value, str) and len(value) > _LONGEST:
+        raise unreadable(place, f"{name} has {len(value):,} characters")
     return value

@@ -13,10 +13,18 @@ from investigate.checks import (
     retries,
     sqs,
 )
-from investigate.checks.registry import Check, Partly, answer, book, check, offending_rows
+from investigate.checks.registry import (
+    Check,
+    PartialRows,
+    answer,
+    book,
+    check,
+    offending_rows,
+    rows_of,
+)
 
 __all__ = [
-    "Check", "Partly", "aggregates", "answer", "book", "check", "configuration", "dead_letters",
-    "dedupe", "events", "offending_rows", "processor", "raw", "raw_timing", "replay", "retries",
-    "sqs",
+    "Check", "PartialRows", "aggregates", "answer", "book", "check", "configuration",
+    "dead_letters", "dedupe", "events", "offending_rows", "processor", "raw", "raw_timing",
+    "replay", "retries", "rows_of", "sqs",
 ]  # fmt: skip

@@ -9,8 +9,8 @@ from investigate.analysis import logs, processing
 from investigate.analysis.aggregates import days, overwritten, versions
 from investigate.analysis.explanation import BEYOND_BUDGET, version_rows
 from investigate.analysis.queues import waiting_gap
-from investigate.analysis.stored_events import unknown_events, unknown_inputs
-from investigate.checks.registry import Partly, check
+from investigate.analysis.stored_events import stored_events_gap, version_inputs_gap
+from investigate.checks.registry import PartialRows, check
 from investigate.errors import NotEvaluable
 from investigate.evidence import Evidence
 from investigate.model import Severity, counted, joined
@@ -29,12 +29,12 @@ from investigate.model import Severity, counted, joined
     avoid="Do not read a missing aggregate as a count of zero, and do not replay before the cause "
     "is known: the same fault would take the messages again.",
 )
-def missing(evidence: Evidence) -> Partly:
+def missing(evidence: Evidence) -> PartialRows:
     """Was a day sent for processing, with nothing left waiting, and has no aggregate?"""
     rows = days(evidence)
     rows = rows.filter(rows.missing)
     _refuse_if_waiting_is_unknown(evidence, rows, "had no aggregate")
-    return Partly(_shown(rows, "sent"), "; ".join(processing.sent_gaps(evidence)))
+    return PartialRows(_shown(rows, "sent"), "; ".join(processing.sent_gaps(evidence)))
 
 
 @check(
@@ -50,14 +50,14 @@ def missing(evidence: Evidence) -> Partly:
     avoid="Do not add the versions up and do not correct a row by hand: aggregates are an output "
     "to diagnose with, and the next replay would contradict your correction.",
 )
-def partial(evidence: Evidence) -> Partly:
+def partial(evidence: Evidence) -> PartialRows:
     """Do all versions together leave out events of the day that had arrived when the newest was
     computed?"""
     rows = days(evidence)
     found = rows.filter(rows.partial)
     _refuse_if_waiting_is_unknown(evidence, found, "left events out")
-    gaps = joined(_unexplained_gap(evidence, rows), unknown_events(evidence))
-    return Partly(_shown(found, "expected", "held_by_union", "lost"), gaps)
+    gaps = joined(_unexplained_gap(evidence, rows), stored_events_gap(evidence))
+    return PartialRows(_shown(found, "expected", "held_by_union", "lost"), gaps)
 
 
 @check(
@@ -73,13 +73,13 @@ def partial(evidence: Evidence) -> Partly:
     avoid="Do not take the newest version for the day's value, and do not replay to get one "
     "version: a replay of more than one batch is split again.",
 )
-def split(evidence: Evidence) -> Partly:
+def split(evidence: Evidence) -> PartialRows:
     """Does no single version hold the day, though all together do?"""
     rows = days(evidence)
     found = rows.filter(rows.split)
     gap = _refuse_if_events_are_unknown(evidence, found, "looked split")
     shown = _shown(found, "expected", "held_by_newest", "versions")
-    return Partly(shown, joined(_unexplained_gap(evidence, rows), gap))
+    return PartialRows(shown, joined(_unexplained_gap(evidence, rows), gap))
 
 
 @check(
@@ -94,11 +94,11 @@ def split(evidence: Evidence) -> Partly:
     avoid="Do not blame the DedupeTable: it guards ingest, not the queue. Do not subtract the "
     "repeats by hand.",
 )
-def inflated(evidence: Evidence) -> Partly:
+def inflated(evidence: Evidence) -> PartialRows:
     """Does a version count an event twice?"""
     rows = days(evidence)
     found = _shown(rows.filter(rows.inflated), "doubled", "versions")
-    return Partly(found, _unexplained_gap(evidence, rows))
+    return PartialRows(found, _unexplained_gap(evidence, rows))
 
 
 @check(
@@ -113,13 +113,13 @@ def inflated(evidence: Evidence) -> Partly:
     avoid="Do not treat the stored value as wrong at its time: it was right when it was computed. "
     "Do not replay every day to be safe; each replay adds a version.",
 )
-def stale(evidence: Evidence) -> Partly:
+def stale(evidence: Evidence) -> PartialRows:
     """Was the newest version complete when it was computed, and have events arrived since?"""
     rows = days(evidence)
     found = rows.filter(rows.stale)
     gap = _refuse_if_events_are_unknown(evidence, found, "looked stale")
     shown = _shown(found, "expected", "arrived_since", "computed_at_utc")
-    return Partly(shown, joined(_unexplained_gap(evidence, rows), gap))
+    return PartialRows(shown, joined(_unexplained_gap(evidence, rows), gap))
 
 
 @check(
@@ -134,11 +134,11 @@ def stale(evidence: Evidence) -> Partly:
     avoid="Do not trust the table to be append-only, and do not raise the processor's concurrency "
     "for this entity while replaying.",
 )
-def overwritten_versions(evidence: Evidence) -> Partly:
+def overwritten_versions(evidence: Evidence) -> PartialRows:
     """Were two versions written under one sort key (same second)?"""
     rows = overwritten(evidence)
-    reasons = [logs.silence(evidence, "processor"), _unlogged(evidence)]
-    return Partly(
+    reasons = [logs.info_lines_gap(evidence, "processor"), _unlogged(evidence)]
+    return PartialRows(
         _shown(rows, "version", "requests", "hashes"),
         "; ".join(reason for reason in reasons if reason),
     )
@@ -157,25 +157,25 @@ def overwritten_versions(evidence: Evidence) -> Partly:
     avoid="Do not delete or recompute the version before somebody has explained it, and do not "
     "call it wrong: its hash only says that it counted something we do not hold.",
 )
-def unexplained(evidence: Evidence) -> Partly:
+def unexplained(evidence: Evidence) -> PartialRows:
     """Is there a version whose inputs hash no set of known events reproduces?"""
     rows = versions(evidence)
     rows = rows.filter(rows.agrees_with.isnull() & ~rows.torn)
     rows = evidence.settled(rows, "computed_at_utc", "raw", "events")
-    lacking = [*evidence.incomplete(("raw", "events")), unknown_inputs(evidence)]
+    lacking = [*evidence.gaps(("raw", "events")), version_inputs_gap(evidence)]
     lacking = [gap for gap in lacking if gap]
-    if lacking and _size(evidence, evidence.in_scope(rows)):
+    if lacking and evidence.engine.count(evidence.in_scope(rows)):
         raise NotEvaluable(
             "versions are unexplained, but their inputs may be among the events that are not here: "
             + "; ".join(lacking)
         )
     untried = rows.explained_by == BEYOND_BUDGET
-    left_out = _size(evidence, evidence.in_scope(rows.filter(untried)))
+    left_out = evidence.engine.count(evidence.in_scope(rows.filter(untried)))
     shown = _shown(
         rows.filter(~untried), "version", "inputs_hash", "input_count", "computed_at_utc"
     )
     too_many = f"too many runs to try for {counted(left_out, 'version')}" if left_out else ""
-    return Partly(shown, joined(too_many, _torn(evidence)))
+    return PartialRows(shown, joined(too_many, _torn(evidence)))
 
 
 @check(
@@ -203,36 +203,37 @@ def _shown(rows: ir.Table, *columns: str) -> ir.Table:
     return rows.select("entity_id", "day", *columns, key=key)
 
 
-def _size(evidence: Evidence, rows: ir.Table) -> int:
-    return int(evidence.engine.scalar(rows.count()))
+def _periods(evidence: Evidence, size: int) -> str:
+    """Say how many days, or hours, there are of what aggregates are of."""
+    return counted(size, evidence.design.aggregate.period)
 
 
 def _refuse_if_waiting_is_unknown(evidence: Evidence, rows: ir.Table, what: str) -> None:
     """Raise `NotEvaluable` if there are such days and messages may wait that we do not hold."""
-    size = _size(evidence, evidence.in_scope(rows))
+    size = evidence.engine.count(evidence.in_scope(rows))
     gap = waiting_gap(evidence) if size else ""
     if gap:
         raise NotEvaluable(
-            f"{counted(size, 'day')} {what}, but what is still waiting is unknown: {gap}"
+            f"{_periods(evidence, size)} {what}, but what is still waiting is unknown: {gap}"
         )
 
 
 def _refuse_if_events_are_unknown(evidence: Evidence, rows: ir.Table, what: str) -> str:
     """Return why events of these days may be unknown; raise `NotEvaluable` if there are such days,
     as an event that no version holds would make them partial."""
-    gap = unknown_events(evidence)
-    size = _size(evidence, evidence.in_scope(rows)) if gap else 0
+    gap = stored_events_gap(evidence)
+    size = evidence.engine.count(evidence.in_scope(rows)) if gap else 0
     if size:
-        raise NotEvaluable(f"{counted(size, 'day')} {what}, but may lack events: {gap}")
+        raise NotEvaluable(f"{_periods(evidence, size)} {what}, but may lack events: {gap}")
     return gap
 
 
 def _unexplained_gap(evidence: Evidence, rows: ir.Table) -> str:
     untimed = (rows.versions > 0) & rows.computed_at_utc.isnull()
     unknown = rows.filter((rows.unexplained > 0) | untimed)
-    size = _size(evidence, evidence.in_scope(unknown))
+    size = evidence.engine.count(evidence.in_scope(unknown))
     return (
-        f"versions of {counted(size, 'day')} whose inputs are unknown, or with no time"
+        f"versions of {_periods(evidence, size)} whose inputs are unknown, or with no time"
         if size
         else ""
     )
@@ -240,7 +241,7 @@ def _unexplained_gap(evidence: Evidence, rows: ir.Table) -> str:
 
 def _torn(evidence: Evidence) -> str:
     rows = version_rows(evidence)
-    size = _size(evidence, evidence.in_scope(rows.filter(rows.torn)))
+    size = evidence.engine.count(evidence.in_scope(rows.filter(rows.torn)))
     return (
         f"{counted(size, 'version')} read more than once, with different contents" if size else ""
     )
@@ -258,5 +259,5 @@ def _unlogged(evidence: Evidence) -> str:
     )
     known = evidence["aggregates"].select("pk", "sk", "entity_id", "day", "version").distinct()
     silent = known.anti_join(told, ["entity_id", "day", "version"])
-    size = _size(evidence, evidence.in_scope(silent))
+    size = evidence.engine.count(evidence.in_scope(silent))
     return f"no processor_aggregate_written line for {counted(size, 'version')}" if size else ""

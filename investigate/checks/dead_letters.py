@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ibis.expr.types as ir
 
-from investigate.analysis.dead_letters import LOOP, judged
-from investigate.analysis.discards import discards, untold
-from investigate.checks.registry import Partly, check
+from investigate.analysis.dead_letters import LOOP, letter_decisions
+from investigate.analysis.discards import discard_gaps, discards
+from investigate.checks.registry import PartialRows, check
 from investigate.evidence import Evidence
 from investigate.model import Severity, counted
 
@@ -33,9 +33,9 @@ _SHOWN = (
     "message a new id and a new clock, and what fails again comes back. Do not receive by hand to "
     "have a look; each receive counts.",
 )
-def waiting(evidence: Evidence) -> Partly:
+def waiting(evidence: Evidence) -> PartialRows:
     """Did something fail for good, and is it waiting in a dead-letter queue?"""
-    return _partly(evidence, judged(evidence))
+    return _partial_rows(evidence, letter_decisions(evidence))
 
 
 @check(
@@ -53,13 +53,13 @@ def waiting(evidence: Evidence) -> Partly:
     avoid="Do not count on the move to the dead-letter queue: on a standard queue the clock goes "
     "on from the first sending. Do not lower any retention, which deletes at once.",
 )
-def expiring(evidence: Evidence) -> Partly:
+def expiring(evidence: Evidence) -> PartialRows:
     """Will a dead letter, or what it points at, be gone before somebody can save it?"""
-    rows = judged(evidence)
+    rows = letter_decisions(evidence)
     soon = rows.filter((rows.left_s < evidence.thresholds.expiring_seconds).fill_null(False))
-    unknown = int(evidence.engine.scalar(rows.filter(rows.left_s.isnull()).count()))
+    unknown = evidence.engine.count(rows.filter(rows.left_s.isnull()))
     gap = f"until when {counted(unknown, 'dead letter')} can be saved is unknown"
-    return _partly(evidence, soon, gap if unknown else "")
+    return _partial_rows(evidence, soon, gap if unknown else "")
 
 
 @check(
@@ -75,10 +75,10 @@ def expiring(evidence: Evidence) -> Partly:
     avoid="Do not redrive it once more: each round costs a batch its attempts and hides the first "
     "failure's time, because a redriven message starts with a new id and a new clock.",
 )
-def looping(evidence: Evidence) -> Partly:
+def looping(evidence: Evidence) -> PartialRows:
     """Does the same content stand in more than one dead letter, so that it has come back?"""
-    rows = judged(evidence)
-    return _partly(evidence, rows.filter(rows.times >= LOOP), more=("times",))
+    rows = letter_decisions(evidence)
+    return _partial_rows(evidence, rows.filter(rows.times >= LOOP), more=("times",))
 
 
 @check(
@@ -94,19 +94,19 @@ def looping(evidence: Evidence) -> Partly:
     avoid="Do not take an empty dead-letter queue as proof that nothing failed, and do not raise "
     "the number of retries instead: what fails for a permanent reason is then discarded later.",
 )
-def silent_discard(evidence: Evidence) -> Partly:
+def silent_discard(evidence: Evidence) -> PartialRows:
     """Were failures of a function discarded, with no queue or destination that kept them?"""
     evidence.require_one(("invocations", "metric_points"))
     rows = discards(evidence)
-    gaps = evidence.incomplete(("invocations", "functions", "metric_points"))
-    gaps += untold(evidence)
-    return Partly(rows.mutate(key=rows.function), "; ".join(gaps))
+    gaps = evidence.gaps(("invocations", "functions", "metric_points"))
+    gaps += discard_gaps(evidence)
+    return PartialRows(rows.mutate(key=rows.function), "; ".join(gaps))
 
 
-def _partly(
+def _partial_rows(
     evidence: Evidence, rows: ir.Table, gap: str = "", *, more: tuple[str, ...] = ()
-) -> Partly:
+) -> PartialRows:
     """Return the offending letters; which ones were not received, the coverage tells."""
     shown = rows.select(*_SHOWN, *more, key="message_id")
-    lacking = evidence.incomplete(("dead_letters",)) if evidence.has("dead_letters") else []
-    return Partly(shown, "; ".join(filter(None, [gap, *lacking])))
+    lacking = evidence.gaps(("dead_letters",)) if evidence.has("dead_letters") else []
+    return PartialRows(shown, "; ".join(filter(None, [gap, *lacking])))

@@ -8,20 +8,19 @@ from datetime import timedelta
 import ibis
 import ibis.expr.types as ir
 
-from investigate import pipeline
 from investigate.analysis.arrivals import arrivals
+from investigate.analysis.capture_scope import unkept_gap, unlisted_dates_gap, within_reach
 from investigate.analysis.known_ids import known_ids
 from investigate.analysis.logs import lines, text_in
 from investigate.analysis.objects import (
+    objects_gap,
     of_several_objects,
-    overlooked,
     pointing_rows,
     raw_objects,
     readable_objects,
     refuse_if_unnamed,
 )
-from investigate.analysis.reach import out_of_reach, unkept, within_reach
-from investigate.checks.registry import Partly, check
+from investigate.checks.registry import PartialRows, check
 from investigate.engine import milliseconds_since_1970
 from investigate.errors import NotEvaluable
 from investigate.evidence import Evidence, timestamp
@@ -42,10 +41,10 @@ from investigate.model import Severity, counted, joined
     avoid="Do not just retry: until its dedupe row expires (30 days) the event is answered "
     "DUPLICATE and never stored. Do not clear the DedupeTable as a whole.",
 )
-def orphan(evidence: Evidence) -> Partly:
+def orphan(evidence: Evidence) -> PartialRows:
     """Is there a dedupe row whose event has neither a raw object nor an EventsTable row (ingest
     died behind the gate)?"""
-    if unkept(evidence):
+    if unkept_gap(evidence):
         raise NotEvaluable("dedupe: rows were looked up by the ids of rows; an orphan has none")
     gate = evidence.settled(evidence["dedupe"], "first_seen_utc", "raw", "events")
     stored = raw_objects(evidence).select(stored_id="rid")
@@ -58,7 +57,7 @@ def orphan(evidence: Evidence) -> Partly:
         "source", "event_type", "event_time", "event_time_utc", "first_seen_utc", "ttl_epoch",
         "entity_id", key=lost.event_id,
     )  # fmt: skip
-    return Partly(rows, elsewhere)
+    return PartialRows(rows, elsewhere)
 
 
 @check(
@@ -74,7 +73,7 @@ def orphan(evidence: Evidence) -> Partly:
     avoid="Do not let the producer replay this period before the rows are back: every repeat "
     "would be stored and counted again.",
 )
-def missing(evidence: Evidence) -> Partly:
+def missing(evidence: Evidence) -> PartialRows:
     """Is there an accepted event, younger than the dedupe lifetime, without a dedupe row?"""
     accepted = evidence.settled(_accepted(evidence), "ingest_time_utc", "dedupe")
     ids = known_ids(evidence)
@@ -89,9 +88,9 @@ def missing(evidence: Evidence) -> Partly:
     rows = rows.mutate(accepted_utc=ibis.coalesce(rows.ingest_time_utc, rows.arrived_utc))
     young = rows.filter(rows.accepted_utc > timestamp(oldest))
     undated = evidence.in_scope(rows.filter(rows.accepted_utc.isnull()))
-    many = evidence.engine.scalar(undated.count())
+    many = evidence.engine.count(undated)
     gap = f"when {counted(many, 'accepted event')} came is unknown" if many else ""
-    return Partly(young, joined(overlooked(evidence) if evidence.has("raw") else "", gap))
+    return PartialRows(young, joined(objects_gap(evidence) if evidence.has("raw") else "", gap))
 
 
 @check(
@@ -106,7 +105,7 @@ def missing(evidence: Evidence) -> Partly:
     "in `raw/duplicate-objects` whether two objects were left.",
     avoid="Do not add up aggregates over the two ingest days: the event stands in both.",
 )
-def reaccepted(evidence: Evidence) -> Partly:
+def reaccepted(evidence: Evidence) -> PartialRows:
     """Was one event accepted more than once?"""
     told = lines(evidence, "event_ingested") if evidence.has("log_lines") else None
     objects = raw_objects(evidence)
@@ -117,9 +116,12 @@ def reaccepted(evidence: Evidence) -> Partly:
     # Only what has several objects or lines can have been accepted twice.
     some = objects.semi_join(ids, [("rid", "again_id")])
     said = None if told is None else told.semi_join(ids, [("event_id", "again_id")])
-    rows = _ingests(some, said)
-    elsewhere = out_of_reach(evidence, lambda: _ingested_once(_ingests(objects, told)))
-    return Partly(rows.filter(_more_than_once(rows)), joined(overlooked(evidence), elsewhere))
+    accepted = evidence.design.accepted
+    rows = _ingests(some, said, accepted)
+    elsewhere = unlisted_dates_gap(
+        evidence, lambda: _ingested_once(_ingests(objects, told, accepted))
+    )
+    return PartialRows(rows.filter(_more_than_once(rows)), joined(objects_gap(evidence), elsewhere))
 
 
 @check(
@@ -133,10 +135,10 @@ def reaccepted(evidence: Evidence) -> Partly:
     "source by hand, and have the producer keep these characters out.",
     avoid="Do not parse S3 keys or sort keys of these events by splitting them.",
 )
-def collision_risk(evidence: Evidence) -> Partly:
+def collision_risk(evidence: Evidence) -> PartialRows:
     """Do field values contain the delimiters of the id or key recipes, so that distinct events can
     share an id or a key?"""
-    delimiter = "[" + "".join(re.escape(mark) for mark in pipeline.DELIMITERS) + "]"
+    delimiter = "[" + "".join(re.escape(mark) for mark in evidence.design.delimiters) + "]"
     rows = ibis.union(*_identities(evidence))
     fields = ibis.literal(" ").join(
         [rows[name].fill_null("") for name in ("source", "event_type", "entity_id")]
@@ -148,7 +150,9 @@ def collision_risk(evidence: Evidence) -> Partly:
         entity_id=risky.entity_id.min(),
         event_time_utc=risky.event_time_utc.min(),
     )
-    return Partly(found, overlooked(evidence) if evidence.has("raw") else unkept(evidence))
+    return PartialRows(
+        found, objects_gap(evidence) if evidence.has("raw") else unkept_gap(evidence)
+    )
 
 
 @check(
@@ -165,7 +169,7 @@ def collision_risk(evidence: Evidence) -> Partly:
 def expired_block(evidence: Evidence) -> ir.Table:
     """Did an expired but undeleted dedupe row refuse an event?"""
     events = evidence.settled(evidence["events"], "ingest_time_utc", "events", "dedupe")
-    refused = events.filter(events.status == pipeline.DUPLICATE)
+    refused = events.filter(events.status == evidence.design.duplicate)
     gate = evidence["dedupe"].select("ttl_epoch", "first_seen_utc", gate_id="event_id")
     rows = refused.join(gate, [("event_id", "gate_id")])
     # Divided, because a wrong expiry (milliseconds, microseconds) times 1000 may fit no number.
@@ -176,7 +180,7 @@ def expired_block(evidence: Evidence) -> ir.Table:
     )  # fmt: skip
 
 
-def _ingests(objects: ir.Table, told: ir.Table | None) -> ir.Table:
+def _ingests(objects: ir.Table, told: ir.Table | None, accepted: str) -> ir.Table:
     """Of each event, how many ingests its objects tell of, and how many requests the log."""
     rows = objects.group_by(key="rid").agg(
         ingests=objects.ingest_time.nunique(where=objects.readable),
@@ -185,7 +189,7 @@ def _ingests(objects: ir.Table, told: ir.Table | None) -> ir.Table:
     )
     if told is None:
         return rows
-    rows = rows.outer_join(_acceptances(told), [("key", "told_id")])
+    rows = rows.outer_join(_acceptances(told, accepted), [("key", "told_id")])
     rows = rows.mutate(key=ibis.coalesce(rows.key, rows.told_id)).drop("told_id")
     return rows.mutate(entity_id=ibis.coalesce(rows.entity_id, rows.told_entity))
 
@@ -212,13 +216,13 @@ def _accepted(evidence: Evidence) -> ir.Table:
         proofs.append(objects.select(*columns, key=objects.rid, proof=ibis.literal("raw object")))
     if evidence.has("events"):
         rows = pointing_rows(evidence)
-        rows = rows.filter(rows.status == pipeline.ACCEPTED)
+        rows = rows.filter(rows.status == evidence.design.accepted)
         proofs.append(rows.select(*columns, key=rows.event_id, proof=ibis.literal("row")))
     return ibis.union(*proofs) if len(proofs) > 1 else proofs[0]
 
 
-def _acceptances(told: ir.Table) -> ir.Table:
-    told = told.filter(text_in(told.fields, "status") == pipeline.ACCEPTED)
+def _acceptances(told: ir.Table, accepted: str) -> ir.Table:
+    told = told.filter(text_in(told.fields, "status") == accepted)
     return told.group_by(told_id="event_id").agg(
         requests=told.request_id.nunique(), told_entity=told.entity_id.min()
     )

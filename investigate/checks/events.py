@@ -5,7 +5,12 @@ from __future__ import annotations
 import ibis
 import ibis.expr.types as ir
 
-from investigate import pipeline
+from investigate.analysis.capture_scope import (
+    ambiguous_ids_gap,
+    key_in_reach,
+    unkept_gap,
+    unlisted_dates_gap,
+)
 from investigate.analysis.duplicates import duplicates, semantic_duplicates
 from investigate.analysis.objects import (
     has_refs,
@@ -13,12 +18,11 @@ from investigate.analysis.objects import (
     raw_objects,
     readable_objects,
     shown,
-    unnamed,
-    unseen,
+    unfetched_gap,
+    unnamed_gap,
     without_their_key,
 )
-from investigate.analysis.reach import ambiguous_ids, key_in_reach, out_of_reach, unkept
-from investigate.checks.registry import Partly, check
+from investigate.checks.registry import PartialRows, check
 from investigate.engine import blank, day_of, differ, filled
 from investigate.errors import NotEvaluable
 from investigate.evidence import Evidence
@@ -39,15 +43,17 @@ from investigate.model import Severity, joined
     avoid="Do not write rows by hand before the sort key and the S3 key were checked against the "
     "recipe, and do not upload the object again.",
 )
-def missing_row(evidence: Evidence) -> Partly:
+def missing_row(evidence: Evidence) -> PartialRows:
     """Is there a readable raw object that no EventsTable row knows?"""
-    if reason := unkept(evidence):
+    if reason := unkept_gap(evidence):
         raise NotEvaluable(reason)
     objects = evidence.settled(readable_objects(evidence), "last_modified", "events")
     events = evidence["events"]
     unknown = objects.anti_join(events.select(row_id="event_id"), [("rid", "row_id")])
     unknown = unknown.anti_join(events.select(row_key="s3_key"), [("s3_key", "row_key")])
-    return Partly(shown(unknown, source="source", event_time="event_time"), unseen(evidence))
+    return PartialRows(
+        shown(unknown, source="source", event_time="event_time"), unfetched_gap(evidence)
+    )
 
 
 @check(
@@ -63,7 +69,7 @@ def missing_row(evidence: Evidence) -> Partly:
     avoid="Do not replay these events as they are: the processor cannot load them and reports "
     "success, so they vanish. Do not copy the object to the wrong key; that makes two of it.",
 )
-def dangling_key(evidence: Evidence) -> Partly:
+def dangling_key(evidence: Evidence) -> PartialRows:
     """Does a row point at a key that does not exist, while the raw object exists under another?"""
     objects = raw_objects(evidence)
     lost = evidence.settled(without_their_key(evidence), "ingest_time_utc", "raw")
@@ -72,8 +78,8 @@ def dangling_key(evidence: Evidence) -> Partly:
     there = known.group_by("object_id").agg(existing_key=known.s3_key.min())
     found = lost.filter(key_in_reach(evidence, lost)).join(there, [("event_id", "object_id")])
     shown_rows = _rows(found, "s3_key", "existing_key", "status", key=found.event_id)
-    elsewhere = out_of_reach(evidence, lambda: lost.anti_join(found, "event_id"))
-    return Partly(shown_rows, joined(unnamed(evidence), elsewhere))
+    elsewhere = unlisted_dates_gap(evidence, lambda: lost.anti_join(found, "event_id"))
+    return PartialRows(shown_rows, joined(unnamed_gap(evidence), elsewhere))
 
 
 @check(
@@ -88,7 +94,7 @@ def dangling_key(evidence: Evidence) -> Partly:
     avoid="Do not treat these as duplicates, and do not trust the row's payload_sha: an aggregate "
     "computed from it cannot be reproduced from the objects.",
 )
-def payload_conflict(evidence: Evidence) -> Partly:
+def payload_conflict(evidence: Evidence) -> PartialRows:
     """Do row and raw object of one event id carry different payload hashes (an idempotency key
     reused for other data)?"""
     rows = evidence.settled(evidence["events"], "ingest_time_utc", "events", "raw")
@@ -101,8 +107,8 @@ def payload_conflict(evidence: Evidence) -> Partly:
     shown_rows = _rows(
         found, "status", "hash_in_row", "hash_in_object", "stored_key", key=found.event_id
     )
-    elsewhere = out_of_reach(evidence, lambda: rows.anti_join(found, "event_id"))
-    return Partly(shown_rows, joined(unseen(evidence), elsewhere))
+    elsewhere = unlisted_dates_gap(evidence, lambda: rows.anti_join(found, "event_id"))
+    return PartialRows(shown_rows, joined(unfetched_gap(evidence), elsewhere))
 
 
 @check(
@@ -117,7 +123,7 @@ def payload_conflict(evidence: Evidence) -> Partly:
     avoid="Do not delete one of the rows: they are the only trace of the events that were refused. "
     "A replay sends one message for the id, whichever row sorts first.",
 )
-def reused_id(evidence: Evidence) -> Partly:
+def reused_id(evidence: Evidence) -> PartialRows:
     """Does one event id stand on more than one row?"""
     events = evidence["events"]
     events = events.filter(~blank(events.event_id))
@@ -126,7 +132,7 @@ def reused_id(evidence: Evidence) -> Partly:
     rows = events.inner_join(several, events.event_id == several.several_id).drop("several_id")
     found = evidence.settled(rows, "ingest_time_utc", "events")
     shown_rows = _rows(found, "pk", "rows_of_id", "status", "payload_sha", key=found.event_id)
-    return Partly(shown_rows, ambiguous_ids(evidence))
+    return PartialRows(shown_rows, ambiguous_ids_gap(evidence))
 
 
 @check(
@@ -163,12 +169,12 @@ def unreplayable(evidence: Evidence) -> ir.Table:
 def key_mismatch(evidence: Evidence) -> ir.Table:
     """Do PK, SK and the index keys agree with the row's own attributes?"""
     rows = evidence.settled(evidence["events"], "ingest_time_utc", "events")
-    rows = rows.mutate(day=day_of(rows.event_time_utc))
+    rows, design = rows.mutate(day=day_of(rows.event_time_utc)), evidence.design
     rows = rows.mutate(
-        expected_pk=filled(pipeline.PK_LAYOUT, rows),
-        expected_sk=filled(pipeline.SK_LAYOUT, rows),
-        expected_gsi1pk=filled(pipeline.GSI1PK_LAYOUT, rows),
-        expected_gsi1sk=filled(pipeline.GSI1SK_LAYOUT, rows),
+        expected_pk=filled(design.pk_layout, rows),
+        expected_sk=filled(design.sk_layout, rows),
+        expected_gsi1pk=filled(design.gsi1pk_layout, rows),
+        expected_gsi1sk=filled(design.gsi1sk_layout, rows),
     )
     keys = ("pk", "sk", "gsi1pk", "gsi1sk")
     wrong = [differ(rows[name], rows[f"expected_{name}"]) for name in keys]
@@ -190,7 +196,7 @@ def key_mismatch(evidence: Evidence) -> ir.Table:
 def unknown_status(evidence: Evidence) -> ir.Table:
     """Is the status anything but ACCEPTED or DUPLICATE?"""
     rows = evidence.settled(evidence["events"], "ingest_time_utc", "events")
-    found = rows.filter(~rows.status.isin(pipeline.STATUSES).fill_null(False))
+    found = rows.filter(~rows.status.isin(evidence.design.statuses).fill_null(False))
     return _rows(found, "pk", "event_id", "status", key=found.sk)
 
 
@@ -206,14 +212,14 @@ def unknown_status(evidence: Evidence) -> ir.Table:
     avoid="Do not delete rows of status DUPLICATE: each has overwritten the ACCEPTED row of the "
     "same event and is the only one left.",
 )
-def duplicate(evidence: Evidence) -> Partly:
+def duplicate(evidence: Evidence) -> PartialRows:
     """Which events were refused as duplicates of the same payload, and what made them (client
     retry, timeout, upstream replay)?"""
     rows = evidence.settled(duplicates(evidence), "ingest_time_utc", "events", "raw")
     found = _rows(
         rows, "made_by", "gap_seconds", "arrived_utc", "source", "event_type", key=rows.event_id
     )
-    return Partly(found, unseen(evidence))
+    return PartialRows(found, unfetched_gap(evidence))
 
 
 @check(

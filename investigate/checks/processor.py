@@ -6,8 +6,8 @@ import ibis
 import ibis.expr.types as ir
 
 from investigate.analysis import consumption, processing
-from investigate.analysis.roles import invocations_of, require_role, unended
-from investigate.checks.registry import Partly, check
+from investigate.analysis.roles import invocations_of, require_role, unended_gap
+from investigate.checks.registry import PartialRows, check
 from investigate.evidence import Evidence
 from investigate.model import Severity, counted
 
@@ -37,19 +37,19 @@ _NEVER = (
     avoid=_NEVER + "Do not take Lambda's Errors metric or an empty queue as a sign that all went "
     "well. Do not replay before the cause is repaired: the records fail again, as silently.",
 )
-def swallowed_errors(evidence: Evidence) -> Partly:
+def swallowed_errors(evidence: Evidence) -> PartialRows:
     """Did the processor fail on a record and report success, so that its message was deleted?"""
     records = processing.failed_records(evidence)
     if not records:
         empty = evidence["log_lines"].select(key="event_id").filter(ibis.literal(False))
-        return Partly(empty, consumption.unseen_failures(evidence))
+        return PartialRows(empty, consumption.failed_records_gap(evidence))
     rows = processing.failed(evidence)
     gaps = processing.sent_gaps(evidence) or [
         "they may have been processed later, or sent by something else than a logged replay"
     ]
-    found = evidence.engine.scalar(rows.count())
+    found = evidence.engine.count(rows)
     reason = "" if found >= records else f"{processing.swallowed(records)}: {'; '.join(gaps)}"
-    return Partly(rows.mutate(key=rows.event_id), reason)
+    return PartialRows(rows.mutate(key=rows.event_id), reason)
 
 
 @check(
@@ -65,8 +65,10 @@ def swallowed_errors(evidence: Evidence) -> Partly:
     "sqs:ReceiveMessage or KMS permission of the function's role. Reserved concurrency 0: somebody "
     "used the emergency brake; remove the setting. Sample the queue before you let it run, and "
     "start with a maximum concurrency of 2.",
-    avoid=_NEVER + "Do not replay again while nothing consumes; the messages only pile up. Do not "
-    "forget the clock: waiting messages expire with the queue's retention.",
+    avoid=_NEVER + "Do not let it run while `processor/swallowed-errors` or `sqs/poison` is found "
+    "too: repair those first, or every message it reads may be lost. Do not replay again while "
+    "nothing consumes; the messages only pile up. Do not forget the clock: waiting messages expire "
+    "with the queue's retention.",
 )
 def not_consuming(evidence: Evidence) -> ir.Table:
     """Are messages waiting while the mapping is absent, disabled or blocked?"""
@@ -89,7 +91,7 @@ def not_consuming(evidence: Evidence) -> ir.Table:
     + "Do not judge by ProcessorErrorCount: a failed invocation prints no metric, so it misses "
     "exactly these.",
 )
-def errors(evidence: Evidence) -> Partly:
+def errors(evidence: Evidence) -> PartialRows:
     """Which invocations of the processor ended with an error?"""
     return _ended(evidence, "error")
 
@@ -107,7 +109,7 @@ def errors(evidence: Evidence) -> Partly:
     avoid="Do not raise the function's timeout alone: above the queue's visibility timeout every "
     "slow batch is processed twice.",
 )
-def timeouts(evidence: Evidence) -> Partly:
+def timeouts(evidence: Evidence) -> PartialRows:
     """Which invocations of the processor ran into their time limit?"""
     return _ended(evidence, "timeout")
 
@@ -124,19 +126,19 @@ def timeouts(evidence: Evidence) -> Partly:
     avoid="Do not delete the big message to get the queue moving before its body and its raw "
     "object are saved.",
 )
-def out_of_memory(evidence: Evidence) -> Partly:
+def out_of_memory(evidence: Evidence) -> PartialRows:
     """Which invocations of the processor ran out of memory?"""
     return _ended(evidence, "out-of-memory")
 
 
-def _ended(evidence: Evidence, status: str) -> Partly:
+def _ended(evidence: Evidence, status: str) -> PartialRows:
     require_role(evidence, "processor")
     runs = invocations_of(evidence, "processor")
     rows = runs.filter(runs.status == status).select(
         "function", "started_utc", "duration_ms", "max_memory_mb", "memory_mb", "error_type",
         "error_message", key="request_id",
     )  # fmt: skip
-    return Partly(rows, unended(evidence, "processor"))
+    return PartialRows(rows, unended_gap(evidence, "processor"))
 
 
 @check(
@@ -152,7 +154,7 @@ def _ended(evidence: Evidence, status: str) -> Partly:
     avoid="Do not set a small reserved concurrency to calm a consumer down: the mapping goes on "
     "polling, and the throttled messages burn their receives. Limit the mapping instead.",
 )
-def throttles(evidence: Evidence) -> Partly:
+def throttles(evidence: Evidence) -> PartialRows:
     """Which processors were throttled?"""
     require_role(evidence, "processor")
     own = consumption.processors(evidence).select(function="name")
@@ -162,7 +164,7 @@ def throttles(evidence: Evidence) -> Partly:
     dark = own.anti_join(measured, "function").anti_join(found, "function")
     names = [row["function"] for row in evidence.engine.rows(dark.order_by("function"))]
     reason = f"no Invocations metric of {', '.join(names)} was captured" if names else ""
-    return Partly(found.mutate(key=found.function), reason)
+    return PartialRows(found.mutate(key=found.function), reason)
 
 
 @check(
@@ -177,7 +179,7 @@ def throttles(evidence: Evidence) -> Partly:
     avoid=_NEVER + "Do not leave the mapping enabled while you look: every batch it hands over is "
     "gone.",
 )
-def dry_run_loss(evidence: Evidence) -> Partly:
+def dry_run_loss(evidence: Evidence) -> PartialRows:
     """Did a processor in DRY_RUN let messages be deleted without writing?"""
     require_role(evidence, "processor")
     runs = consumption.with_deletions(evidence, consumption.dry_runs(evidence))
@@ -187,8 +189,8 @@ def dry_run_loss(evidence: Evidence) -> Partly:
         "nothing tells whether the messages of {} in DRY_RUN were deleted": untold,
         "the DRY_RUN of {} is unknown": consumption.unknown_dry_run(evidence),
     }
-    counts = {text: evidence.engine.scalar(rows.count()) for text, rows in reasons.items()}
+    counts = {text: evidence.engine.count(rows) for text, rows in reasons.items()}
     reason = "; ".join(
         text.format(counted(count, "processor")) for text, count in counts.items() if count
     )
-    return Partly(lossy.mutate(key=lossy.function), reason)
+    return PartialRows(lossy.mutate(key=lossy.function), reason)

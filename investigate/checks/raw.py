@@ -5,24 +5,24 @@ from __future__ import annotations
 import ibis
 import ibis.expr.types as ir
 
+from investigate.analysis.capture_scope import unkept_gap, unlisted_dates_gap
 from investigate.analysis.objects import (
+    first_ingest_gap,
     is_corrupt,
     keys_of_several_versions,
+    objects_gap,
     of_several_objects,
-    overlooked,
     raw_objects,
     readable_objects,
     refuse_if_unnamed,
     rows_without_object,
     shown,
-    unknown_first_ingest,
-    unnamed,
+    unnamed_gap,
     with_deleted_versions,
     with_first_ingest,
 )
-from investigate.analysis.reach import out_of_reach, unkept
-from investigate.checks.registry import Partly, check
-from investigate.engine import day_of, differ
+from investigate.checks.registry import PartialRows, check
+from investigate.engine import day_of, differ, is_day
 from investigate.evidence import Evidence
 from investigate.model import Severity, joined
 
@@ -45,13 +45,13 @@ from investigate.model import Severity, joined
     "DUPLICATE and stores nothing. Do not delete the EventsTable rows; they are the only record "
     "of what was lost.",
 )
-def missing(evidence: Evidence) -> Partly:
+def missing(evidence: Evidence) -> PartialRows:
     """Is there an event the index knows (EventsTable row with S3 references) whose raw object
     exists under no key?"""
     rows, reason = rows_without_object(evidence)
     rows = rows.filter(~rows.outlived, ~rows.unsure)
     refuse_if_unnamed(evidence, rows, "no object")
-    return Partly(with_deleted_versions(evidence, _references(rows)), reason)
+    return PartialRows(with_deleted_versions(evidence, _references(rows)), reason)
 
 
 @check(
@@ -67,12 +67,12 @@ def missing(evidence: Evidence) -> Partly:
     avoid="Do not report these as data loss, and do not replay their window: each message would "
     "fail in the processor.",
 )
-def expired(evidence: Evidence) -> Partly:
+def expired(evidence: Evidence) -> PartialRows:
     """Did the bucket's lifecycle rule take the raw object of a row that is still there?"""
     rows, reason = rows_without_object(evidence)
     rows = rows.filter(rows.outlived)
     refuse_if_unnamed(evidence, rows, "no object")
-    return Partly(_references(rows), reason)
+    return PartialRows(_references(rows), reason)
 
 
 @check(
@@ -88,18 +88,18 @@ def expired(evidence: Evidence) -> Partly:
     avoid="Do not replay these events: the processor drops what it cannot parse and reports "
     "success. Do not repair an object in place; keep the broken one as evidence.",
 )
-def corrupt(evidence: Evidence) -> Partly:
+def corrupt(evidence: Evidence) -> PartialRows:
     """Is there a raw object that is not a JSON object with the required fields?"""
     objects = evidence.settled(raw_objects(evidence), "last_modified", "raw")
     broken = objects.filter(is_corrupt(objects))
-    dated = broken.key_event_date.re_search(r"^\d{4}-\d{2}-\d{2}$").fill_null(False)
+    dated = is_day(broken.key_event_date)
     rows = broken.select(
         "error", "size", "last_modified", "entity_id",
         key=broken.s3_key,
         event_id=broken.rid,
         day=ibis.ifelse(dated, broken.key_event_date, ibis.null("string")),
     )  # fmt: skip
-    return Partly(rows, overlooked(evidence))
+    return PartialRows(rows, objects_gap(evidence))
 
 
 @check(
@@ -114,12 +114,12 @@ def corrupt(evidence: Evidence) -> Partly:
     avoid="Do not correct the recorded hash to make this go away, and do not recompute aggregates "
     "from these objects until you know which payload is right.",
 )
-def payload_mismatch(evidence: Evidence) -> Partly:
+def payload_mismatch(evidence: Evidence) -> PartialRows:
     """Does the payload still have the hash that was recorded at ingest?"""
     objects = evidence.settled(readable_objects(evidence), "last_modified", "raw")
     changed = objects.filter(differ(objects.payload_sha, objects.payload_sha_actual))
-    return Partly(
-        shown(changed, recorded="payload_sha", actual="payload_sha_actual"), overlooked(evidence)
+    return PartialRows(
+        shown(changed, recorded="payload_sha", actual="payload_sha_actual"), objects_gap(evidence)
     )
 
 
@@ -135,7 +135,7 @@ def payload_mismatch(evidence: Evidence) -> Partly:
     avoid="Do not rename objects to the recomputed id: the EventsTable and the DedupeTable know "
     "the old one.",
 )
-def id_mismatch(evidence: Evidence) -> Partly:
+def id_mismatch(evidence: Evidence) -> PartialRows:
     """Do the event id recomputed from the body (both recipes), the id in the body and the id in
     the key agree?"""
     objects = evidence.settled(readable_objects(evidence), "last_modified", "raw")
@@ -146,7 +146,7 @@ def id_mismatch(evidence: Evidence) -> Partly:
     rows = shown(
         at_odds, id_in_key="key_event_id", id_in_body="event_id", id_by_recipe="event_id_actual"
     )
-    return Partly(rows, overlooked(evidence))
+    return PartialRows(rows, objects_gap(evidence))
 
 
 @check(
@@ -161,7 +161,7 @@ def id_mismatch(evidence: Evidence) -> Partly:
     "prevent it, write with If-None-Match: * and switch on versioning.",
     avoid="Do not delete either version, and do not take the newest for the right one.",
 )
-def overwritten(evidence: Evidence) -> Partly:
+def overwritten(evidence: Evidence) -> PartialRows:
     """Was an object written again after its ingest time (or has more than one version)?"""
     objects = with_first_ingest(evidence)
     several = keys_of_several_versions(evidence)
@@ -172,12 +172,12 @@ def overwritten(evidence: Evidence) -> Partly:
     again = (objects.last_modified > objects.ingested_by + allowed).fill_null(False)
     rows = objects.filter(again | (objects.versions > 1))
     others = objects.filter(~again & (objects.versions == 1))
-    return Partly(
+    return PartialRows(
         rows.select(
             "s3_key", "first_ingest_utc", "last_modified", "versions", "event_time_utc",
             "entity_id", key=ibis.coalesce(rows.rid, rows.s3_key), event_id="rid",
         ),
-        joined(unknown_first_ingest(evidence, evidence.in_scope(others)), unkept(evidence)),
+        joined(first_ingest_gap(evidence, evidence.in_scope(others)), unkept_gap(evidence)),
     )  # fmt: skip
 
 
@@ -194,13 +194,15 @@ def overwritten(evidence: Evidence) -> Partly:
     avoid="Do not delete the extra object before you have compared the two bodies, and do not sum "
     "over the bucket: the event would count twice.",
 )
-def duplicate_objects(evidence: Evidence) -> Partly:
+def duplicate_objects(evidence: Evidence) -> PartialRows:
     """Is one event stored under more than one key?"""
     several = _by_id(raw_objects(evidence).semi_join(of_several_objects(evidence), "rid"))
     several = several.filter(several.first_key != several.last_key)
     found = evidence.settled(several, "first_modified", "raw")
-    elsewhere = out_of_reach(evidence, lambda: _by_id(raw_objects(evidence)).mutate(event_id="key"))
-    return Partly(found, joined(unnamed(evidence), elsewhere, unkept(evidence)))
+    elsewhere = unlisted_dates_gap(
+        evidence, lambda: _by_id(raw_objects(evidence)).mutate(event_id="key")
+    )
+    return PartialRows(found, joined(unnamed_gap(evidence), elsewhere, unkept_gap(evidence)))
 
 
 def _by_id(objects: ir.Table) -> ir.Table:
@@ -227,7 +229,7 @@ def _by_id(objects: ir.Table) -> ir.Table:
     "source or type at a copy.",
     avoid="Do not move the objects: the EventsTable points at the keys as they are.",
 )
-def misplaced(evidence: Evidence) -> Partly:
+def misplaced(evidence: Evidence) -> PartialRows:
     """Does the key's partition (source, type, dates, hour) agree with the body?"""
     objects = evidence.settled(raw_objects(evidence), "last_modified", "raw")
     elsewhere = (
@@ -238,12 +240,12 @@ def misplaced(evidence: Evidence) -> Partly:
         | differ(objects.key_hour, objects.event_time_utc.strftime("%H"))
     )
     rows = objects.filter(objects.key_event_id.isnull() | (objects.readable & elsewhere))
-    return Partly(
+    return PartialRows(
         rows.select(
             "source", "event_type", "event_time", "ingest_time", "event_time_utc", "entity_id",
             key=rows.s3_key, event_id=rows.rid,
         ),
-        overlooked(evidence),
+        objects_gap(evidence),
     )  # fmt: skip
 
 

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import ibis
 
-from investigate.analysis.gaps import silences, untold
-from investigate.analysis.objects import overlooked, readable_objects, shown, unseen, unseen_objects
-from investigate.analysis.reach import unkept
-from investigate.analysis.roles import invocations_of, require_role, unended
-from investigate.checks.registry import Partly, check
+from investigate.analysis.capture_scope import unkept_gap
+from investigate.analysis.objects import (
+    objects_gap,
+    readable_objects,
+    shown,
+    unfetched_gap,
+    unfetched_objects,
+)
+from investigate.analysis.roles import invocations_of, require_role, unended_gap
+from investigate.analysis.silences import silences, source_activity_gap
+from investigate.checks.registry import PartialRows, check
 from investigate.engine import differ, seconds_between
 from investigate.errors import NotEvaluable
 from investigate.evidence import Evidence
@@ -27,15 +33,15 @@ from investigate.model import Severity, joined
     avoid="Do not take a silence for loss, nor for a quiet hour, before the producer's own count "
     "is known.",
 )
-def gap(evidence: Evidence) -> Partly:
+def gap(evidence: Evidence) -> PartialRows:
     """Is there a silence in a regular source that is too long for its own rhythm?"""
-    if unkept(evidence):
+    if unkept_gap(evidence):
         raise NotEvaluable("raw: the rhythm of a source is that of all its entities")
     rows = silences(evidence)
     key = ibis.literal(" ").join([rows.source, rows.event_type, rows.start, rows.end])
-    index = evidence.unjudged("events") if evidence.case.event_dates else ""
-    others = untold(evidence) or index
-    return Partly(rows.mutate(key=key), joined(unseen(evidence), others))
+    index = evidence.end_gap("events") if evidence.case.event_dates else ""
+    others = source_activity_gap(evidence) or index
+    return PartialRows(rows.mutate(key=key), joined(unfetched_gap(evidence), others))
 
 
 @check(
@@ -49,7 +55,7 @@ def gap(evidence: Evidence) -> Partly:
     "buffers or has been offline.",
     avoid="Do not rewrite event times to the ingest time.",
 )
-def late(evidence: Evidence) -> Partly:
+def late(evidence: Evidence) -> PartialRows:
     """Did the event arrive later than the threshold?"""
     objects = readable_objects(evidence)
     times = shown(objects, ingest_time_utc="ingest_time_utc")
@@ -58,9 +64,9 @@ def late(evidence: Evidence) -> Partly:
     lag = seconds_between(times.event_time_utc, times.first_ingest_utc)
     rows = times.mutate(lag_seconds=lag)
     found = rows.filter(rows.lag_seconds > evidence.thresholds.late_seconds)
-    if unseen(evidence):  # another object of the event may tell of an earlier arrival
-        found = found.anti_join(unseen_objects(evidence).select("rid"), [("key", "rid")])
-    return Partly(found, overlooked(evidence))
+    if unfetched_gap(evidence):  # another object of the event may tell of an earlier arrival
+        found = found.anti_join(unfetched_objects(evidence).select("rid"), [("key", "rid")])
+    return PartialRows(found, objects_gap(evidence))
 
 
 @check(
@@ -74,12 +80,12 @@ def late(evidence: Evidence) -> Partly:
     "both, and have the producer's clock synchronised.",
     avoid="Do not trust IngestLagMs of this source, and do not shift event times by hand.",
 )
-def clock_skew(evidence: Evidence) -> Partly:
+def clock_skew(evidence: Evidence) -> PartialRows:
     """Is the event's time after its ingest time (the stored lag is clamped to 0)?"""
     objects = evidence.settled(readable_objects(evidence), "ingest_time_utc", "raw")
     allowed = ibis.interval(seconds=evidence.thresholds.clock_skew_seconds)
     ahead = objects.filter(objects.event_time_utc > objects.ingest_time_utc + allowed)
-    return Partly(shown(ahead, ingested="ingest_time_utc"), overlooked(evidence))
+    return PartialRows(shown(ahead, ingested="ingest_time_utc"), objects_gap(evidence))
 
 
 @check(
@@ -94,7 +100,7 @@ def clock_skew(evidence: Evidence) -> Partly:
     avoid="Do not count failures by IngestCount: the metric is printed at the end of a request, "
     "so a failed one leaves none.",
 )
-def ingest_failures(evidence: Evidence) -> Partly:
+def ingest_failures(evidence: Evidence) -> PartialRows:
     """Did a request to the ingest function fail, and may it have lost an event?"""
     require_role(evidence, "ingest")
     calls = evidence.settled(invocations_of(evidence, "ingest"), "ended_utc")
@@ -103,4 +109,4 @@ def ingest_failures(evidence: Evidence) -> Partly:
         "function", "started_utc", "ended_utc", "status", "error_type", "error_message",
         key=failed.request_id,
     )  # fmt: skip
-    return Partly(rows, unended(evidence, "ingest"))
+    return PartialRows(rows, unended_gap(evidence, "ingest"))

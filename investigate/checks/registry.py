@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import ibis.expr.types as ir
 
@@ -11,6 +11,8 @@ from investigate.analysis.identities import with_owners
 from investigate.errors import AccessError, InvestigationError, NotEvaluable, UsageError
 from investigate.evidence import SCOPED_BY, Evidence
 from investigate.model import Finding, Outcome, Severity, Step
+from investigate.pipeline import REFERENCE, Design
+from investigate.wording import worded
 
 MAX_KEYS = 10_000
 # Codes that are not named after the step they belong to.
@@ -22,14 +24,14 @@ OF_SCOPE = "of the capture's scope "
 
 
 @dataclass(frozen=True, slots=True)
-class Partly:
+class PartialRows:
     """Offending rows from evidence that does not show everything: none found is not a pass."""
 
     rows: ir.Table
     reason: str
 
 
-Question = Callable[[Evidence], ir.Table | Partly]
+Question = Callable[[Evidence], ir.Table | PartialRows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +39,8 @@ class Check:
     """One question asked of a case. `needs` must be captured; of `whole` every row must be listed,
     because the check concludes something from a row's absence there; of `either` one must be
     captured, and without the others the answer is partial. Which of `reads` it can do without, and
-    what could not be looked into, is for the check to say (`Partly`). `ownerless`: its rows may
-    lack the entity or time of their event, which the stores then tell."""
+    what could not be looked into, is for the check to say (`PartialRows`). `ownerless`: its rows
+    may lack the entity or time of their event, which the stores then tell."""
 
     code: str
     severity: Severity
@@ -87,7 +89,7 @@ class Book:
         reads: tuple[str, ...] = (),
         ownerless: bool = False,
     ) -> Callable[[Question], Question]:
-        """Register a function as a check; its docstring's first line is the question.
+        """Register a function as a check; its docstring's first paragraph is the question.
 
         The function returns the offending rows as an Ibis table with a text column `key`; further
         columns are for the reader, and `event_time_utc`, `day` and `entity_id` put a row in or out
@@ -140,41 +142,50 @@ book = Book()
 check = book.check
 
 
-def offending_rows(check: Check, evidence: Evidence) -> Partly:
+def offending_rows(check: Check, evidence: Evidence) -> PartialRows:
     """Return the rows in scope that a check objects to, and why their absence would prove nothing
     (an empty reason: it would). Raise `NotEvaluable` where the evidence cannot tell."""
     found = _objections(check, evidence)
-    return Partly(evidence.in_scope(found.rows), found.reason)
+    return PartialRows(evidence.in_scope(found.rows), found.reason)
 
 
-def _objections(check: Check, evidence: Evidence) -> Partly:
+def rows_of(evidence: Evidence, code: str) -> ir.Table:
+    """Return the offending rows of a check in scope, for what counts what the finding does. Raise
+    `NotEvaluable` where the evidence cannot tell."""
+    return offending_rows(book[code], evidence).rows
+
+
+def _objections(check: Check, evidence: Evidence) -> PartialRows:
     """The offending rows in the scope and out of it, asked for once: for the keys, for the rows to
     show and for the ledger."""
-    found: Partly = evidence.fact(f"rows of {check.code}", lambda known: _ask(check, known))
+    found: PartialRows = evidence.fact(f"rows of {check.code}", lambda known: _ask(check, known))
     return found
 
 
-def _ask(check: Check, evidence: Evidence) -> Partly:
+def _ask(check: Check, evidence: Evidence) -> PartialRows:
     tables = tuple(dict.fromkeys((*check.needs, *check.whole)))
     evidence.require(tables)
     evidence.require_one(check.either)
-    lacking = evidence.blind(check.whole)
+    lacking = evidence.absence_gaps(check.whole)
     if lacking:
         raise NotEvaluable("absence proves nothing in " + "; ".join(lacking))
     answer = check.ask(evidence)
-    rows, reasons = (answer.rows, [answer.reason]) if isinstance(answer, Partly) else (answer, [])
+    rows, reasons = (
+        (answer.rows, [answer.reason]) if isinstance(answer, PartialRows) else (answer, [])
+    )
     if check.ownerless:
         rows, unknown = with_owners(
             evidence, rows, "event_id" if "event_id" in rows.columns else "key"
         )
         reasons.append(unknown)
-    reasons += evidence.incomplete((*tables, *check.either))
+    reasons += evidence.gaps((*tables, *check.either))
     told = dict.fromkeys(reason for reason in reasons if reason)
-    return Partly(rows, "; ".join(told))
+    return PartialRows(rows, "; ".join(told))
 
 
 def answer(check: Check, evidence: Evidence) -> Finding:
     """Return a check's finding; a lack of evidence is `not-evaluated`, a failed query `error`."""
+    check = _in_words_of(check, evidence.design)
     try:
         rows = _objections(check, evidence)
         count, keys = _keys(rows.rows, evidence)
@@ -183,25 +194,44 @@ def answer(check: Check, evidence: Evidence) -> Finding:
     except AccessError:
         raise  # evidence in place that is not there or not what the case says: no answer is right
     except InvestigationError as failed:
-        return _without_answer(check, Outcome.ERROR, failed.message)
-    if not count and rows.reason:
-        return _without_answer(
-            check, Outcome.NOT_EVALUATED, f"nothing found, but not all could be seen: {rows.reason}"
-        )
+        told = f"{failed.message}; {failed.hint}" if failed.hint else failed.message
+        return _without_answer(check, Outcome.ERROR, told)
+    outcome, reason = outcome_of(count, rows.reason)
+    if outcome is Outcome.NOT_EVALUATED:
+        return _without_answer(check, outcome, reason)
     return Finding(
         check.code,
         check.step,
-        Outcome.FOUND if count else Outcome.PASSED,
+        outcome,
         check.severity,
         check.question,
         _sentence(check, count, evidence),
         check.key,
         count,
         keys,
-        reason=rows.reason or None,
+        reason=reason or None,
         advice=check.advice if count else "",
         avoid=check.avoid if count else "",
     )
+
+
+def outcome_of(count: int, gap: str) -> tuple[Outcome, str]:
+    """Return the outcome and its reason where so many keys were found and `gap` says what could
+    not be seen: nothing found passes only where that is empty."""
+    if count or not gap:
+        return (Outcome.FOUND if count else Outcome.PASSED), gap
+    return Outcome.NOT_EVALUATED, f"nothing found, but not all could be seen: {gap}"
+
+
+def _in_words_of(check: Check, design: Design) -> Check:
+    """Return a check that says what it says in the words of a pipeline."""
+    if design == REFERENCE:
+        return check
+    question, found, advice, avoid = (
+        worded(text, design, check.step)
+        for text in (check.question, check.found, check.advice, check.avoid)
+    )
+    return replace(check, question=question, found=found, advice=advice, avoid=avoid)
 
 
 def _keys(rows: ir.Table, evidence: Evidence) -> tuple[int, tuple[str, ...]]:
@@ -213,7 +243,7 @@ def _keys(rows: ir.Table, evidence: Evidence) -> tuple[int, tuple[str, ...]]:
     keys = tuple(str(row["key"]) for row in listed)
     if len(keys) <= MAX_KEYS:
         return len(keys), keys
-    return int(evidence.engine.scalar(distinct.count())), keys[:MAX_KEYS]
+    return evidence.engine.count(distinct), keys[:MAX_KEYS]
 
 
 def _sentence(check: Check, count: int, evidence: Evidence) -> str:

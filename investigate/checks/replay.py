@@ -5,13 +5,13 @@ from __future__ import annotations
 import ibis
 import ibis.expr.types as ir
 
-from investigate import pipeline
 from investigate.analysis import logs, replays
-from investigate.analysis.loading import unloadable, unlooked
-from investigate.analysis.roles import invocations_of, require_role, unended
-from investigate.checks.registry import Partly, check
+from investigate.analysis.loading import count_unverifiable, unloadable
+from investigate.analysis.roles import invocations_of, require_role, unended_gap
+from investigate.checks.registry import PartialRows, check
 from investigate.evidence import Evidence
-from investigate.model import Severity, counted
+from investigate.model import Severity, counted, joined
+from investigate.pipeline import QUERY_PAGE_BYTES, format_time
 
 
 @check(
@@ -28,12 +28,13 @@ from investigate.model import Severity, counted
     "messages. Do not take a response with `sent` below the limit as complete; the limit is "
     "applied to `scanned`.",
 )
-def truncated(evidence: Evidence) -> Partly:
+def truncated(evidence: Evidence) -> PartialRows:
     """Did (or would) a replay stop at its limit or page while the window holds more rows?"""
-    rows = _would_stop(evidence)
+    rows, unknown = _would_stop(evidence), ""
     if evidence.has("log_lines"):
         rows = rows.union(_did_stop(evidence).cast(rows.schema()))
-    return Partly(rows.mutate(key=rows.entity_id), _unlogged(evidence))
+        unknown = _windowless(evidence)
+    return PartialRows(rows.mutate(key=rows.entity_id), joined(_unlogged(evidence), unknown))
 
 
 def _would_stop(evidence: Evidence) -> ir.Table:
@@ -43,27 +44,36 @@ def _would_stop(evidence: Evidence) -> ir.Table:
         rows=rows.count(),
         bytes=rows.attributes.length().fill_null(0).sum(),
     )
-    limit, page = evidence.thresholds.replay_limit, pipeline.QUERY_PAGE_BYTES
+    limit, page = evidence.thresholds.replay_limit, QUERY_PAGE_BYTES
     more = held.filter((held.rows > limit) | (held.bytes > page))
     return more.select(
         entity_id=more.entity_id.fill_null(more.pk),
         how=ibis.ifelse(more.rows > limit, "would stop at the limit", "would stop at 1 MB"),
         rows=more.rows,
         scanned=ibis.null("int64"),
-        start=ibis.literal(pipeline.format_time(evidence.window.start)),
-        end=ibis.literal(pipeline.format_time(evidence.window.end)),
+        start=ibis.literal(format_time(evidence.window.start)),
+        end=ibis.literal(format_time(evidence.window.end)),
         logged_utc=ibis.null("timestamp"),
     )
 
 
 def _did_stop(evidence: Evidence) -> ir.Table:
     done = evidence.settled(replays.outcomes(evidence), "logged_utc", "events")
-    # One that scanned nothing did not stop early: it is in DRY_RUN or asked for nobody (D9).
-    short = done.filter((done.scanned > 0) & (done.scanned < done.rows_there))
+    short = done.filter(replays.stopped_early(done))
     return short.select(
         "entity_id", "scanned", "start", "end", "logged_utc",
         how=ibis.literal("did stop early"), rows="rows_there",
     )  # fmt: skip
+
+
+def _windowless(evidence: Evidence) -> str:
+    """Say in words of how many replays in scope the line does not tell whether they stopped early;
+    empty if all tell."""
+    done = evidence.settled(replays.outcomes(evidence), "logged_utc", "events")
+    unknown = evidence.in_scope(done.filter(replays.stopped_early(done).isnull()))
+    count = evidence.engine.count(unknown)
+    what = counted(count, "logged replay")
+    return f"{what} whose window or scanned rows are not in the log" if count else ""
 
 
 @check(
@@ -79,34 +89,34 @@ def _did_stop(evidence: Evidence) -> ir.Table:
     avoid="Do not judge a day's aggregate by a replay of that day before you have moved these "
     "events: it lacks those outside by text and counts none of its own for those outside by time.",
 )
-def boundary(evidence: Evidence) -> Partly:
+def boundary(evidence: Evidence) -> PartialRows:
     """Is an event in or out of the window by time but not by the text comparison the replay
     uses?"""
     columns = ("event_id", "sk", "entity_id", "event_time", "reason")
     rows = replays.at_the_edges(evidence)
     asked = rows.filter(rows.event_time_utc.notnull())
     asked = asked.mutate(
-        start=ibis.literal(pipeline.format_time(evidence.window.start)),
-        end=ibis.literal(pipeline.format_time(evidence.window.end)),
+        start=ibis.literal(format_time(evidence.window.start)),
+        end=ibis.literal(format_time(evidence.window.end)),
         request_id=ibis.null("string"),
     )
     found = asked.select(*columns, "start", "end", "request_id")
     if evidence.has("log_lines"):
         found = found.union(_boundaries_of_replays(evidence).select(*found.columns))
     found = found.mutate(key=found.event_id.fill_null(found.sk))
-    return Partly(found, _unlogged(evidence))
+    return PartialRows(found, _unlogged(evidence))
 
 
 def _boundaries_of_replays(evidence: Evidence) -> ir.Table:
     done = replays.bounds(replays.logged(evidence))
     done = done.select("request_id", "entity_id", "start", "end", "start_utc", "end_utc")
-    done = done.mutate(replay_pk=ibis.literal(pipeline.event_pk("")) + done.entity_id)
+    done = done.mutate(replay_pk=ibis.literal(evidence.design.event_pk("")) + done.entity_id)
     rows = evidence["events"].drop("entity_id")
     joined = done.inner_join(rows, done.replay_pk == rows.pk)
     known = joined.filter(
         joined.start_utc.notnull(), joined.end_utc.notnull(), joined.event_time_utc.notnull()
     )
-    by_text = replays.in_text_window(known.sk, known.start, known.end)
+    by_text = replays.in_text_window(evidence.design, known.sk, known.start, known.end)
     by_time = replays.in_time_window(known.event_time_utc, known.start_utc, known.end_utc)
     reason = ibis.ifelse(by_text, replays.BY_TEXT_ONLY, replays.BY_TIME_ONLY)
     return known.mutate(reason=reason).filter(by_text != by_time)
@@ -126,7 +136,7 @@ def _boundaries_of_replays(evidence: Evidence) -> ir.Table:
     avoid="Do not replay the window as it is: the processor catches the error of each such record, "
     "reports success, and SQS deletes the message, so the failure leaves almost no trace.",
 )
-def would_fail(evidence: Evidence) -> Partly:
+def would_fail(evidence: Evidence) -> PartialRows:
     """Would a planned message point at a raw object that does not exist or cannot be read?"""
     plan = replays.planned(evidence)
     sends = evidence.settled(plan.filter(plan.decision == "send"), "ingest_time_utc", "raw")
@@ -134,8 +144,10 @@ def would_fail(evidence: Evidence) -> Partly:
     rows = hopeless.select(
         "entity_id", "event_time", "s3_key", "why", key=hopeless.event_id.fill_null(hopeless.sk)
     )
-    unknown = unlooked(evidence, sends)
-    return Partly(rows, f"{unknown:,} of the objects could not be looked at" if unknown else "")
+    unknown = count_unverifiable(evidence, sends)
+    return PartialRows(
+        rows, f"{unknown:,} of the objects could not be looked at" if unknown else ""
+    )
 
 
 @check(
@@ -153,12 +165,13 @@ def would_fail(evidence: Evidence) -> Partly:
     "its first page shows 1 MB. Do not look for a status that blocks the replay; status plays no "
     "part in it, and `include_duplicates=false` alone never makes `sent` 0.",
 )
-def nothing_sent(evidence: Evidence) -> Partly:
+def nothing_sent(evidence: Evidence) -> PartialRows:
     """Did a replay scan rows and send none, or find none, and why?"""
     done = evidence.settled(replays.outcomes(evidence), "logged_utc", "events")
     none = done.filter(done.sent == 0)
     why = ibis.cases(
         (none.scanned > 0, "no row has refs"),
+        (none.rows_there.isnull(), "its window is not in the log"),
         (none.rows_there > 0, "nothing scanned although rows are there"),
         else_="no rows in the window",
     )
@@ -166,7 +179,7 @@ def nothing_sent(evidence: Evidence) -> Partly:
         "entity_id", "start", "end", "scanned", "rows_there", "logged_utc", "request_id",
         key="entity_id", why=why,
     )  # fmt: skip
-    return Partly(rows, logs.silence(evidence, "replay"))
+    return PartialRows(rows, logs.info_lines_gap(evidence, "replay"))
 
 
 @check(
@@ -183,14 +196,14 @@ def nothing_sent(evidence: Evidence) -> Partly:
     avoid="Do not use the replay's DRY_RUN as a preview, and do not switch it off on the processor "
     "before you have stopped the mapping and seen what is in the queue.",
 )
-def dry_run(evidence: Evidence) -> Partly:
+def dry_run(evidence: Evidence) -> PartialRows:
     """Is a function in DRY_RUN, so that its answers show nothing?"""
     functions = evidence["functions"]
     unknown = functions.filter(functions.dry_run.isnull())
-    count = evidence.engine.scalar(unknown.count())
+    count = evidence.engine.count(unknown)
     rows = functions.filter(functions.dry_run.fill_null(False))
     rows = rows.select("role", "last_modified_utc", key="name")
-    return Partly(rows, f"DRY_RUN of {counted(count, 'function')} is unknown" if count else "")
+    return PartialRows(rows, f"DRY_RUN of {counted(count, 'function')} is unknown" if count else "")
 
 
 @check(
@@ -207,7 +220,7 @@ def dry_run(evidence: Evidence) -> Partly:
     avoid="Do not simply repeat the request, and switch off the client's own retry: each repeat "
     "sends the first part of the window again.",
 )
-def failures(evidence: Evidence) -> Partly:
+def failures(evidence: Evidence) -> PartialRows:
     """Did a replay fail or run into its time limit?"""
     require_role(evidence, "replay")
     runs = evidence.settled(invocations_of(evidence, "replay"), "ended_utc")
@@ -216,12 +229,12 @@ def failures(evidence: Evidence) -> Partly:
         "function", "status", "started_utc", "duration_ms", "error_type", "error_message",
         key="request_id",
     )  # fmt: skip
-    return Partly(rows, unended(evidence, "replay"))
+    return PartialRows(rows, unended_gap(evidence, "replay"))
 
 
 def _unlogged(evidence: Evidence) -> str:
     """Why a replay may have run that the logs do not show; empty if none can have."""
     if not evidence.has("log_lines"):
-        return "replays that ran: " + evidence.absence("log_lines")
-    gaps = [*evidence.incomplete(("log_lines",)), logs.silence(evidence, "replay")]
+        return "replays that ran: " + evidence.capture_gap("log_lines")
+    gaps = [*evidence.gaps(("log_lines",)), logs.info_lines_gap(evidence, "replay")]
     return "; ".join(f"replays that ran: {gap}" for gap in gaps if gap)

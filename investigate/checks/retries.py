@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import ibis
 
-from investigate.analysis import logs, retries, retry_gaps
+from investigate.analysis import logs, retries, retry_evidence_gaps
 from investigate.analysis.amplification import amplification
 from investigate.analysis.repeated_effects import GUARDED, REPEATED, effects
 from investigate.analysis.retry_patterns import EIGHT_GAPS, GROWTH, TAU
-from investigate.checks.registry import Partly, check
+from investigate.checks.registry import PartialRows, check
 from investigate.evidence import Evidence
-from investigate.model import Severity
+from investigate.model import Severity, joined
 
 _INGESTED = "event_ingested"
 
@@ -38,7 +36,7 @@ _INGESTED = "event_ingested"
     avoid="Do not raise the number of retries, the timeout or the concurrency to get through: each "
     "adds load to what is already failing.",
 )
-def storm(evidence: Evidence) -> Partly:
+def storm(evidence: Evidence) -> PartialRows:
     """Do retries multiply the load, so that most attempts are repeats?"""
     evidence.require_one(("log_lines", "invocations"))
     limits = evidence.thresholds
@@ -47,12 +45,12 @@ def storm(evidence: Evidence) -> Partly:
     worst = rows.worst_amplification >= limits.storm_factor
     worst = worst & (rows.worst_repeats >= limits.storm_repeats)
     found = rows.filter(whole.fill_null(False) | worst.fill_null(False))
-    unseen = [
-        _gaps(evidence, ("log_lines", "invocations")), *retry_gaps.of_queue(evidence),
-        *retry_gaps.of_loads(evidence), *retry_gaps.of_streams(evidence),
-        *retry_gaps.of_letters(evidence),
+    gaps = [
+        _gaps(evidence, ("log_lines", "invocations")), *retry_evidence_gaps.of_queue(evidence),
+        *retry_evidence_gaps.of_loads(evidence), *retry_evidence_gaps.of_streams(evidence),
+        *retry_evidence_gaps.of_letters(evidence),
     ]  # fmt: skip
-    return Partly(found.mutate(key=found.group), _joined(unseen))
+    return PartialRows(found.mutate(key=found.group), joined(*gaps))
 
 
 @check(
@@ -68,7 +66,7 @@ def storm(evidence: Evidence) -> Partly:
     avoid="Do not only lengthen the fixed interval: clients that failed together come back "
     "together, each time.",
 )
-def no_backoff(evidence: Evidence) -> Partly:
+def no_backoff(evidence: Evidence) -> PartialRows:
     """Does a client repeat its attempts at short intervals that are fixed or shrink?"""
     rows = retries.patterns(evidence)
     steady = rows.pattern == "fixed"
@@ -84,7 +82,7 @@ def no_backoff(evidence: Evidence) -> Partly:
     )  # fmt: skip
     # With a part of the invocations some gaps end where a request started, and others at a line.
     calls = ("invocations",) if evidence.has("invocations") else ()
-    return Partly(found, _gaps(evidence, ("log_lines", *calls)))
+    return PartialRows(found, _gaps(evidence, ("log_lines", *calls)))
 
 
 @check(
@@ -101,7 +99,7 @@ def no_backoff(evidence: Evidence) -> Partly:
     avoid="Do not redrive or replay what failed until then: each further attempt repeats the "
     "effect. Do not switch retries off instead, which loses what failed for a moment.",
 )
-def side_effects(evidence: Evidence) -> Partly:
+def side_effects(evidence: Evidence) -> PartialRows:
     """Did a repeated attempt repeat an effect that an earlier attempt already had?"""
     rows = evidence.in_scope(effects(evidence))
     rows = rows.mutate(repeated=rows.effect == REPEATED, refused=rows.effect == GUARDED)
@@ -115,20 +113,15 @@ def side_effects(evidence: Evidence) -> Partly:
     )
     found = found.filter(found.attempts > 0)
     reasons = [
-        _gaps(evidence, ("log_lines", "invocations")), logs.silence(evidence, "processor"),
-        *retry_gaps.of_queue(evidence), *retry_gaps.of_loads(evidence),
+        _gaps(evidence, ("log_lines", "invocations")), logs.info_lines_gap(evidence, "processor"),
+        *retry_evidence_gaps.of_queue(evidence), *retry_evidence_gaps.of_loads(evidence),
     ]  # fmt: skip
-    return Partly(found.mutate(key=found.group), _joined(reasons))
+    return PartialRows(found.mutate(key=found.group), joined(*reasons))
 
 
 def _gaps(evidence: Evidence, tables: tuple[str, ...]) -> str:
     """Say why retries may be unseen: rows that were not captured, or lines that never arrive."""
-    reasons = evidence.incomplete(tables)
+    reasons = evidence.gaps(tables)
     if evidence.has("log_lines"):
-        reasons.append(logs.unheard(evidence, "ingest", _INGESTED))
-    return _joined(reasons)
-
-
-def _joined(reasons: Iterable[str]) -> str:
-    """Return the reasons one after another, each once."""
-    return "; ".join(dict.fromkeys(filter(None, reasons)))
+        reasons.append(logs.message_gap(evidence, "ingest", _INGESTED))
+    return joined(*reasons)

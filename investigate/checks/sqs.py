@@ -9,7 +9,7 @@ import ibis.expr.types as ir
 
 from investigate.analysis import processing
 from investigate.analysis.queues import readers, replay_queues, waiting_gap
-from investigate.checks.registry import Partly, check
+from investigate.checks.registry import PartialRows, check
 from investigate.errors import NotEvaluable
 from investigate.evidence import Evidence
 from investigate.model import Severity, counted
@@ -77,7 +77,7 @@ def _shown(messages: ir.Table, *columns: str) -> ir.Table:
     avoid="Do not replay again because nothing happens: it puts every message into the queue a "
     "second time. Do not enable the processor before the waiting messages are known to be good.",
 )
-def backlog(evidence: Evidence) -> Partly:
+def backlog(evidence: Evidence) -> PartialRows:
     """Are messages waiting while nothing consumes them?"""
     queues = replay_queues(evidence)
     reads = readers(evidence)
@@ -86,8 +86,8 @@ def backlog(evidence: Evidence) -> Partly:
     rows = unread.select(
         "visible", "not_visible", "delayed", "oldest_age_s", "retention_s", key="name"
     )
-    blind = "" if evidence.has("functions") else evidence.absence("functions")
-    return Partly(rows, f"whether a reader is blocked: {blind}" if blind else "")
+    blind = "" if evidence.has("functions") else evidence.capture_gap("functions")
+    return PartialRows(rows, f"whether a reader is blocked: {blind}" if blind else "")
 
 
 @check(
@@ -104,12 +104,12 @@ def backlog(evidence: Evidence) -> Partly:
     avoid="Do not lower the retention, which deletes at once, and do not count on a move to a "
     "dead-letter queue: on a standard queue the message keeps its first sending time.",
 )
-def expiring(evidence: Evidence) -> Partly:
+def expiring(evidence: Evidence) -> PartialRows:
     """Will messages reach the retention limit before the backlog drains?"""
     queues = replay_queues(evidence)
     aged = _with_age(evidence, queues.filter(queues.waiting > 0))
     left = aged.mutate(left_s=aged.retention_s - aged.age_s)
-    unknown = evidence.engine.scalar(left.filter(left.left_s.isnull()).count())
+    unknown = evidence.engine.count(left.filter(left.left_s.isnull()))
     if unknown:
         raise NotEvaluable(
             "the age of the oldest message or the retention of "
@@ -120,8 +120,8 @@ def expiring(evidence: Evidence) -> Partly:
     rows = left.filter(left.left_s < soon)
     rows = rows.select("waiting", "age_s", "retention_s", "left_s", key="name")
     # The queue's own figure leaves out messages that were received three times.
-    gap = waiting_gap(evidence) if evidence.engine.scalar(aged.count()) else ""
-    return Partly(rows, f"the oldest message may be one that nobody saw; {gap}" if gap else "")
+    gap = waiting_gap(evidence) if evidence.engine.count(aged) else ""
+    return PartialRows(rows, f"the oldest message may be one that nobody saw; {gap}" if gap else "")
 
 
 def _with_age(evidence: Evidence, queues: ir.Table) -> ir.Table:
@@ -191,14 +191,14 @@ def duplicate_messages(evidence: Evidence) -> ir.Table:
     "message and its day another version. Do not enable anything that deletes messages before "
     "the cause is known.",
 )
-def lost(evidence: Evidence) -> Partly:
+def lost(evidence: Evidence) -> PartialRows:
     """Was an event sent for processing and is now neither waiting, nor dead-lettered, nor in any
     aggregate, nor known as failed?"""
     missing = processing.unaccounted(evidence)
     reason = "; ".join(processing.sent_gaps(evidence))
-    count = int(evidence.engine.scalar(evidence.in_scope(missing).count()))
+    count = evidence.engine.count(evidence.in_scope(missing))
     if not count:
-        return Partly(missing.mutate(key=missing.event_id), reason)
+        return PartialRows(missing.mutate(key=missing.event_id), reason)
     gaps = processing.accounting_gaps(evidence)
     if gaps:
         raise NotEvaluable(
@@ -206,4 +206,4 @@ def lost(evidence: Evidence) -> Partly:
             + "; ".join(gaps)
         )
     rows = missing.anti_join(processing.failed(evidence), "event_id")
-    return Partly(rows.mutate(key=rows.event_id), reason)
+    return PartialRows(rows.mutate(key=rows.event_id), reason)

@@ -10,19 +10,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NoReturn
 
-from investigate.aws import Connection, Limits, connect
+from investigate.aws import Connection, RequestLimits, connect
 from investigate.capture import CaptureOptions, capture
-from investigate.capture.draft import draft_of, refuse_finished
+from investigate.capture.draft import draft_folder_of, refuse_finished
 from investigate.capture.estimate import check_limits, estimate
 from investigate.capture.preparation import prepare
 from investigate.case import Case
 from investigate.commands.console import Console
-from investigate.commands.costs import told
+from investigate.commands.costs import cost_text
 from investigate.commands.progress import Progress
 from investigate.errors import UsageError
 from investigate.model import Window, counted, isoformat, parse_time
-from investigate.report.text import labelled, printable, table
 from investigate.settings import Settings, load_settings
+from investigate.terminal_text import labelled, printable, table
 
 # For so long a request that AWS throttles, or that does not get through, is tried again after the
 # SDK has given up: a busy table or a lost network is back by then, or it is another incident.
@@ -38,7 +38,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
     folder = _folder_of(options)
     settings = load_settings(options.config)
     wanted = _options(options, settings)
-    limits = Limits(options.max_requests, options.max_read_units)
+    limits = RequestLimits(options.max_requests, options.max_read_units)
     connection = connect(
         region=options.region or settings.names.region,
         profile=options.profile,
@@ -50,7 +50,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
     if options.estimate:
         _estimate(connection, settings, wanted, limits, console)
         return 0
-    if limits != Limits() and not (options.resume or options.in_place):
+    if limits != RequestLimits() and not (options.resume or options.in_place):
         names = prepare(connection, settings.names, wanted).names
         check_limits(estimate(connection, names, wanted), limits)
     console.say(_SAMPLING if wanted.sample_messages else "reading; nothing of the pipeline changes")
@@ -61,6 +61,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
         )
     console.out(_told(case))
     _say_what_was_not_met(case, wanted, console)
+    _say_what_lacks(case, options.config, connection, console)
     return 0
 
 
@@ -88,6 +89,21 @@ def _say_what_was_not_met(case: Case, wanted: CaptureOptions, console: Console) 
             console.say(f"--mask {name}: there was no field of that name; is it spelt right?")
 
 
+def _say_what_lacks(case: Case, config: str, connection: Connection, console: Console) -> None:
+    """Say what to do about tables that could not be read, or not as a whole."""
+    told = [f"{known.status} {known.reason}".lower() for known in case.coverage.values()]
+    if any("denied" in one for one in told):
+        console.say(
+            "not everything was allowed: investigate doctor --config "
+            f"{printable(str(config))} says which permissions lack"
+        )
+    if connection.given_up or any(one.startswith("failed") for one in told):
+        console.say(
+            "not everything was answered: capture the case again when AWS answers, under another "
+            "name; until then the checks say what they cannot tell"
+        )
+
+
 @contextmanager
 def _interruptible(connection: Connection, folder: Path, console: Console) -> Iterator[None]:
     """Let Ctrl-C end the requests of every thread, which would be waited for otherwise."""
@@ -100,7 +116,7 @@ def _interruptible(connection: Connection, folder: Path, console: Console) -> It
     try:
         yield
     except KeyboardInterrupt:
-        if draft_of(folder).exists():
+        if draft_folder_of(folder).exists():
             console.say("what was read is kept: the same command with --resume goes on")
         raise
     finally:
@@ -136,13 +152,13 @@ def _estimate(
     connection: Connection,
     settings: Settings,
     wanted: CaptureOptions,
-    limits: Limits,
+    limits: RequestLimits,
     console: Console,
 ) -> None:
     console.say("looking at metadata and listings; nothing is captured")
     names = prepare(connection, settings.names, wanted).names
     costs = estimate(connection, names, wanted)
-    console.out(told(costs))
+    console.out(cost_text(costs))
     check_limits(costs, limits)
 
 

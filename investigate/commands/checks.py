@@ -8,7 +8,7 @@ from typing import Any
 
 from investigate.checks import Check, book
 from investigate.commands.console import Console
-from investigate.report.text import labelled, table
+from investigate.terminal_text import labelled, table
 
 
 def run(options: argparse.Namespace, console: Console) -> int:

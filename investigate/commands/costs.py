@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from investigate.capture import prices
 from investigate.capture.cost import Bound, Cost
-from investigate.report.text import labelled, table
+from investigate.terminal_text import labelled, table
 
 _SIGNS: dict[Bound, str] = {
     "about": "about ", "at least": "at least ", "at most": "at most ", "unknown": "",
@@ -14,7 +14,7 @@ _SIGNS: dict[Bound, str] = {
 _HEADING = ("TABLE", "OPERATION", "REQUESTS", "READ UNITS", "BYTES", "USD")
 
 
-def told(costs: Sequence[Cost]) -> str:
+def cost_text(costs: Sequence[Cost]) -> str:
     """Return an estimate as a table with its sum, then how each line was reckoned."""
     rows = [_row(cost) for cost in costs]
     reckoned = [

@@ -11,14 +11,14 @@ from typing import Any
 
 from investigate.aws import Connection, connect
 from investigate.capture.dead_letter_queues import named_with_all
-from investigate.capture.discovery import check_account, discover, lacking
-from investigate.capture.permissions import Need, Scope, document, policy, statements
+from investigate.capture.discovery import discover, lacking, refuse_other_account
+from investigate.capture.permissions import Need, PolicyScope, document, policy, statements
 from investigate.capture.trials import Subject, Trial, needed_but_lacking, try_all
 from investigate.commands import environment
 from investigate.commands.console import Console
 from investigate.errors import AccessError
-from investigate.report.text import labelled, table
 from investigate.settings import PipelineNames, load_settings
+from investigate.terminal_text import labelled, table
 
 _TABLES = ("events", "dedupe", "aggregates")
 SKEW_WARNING, SKEW_REFUSED = 60, 300  # seconds
@@ -37,10 +37,11 @@ def run(options: argparse.Namespace, console: Console) -> int:
     if names is None:
         console.out("\nname a pipeline to try its permissions: investigate doctor --config FILE")
         return 2 if wrong else 0
-    names, buckets = _found(connection, names, console)
+    names, buckets = _resolved(connection, names, account)
+    _show(names, buckets, console)
     subject = Subject(connection, names, datetime.now(UTC), buckets)
     trials = try_all(subject)
-    scope = Scope(names, account, connection.region, subject.log_groups, buckets)
+    scope = PolicyScope(names, account, connection.region, subject.log_groups, buckets)
     console.out(_permissions(trials, scope))
     return 2 if wrong else _code(trials)
 
@@ -49,12 +50,10 @@ def _policy(options: argparse.Namespace, names: PipelineNames | None) -> dict[st
     if names is None:
         return policy(None, sampling=options.sampling)
     connection = _connection(options, names)
-    account = check_account(connection, names)
-    if names.stack:
-        names = discover(connection, names.stack, names)
-    names, buckets = named_with_all(connection, names)
+    account = connection.account()
+    names, buckets = _resolved(connection, names, account)
     groups = Subject(connection, names, datetime.now(UTC)).log_groups
-    scope = Scope(names, account, connection.region, groups, buckets)
+    scope = PolicyScope(names, account, connection.region, groups, buckets)
     return policy(scope, sampling=options.sampling)
 
 
@@ -115,15 +114,18 @@ def skew_of(headers: dict[str, str], now: datetime) -> str:
     return "agrees with that of AWS"
 
 
-def _found(
-    connection: Connection, names: PipelineNames, console: Console
+def _resolved(
+    connection: Connection, names: PipelineNames, account: str
 ) -> tuple[PipelineNames, tuple[str, ...]]:
-    """Return the names, those of the stack filled in, and the buckets that failures go to; print
-    what they are and what is lacking."""
-    check_account(connection, names)
+    """Return the names, those of the stack filled in, and the buckets that failures go to."""
+    refuse_other_account(account, names)
     if names.stack:
         names = discover(connection, names.stack, names)
-    names, buckets = named_with_all(connection, names)
+    return named_with_all(connection, names)
+
+
+def _show(names: PipelineNames, buckets: tuple[str, ...], console: Console) -> None:
+    """Print the names and the buckets that failures go to, and what is lacking."""
     known = [
         ("raw bucket", names.raw_bucket),
         *((f"{one} table", getattr(names, f"{one}_table")) for one in _TABLES),
@@ -137,10 +139,9 @@ def _found(
     rows = [(what, name) for what, name in known if name]
     lines = [table([("PIPELINE", "NAME"), *rows]), *lacking(names)]
     console.out("\n" + "\n".join(lines))
-    return names, buckets
 
 
-def _permissions(trials: Sequence[Trial], scope: Scope) -> str:
+def _permissions(trials: Sequence[Trial], scope: PolicyScope) -> str:
     heading = ("ACTION", "RESOURCE", "STATUS", "FOR")
     rows = [
         (trial.need.action, trial.resource, _status(trial), _purpose(trial.need))
@@ -165,7 +166,7 @@ def _purpose(need: Need) -> str:
     return "; ".join(part for part in (", ".join(need.tables), only) if part)
 
 
-def _missing(trials: Sequence[Trial], scope: Scope) -> list[str]:
+def _missing(trials: Sequence[Trial], scope: PolicyScope) -> list[str]:
     """Say which actions are denied and what to add to the policy."""
     denied = list(dict.fromkeys(trial.need for trial in trials if trial.status == "denied"))
     if not denied:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import argparse
 
-from investigate.memory import Memory, spill_folder
+from investigate.memory import MemoryLimit, spill_folder
 
 
-def add_room(parser: argparse.ArgumentParser) -> None:
+def add_memory(parser: argparse.ArgumentParser) -> None:
     """Add the memory that queries may take, and where they put what is more."""
     parser.add_argument(
         "--memory",
         metavar="SIZE",
-        type=Memory.parse,
+        type=MemoryLimit.parse,
         help="take no more memory than this for the queries, as 2GB or 30%% (default: "
         "INVESTIGATE_MEMORY, else 60%% of what there is); what is more goes to the disk",
     )

@@ -15,7 +15,7 @@ from investigate.ledger import CELLS, STATIONS, ledger
 from investigate.ledger.csv import csv_lines
 from investigate.ledger.summary import breaks, broken, cells
 from investigate.model import counted
-from investigate.report.text import printable, table
+from investigate.terminal_text import printable, table
 
 SHOWN = 50
 
@@ -33,7 +33,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
 
 
 def _parts(evidence: Evidence, rows: ir.Table) -> list[str]:
-    total = int(evidence.engine.scalar(rows.count()))
+    total = evidence.engine.count(rows)
     found = evidence.engine.rows(breaks(evidence))
     torn = sum(row["events"] for row in found)
     what = f"{counted(torn, 'story', 'stories')} of events {'breaks' if torn == 1 else 'break'}"

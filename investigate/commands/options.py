@@ -10,7 +10,7 @@ from importlib.metadata import version
 from typing import NoReturn
 
 from investigate.commands.capture_options import add_aws, add_capture, add_window
-from investigate.commands.engine_options import add_engine, add_room
+from investigate.commands.engine_options import add_engine, add_memory
 from investigate.commands.recovery_options import add_process_briefly, add_redrive, add_replay
 from investigate.commands.sandbox_options import add_sandbox
 from investigate.commands.sql_options import add_sql
@@ -75,8 +75,9 @@ def _refuse_unknown_command(arguments: Sequence[str]) -> None:
         raise UsageError.unknown("command", asked, COMMANDS)
 
 
-def _case(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("case", metavar="CASE", help="the folder that holds case.json")
+def _case(parser: argparse.ArgumentParser, *, anywhere: bool = False) -> None:
+    where = ", here or as s3://BUCKET/FOLDER" if anywhere else ""
+    parser.add_argument("case", metavar="CASE", help=f"the folder that holds case.json{where}")
 
 
 def _verify(parser: argparse.ArgumentParser) -> None:
@@ -89,10 +90,10 @@ def _verify(parser: argparse.ArgumentParser) -> None:
 
 
 def _question(parser: argparse.ArgumentParser) -> None:
-    _case(parser)
+    _case(parser, anywhere=True)
     parser.add_argument("--entity", metavar="ID", default="", help="only this entity")
     add_window(parser)
-    add_room(parser)
+    add_memory(parser)
 
 
 def _verdict(parser: argparse.ArgumentParser) -> None:
@@ -151,7 +152,7 @@ def _symptoms(parser: argparse.ArgumentParser) -> None:
         nargs="*",
         help="a case to answer for, and words of what you see; both may be left out",
     )
-    add_room(parser)
+    add_memory(parser)
 
 
 def _report(parser: argparse.ArgumentParser) -> None:
@@ -232,7 +233,7 @@ def _replay_plan(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--include-duplicates", action="store_true", help="send an id again that was seen before"
     )
-    add_room(parser)
+    add_memory(parser)
     add_engine(parser)
     _format(parser, "text", "json")
 
@@ -266,7 +267,7 @@ def _trace(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "event", metavar="EVENT_ID", help="the id of an event, or how it begins (6 characters)"
     )
-    add_room(parser)
+    add_memory(parser)
     add_engine(parser)
     _format(parser, "text", "json")
 

@@ -9,8 +9,8 @@ from investigate.commands.console import Console
 from investigate.commands.recovering import Recovery, recovery
 from investigate.errors import AccessError, RecoveryRefused
 from investigate.model import counted
-from investigate.process_plan import SCHEMA
-from investigate.recovery.brief import (
+from investigate.process_plan import SCHEMA, SHAPE
+from investigate.recovery.processing_briefly import (
     process_briefly,
     refuse_by_plan,
     refuse_by_state,
@@ -18,7 +18,7 @@ from investigate.recovery.brief import (
     refuse_sent_since,
 )
 from investigate.recovery.undo import RUNNING
-from investigate.report.text import labelled
+from investigate.terminal_text import labelled
 
 
 def run(options: argparse.Namespace, console: Console) -> int:
@@ -27,7 +27,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
         if options.undo:
             console.out(_state(at_work))
             return 0
-        plan = at_work.plan(SCHEMA)
+        plan = at_work.plan(SCHEMA, SHAPE)
         refuse_second_run(at_work.record, str(plan["digest"]))
         refuse_sent_since(at_work.record, plan)
         refuse_by_plan(plan)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import argparse
 import json
+from typing import Any
 
 from investigate.commands.console import Console
 from investigate.commands.question import evidence_of
 from investigate.errors import RecoveryRefused
 from investigate.model import counted
 from investigate.process_plan import document
-from investigate.recovery.brief import refuse_by_plan
-from investigate.report.text import labelled
+from investigate.recovery.processing_briefly import refuse_by_plan
+from investigate.terminal_text import labelled
 
 
 def run(options: argparse.Namespace, console: Console) -> int:
@@ -34,12 +35,17 @@ def run(options: argparse.Namespace, console: Console) -> int:
         labelled("mapping", states),
         labelled("failures", _failures(plan["failures"])),
     ]
+    lines.append(labelled("against it", _against(plan)))
+    console.out("\n".join(lines))
+    return 0
+
+
+def _against(plan: dict[str, Any]) -> str:
     try:
         refuse_by_plan(plan)
     except RecoveryRefused as error:
-        lines.append(labelled("against it", error.message))
-    console.out("\n".join(lines))
-    return 0
+        return error.message
+    return "nothing in the case; `process-briefly` looks at the pipeline itself before it begins"
 
 
 def _failures(known: dict[str, object] | None) -> str:

@@ -9,7 +9,7 @@ from functools import partial
 from investigate.engine import Engine, open_engine
 from investigate.errors import UsageError
 from investigate.evidence import Evidence
-from investigate.memory import Room
+from investigate.memory import EngineMemory
 from investigate.opening import evidence_for
 from investigate.parameters import Parameters
 from investigate.settings import Thresholds
@@ -22,16 +22,16 @@ def parameters_of(options: argparse.Namespace) -> Parameters:
     )
 
 
-def room_of(options: argparse.Namespace) -> Room:
+def engine_memory_of(options: argparse.Namespace) -> EngineMemory:
     """Return the memory an engine may take, and where it puts what is more."""
-    return Room.asked(options.memory, options.spill)
+    return EngineMemory.asked(options.memory, options.spill)
 
 
 def engine_of(options: argparse.Namespace) -> Callable[[], Engine]:
     """Return what opens the engine that was asked for, DuckDB where a command knows no other; it
     raises `UsageError` if it cannot."""
     if not hasattr(options, "engine"):
-        return partial(open_engine, room=room_of(options))
+        return partial(open_engine, memory=engine_memory_of(options))
     if options.engine == "spark" and (options.memory or options.spill):
         raise UsageError(
             "--memory and --spill have no meaning for the engine spark",
@@ -41,7 +41,7 @@ def engine_of(options: argparse.Namespace) -> Callable[[], Engine]:
     return partial(
         open_engine,
         options.engine,
-        room=room_of(options),
+        memory=engine_memory_of(options),
         master=options.spark_master,
         scratch=options.spark_scratch,
     )
@@ -53,6 +53,6 @@ def evidence_of(
     asked: Parameters | None = None,
 ) -> Evidence:
     """Return the evidence of what was asked about (None: what the options say), in the engine that
-    was asked for, which keeps within the room that was asked for."""
+    was asked for, which keeps within the memory that was asked for."""
     asked = asked or parameters_of(options)
     return evidence_for(asked, engine=engine_of(options), thresholds=thresholds)

@@ -17,20 +17,25 @@ from investigate.case import RECORD, Case, open_case
 from investigate.commands.console import Console
 from investigate.errors import AccessError, RecoveryRefused, UsageError
 from investigate.model import counted, parse_time
-from investigate.plans import DIGEST
-from investigate.recovery.brief import unproved
-from investigate.recovery.live import Live, Watch
-from investigate.recovery.pace import Limits, Pace, signals_ending, signals_noted
-from investigate.recovery.place import place, place_of
-from investigate.recovery.plan_file import Asked, plan_for
+from investigate.plan_integrity import DIGEST, Shape
+from investigate.recovery.live import FailureWatch, Live
+from investigate.recovery.pace import Pace, SendLimits
+from investigate.recovery.plan_file import PlanRequest, plan_for
+from investigate.recovery.processing_briefly import unproved
 from investigate.recovery.record import DONE, Record, left_open, opened
+from investigate.recovery.region_and_account import region_and_account, region_and_account_of
 from investigate.recovery.rules import refused
 from investigate.recovery.sending import Run
+from investigate.recovery.signals import signals_ending, signals_noted
 from investigate.recovery.undo import undo_open
-from investigate.report.text import labelled
 from investigate.settings import FUNCTION_ROLES, PipelineNames, load_settings
+from investigate.terminal_text import labelled
 
 POLL_SECONDS = 1.0  # between two looks at a running pipeline
+_AGAIN = "run the same again{}: what is on record is not done twice"
+_UNSEEN = "what was done is on record; capture the case again to see what came of it"
+_NEW = "capture the case again and make a new plan"
+_USED = f"look into what ended it; its plan is used: {_NEW}"
 STOPPED, UNSURE = 1, 3  # exit codes: trouble ended it; nobody knows what became of something
 
 
@@ -46,15 +51,15 @@ class Recovery:
     pace: Pace
     _snapshot: Mapping[str, Any] = field(default_factory=dict)
 
-    def plan(self, schema: str) -> Mapping[str, Any]:
-        """Return the plan of this case that the command line names."""
-        asked = Asked(
+    def plan(self, schema: str, shape: Shape) -> Mapping[str, Any]:
+        """Return the plan of this case that the command line names, if it is of this shape."""
+        asked = PlanRequest(
             self.case,
             Path(self.options.plan),
             self.pace.clock(),
             timedelta(minutes=self.options.max_plan_age),
         )
-        return plan_for(asked, schema)
+        return plan_for(asked, schema, shape)
 
     def confirmed_run(
         self, plan: Mapping[str, Any], shown: str, days: Sequence[Mapping[str, str]]
@@ -74,7 +79,7 @@ class Recovery:
 
     def run_of(self, plan: Mapping[str, Any]) -> Run:
         """Return a run of a plan, watched from now on."""
-        watch = Watch(self.live, self.pace.clock(), self.pace.poll_seconds)
+        watch = FailureWatch(self.live, self.pace.clock(), self.pace.poll_seconds)
         return Run(self.record, self.pace, watch, str(plan[DIGEST]))
 
     def _confirm(self) -> None:
@@ -103,12 +108,11 @@ class Recovery:
     ) -> int:
         """Put the end on record with what is there now, say it, and return the exit code; `proved`
         if what was done must show in the aggregates of the days."""
-        summary = run.summary
+        summary, unseen = run.summary, ""
         try:
             after = self.live.snapshot(days)
         except (AccessError, RecoveryRefused) as error:
-            self.console.say(f"how the pipeline is now cannot be seen: {error}")
-            after = {}
+            unseen, after = " ".join(str(error).split()), {}
         if proved and after:
             before = self._snapshot.get("before", {})
             summary.unproved = unproved(before, after, summary.done, sampled=bool(days))
@@ -116,19 +120,24 @@ class Recovery:
             DONE, "run", self.pace.stamp(), plan=run.plan, command=self.options.module,
             summary=summary.as_json(), after=after,
         )  # fmt: skip
-        self.console.out("\n".join(_told(run, after, noun, self.case.folder)))
+        lines = _told(run, after, noun, self.options)
+        if unseen:
+            lines.append(labelled("unknown", f"how the pipeline is now: {unseen}"))
+            lines.append(labelled("next", _UNSEEN))
+        self.console.out("\n".join([*lines, f"{'record':<10} {self.case.folder / RECORD}"]))
         if summary.failed:
             return STOPPED
-        return UNSURE if summary.unknown or summary.absent or summary.unproved else 0
+        return UNSURE if summary.unknown or summary.absent or summary.unproved or unseen else 0
 
 
-def _told(run: Run, after: Mapping[str, Any], noun: str, folder: Path) -> list[str]:
+def _told(run: Run, after: Mapping[str, Any], noun: str, options: argparse.Namespace) -> list[str]:
     summary = run.summary
     lines = [labelled("done", counted(summary.done, noun))]
     if summary.before:
         lines.append(labelled("before", f"{counted(summary.before, noun)} by an earlier run"))
     if summary.stopped:
         lines.append(labelled("ended", summary.stopped))
+        lines += _next(options, failed=summary.failed)
     for item in summary.unknown:
         lines.append(labelled("unknown", f"{item}: look before sending it again; nothing repeats"))
     for item in summary.absent:
@@ -142,8 +151,17 @@ def _told(run: Run, after: Mapping[str, Any], noun: str, folder: Path) -> list[s
             for queue in after["queues"]
         )
         lines.append(labelled("waiting", f"{waiting}; the mapping is {after['mapping']['State']}"))
-    lines.append(f"{'record':<10} {folder / RECORD}")
     return lines
+
+
+def _next(options: argparse.Namespace, *, failed: bool) -> list[str]:
+    """Return what to type after a run that did not do all of its plan, as a line or none."""
+    if options.module == "process_briefly":
+        return [labelled("next", _USED)] if failed else []
+    # What a move left behind is no longer what its plan counted.
+    moved = getattr(options, "move", False)
+    rest = _NEW if moved else _AGAIN.format("" if failed else " for the rest")
+    return [labelled("next", f"look into what ended it; then {rest}" if failed else rest)]
 
 
 @contextmanager
@@ -151,8 +169,8 @@ def recovery(options: argparse.Namespace, console: Console, maker: str) -> Itera
     """A command whose guards are passed: writes allowed, limits given, alone on this case; and
     what a killed command left enabled is disabled first, whatever becomes of this one.
 
-    Raises `RecoveryRefused` (writes-not-allowed, no-plan, no-limits, already-running,
-    other-pipeline).
+    Raises `RecoveryRefused` (writes-not-allowed, no-plan, no-limits, already-running, no-locks,
+    other-pipeline), and `CaseDamagedError` if the record is damaged.
     """
     command = options.module.replace("_", "-")
     undo = getattr(options, "undo", False)
@@ -165,6 +183,7 @@ def recovery(options: argparse.Namespace, console: Console, maker: str) -> Itera
     with opened(case.folder, _pipeline(live)) as record, signals_noted(pace.stop):
         for said in undo_open(record, live, pace):
             console.say(said)
+        record.refuse_damaged()
         if not undo:
             if not options.plan:
                 raise refused("no-plan", command=command, maker=maker, case=case.folder)
@@ -189,12 +208,12 @@ def _name_of(names: PipelineNames) -> str:
     """Return what tells a pipeline from another of the same names: by the case, so that the record
     is found without asking AWS."""
     url = str(names.replay_queue_url)
-    where = place(names.region, names.account_id).or_else(place_of(url))
+    where = region_and_account(names.region, names.account_id).or_else(region_and_account_of(url))
     return "-".join(filter(None, (where.region, where.account, _last(url))))
 
 
-def _limits(options: argparse.Namespace) -> Limits:
-    return Limits(options.max_messages or 0, options.max_seconds or 0.0, options.rate)
+def _limits(options: argparse.Namespace) -> SendLimits:
+    return SendLimits(options.max_messages or 0, options.max_seconds or 0.0, options.rate)
 
 
 def _refuse_unlimited(options: argparse.Namespace, command: str) -> None:
@@ -218,7 +237,7 @@ def _names(case: Case) -> PipelineNames:
     known = {one.name for one in fields(PipelineNames)}
     told = {name: value for name, value in case.pipeline.items() if name in known}
     told["dead_letter_queue_urls"] = tuple(told.get("dead_letter_queue_urls") or ())
-    return PipelineNames(**told)
+    return PipelineNames(**{**told, "design": case.design})
 
 
 def _live(options: argparse.Namespace, case: Case) -> Live:
@@ -249,7 +268,7 @@ def _refuse_other(configured: PipelineNames, captured: PipelineNames, config: st
     pairs = {
         "stack": (configured.stack, captured.stack),
         "region": (configured.region, captured.region),
-        "account": (configured.account_id, place(None, captured.account_id).account),
+        "account": (configured.account_id, region_and_account(None, captured.account_id).account),
         "replay queue": _comparable(configured.replay_queue_url, captured.replay_queue_url),
         "raw bucket": (configured.raw_bucket, captured.raw_bucket),
         "events table": (configured.events_table, captured.events_table),
@@ -268,7 +287,7 @@ def _refuse_other(configured: PipelineNames, captured: PipelineNames, config: st
 def _comparable(theirs: str | None, ours: str | None) -> tuple[str | None, str | None]:
     """Return of two URLs what can be compared: all of them, since the last part is the same in
     every region and account; without the account that a case masks, the last part alone."""
-    if ours and place_of(ours).account:
+    if ours and region_and_account_of(ours).account:
         return theirs, ours
     return _last(theirs), _last(ours)
 

@@ -11,11 +11,11 @@ from investigate.commands.recovering import Recovery, recovery
 from investigate.errors import RecoveryRefused
 from investigate.evidence import Evidence
 from investigate.model import counted
-from investigate.recovery.already import already
 from investigate.recovery.moving import move, refuse_move
-from investigate.recovery.redriving import redrive, sorted_out
+from investigate.recovery.redriving import redrive, split_by_rules
+from investigate.recovery.under_way import under_way
 from investigate.redrive_plan import SCHEMA, PlannedLetter, RedrivePlan, of_document
-from investigate.report.text import labelled
+from investigate.terminal_text import labelled
 
 SHOWN = 10
 
@@ -23,10 +23,10 @@ SHOWN = 10
 def run(options: argparse.Namespace, console: Console) -> int:
     """Send back what the plan decides to retry, within the limits, and say how it ended."""
     with recovery(options, console, "redrive-plan") as at_work:
-        document = at_work.plan(SCHEMA)
+        document = at_work.plan(SCHEMA, {"letters": [dict]})
         plan = of_document(document)
-        known = already(Evidence(at_work.case), at_work.record, again=options.again)
-        letters, held = sorted_out(plan, at_work.live.replay_queue(), known)
+        known = under_way(Evidence(at_work.case), at_work.record, again=options.again)
+        letters, held = split_by_rules(plan, at_work.live.replay_queue(), known)
         at_work.live.refuse_dry_run()
         limits = at_work.pace.limits
         arns = refuse_move(plan, letters, at_work.live, limits) if options.move else []

@@ -20,7 +20,7 @@ from investigate.redrive_plan import (
     summary_of,
     with_decisions,
 )
-from investigate.report.text import labelled, printable, table
+from investigate.terminal_text import labelled, printable, table
 
 SHOWN = 20
 

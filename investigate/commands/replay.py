@@ -9,17 +9,17 @@ from investigate.commands.console import Console
 from investigate.commands.recovering import recovery
 from investigate.evidence import Evidence
 from investigate.model import counted
-from investigate.recovery.already import already, prospects
 from investigate.recovery.replaying import (
-    SCHEMA,
     days,
     missed_keys,
     refuse_slow,
     replay,
-    sorted_out,
+    split_by_under_way,
     to_send,
 )
-from investigate.report.text import labelled
+from investigate.recovery.under_way import prospects, under_way
+from investigate.replay_plan import SCHEMA, SHAPE
+from investigate.terminal_text import labelled
 
 SHOWN = 10
 
@@ -27,15 +27,15 @@ SHOWN = 10
 def run(options: argparse.Namespace, console: Console) -> int:
     """Send what the plan lists, within the limits, and say how it ended."""
     with recovery(options, console, "replay-plan") as at_work:
-        plan = at_work.plan(SCHEMA)
+        plan = at_work.plan(SCHEMA, SHAPE)
         evidence = Evidence(at_work.case)
         unsaid = prospects(evidence, str(plan["entity_id"]), missed_keys(plan))
         wanted = to_send(plan, at_work.pace.limits, unsaid)
-        known = already(evidence, at_work.record, again=options.again)
-        rows, held = sorted_out(wanted, known)
+        known = under_way(evidence, at_work.record, again=options.again)
+        rows, held = split_by_under_way(wanted, known)
         refuse_slow(rows, at_work.record, at_work.pace.limits)
         at_work.live.refuse_dry_run()
-        touched = days(plan, rows)
+        touched = days(plan, rows, at_work.case.design)
         window, limits = plan["window"], at_work.pace.limits
         shown = [
             f"REPLAY of {plan['entity_id']}",
@@ -52,8 +52,10 @@ def run(options: argparse.Namespace, console: Console) -> int:
         return at_work.finish(done, touched, "message")
 
 
-def _unseen(many: int) -> list[str]:
-    if not many:
+def _unseen(many: int | None) -> list[str]:
+    if many == 0:
         return []
-    words = f"{counted(many, 'message')} wait that nobody looked at: an event may be among them"
-    return [labelled("unknown", words)]
+    waiting = "how many messages wait was not captured"
+    if many is not None:
+        waiting = f"{counted(many, 'message')} {'waits' if many == 1 else 'wait'} unseen"
+    return [labelled("unknown", f"{waiting}: an event may be among them")]

@@ -5,28 +5,20 @@ from __future__ import annotations
 import argparse
 import json
 from collections import Counter
-from collections.abc import Sequence
 from typing import Any
 
-import ibis.expr.types as ir
-
-from investigate.analysis.prospects import READABLE, UNKNOWN, WOULD_FAIL, with_prospects
-from investigate.analysis.replays import planned
-from investigate.case import MANIFEST, digest
+from investigate.analysis.consumption import unread_queues
+from investigate.analysis.replay_prospects import READABLE, UNKNOWN, WOULD_FAIL
+from investigate.analysis.roles import require_role
 from investigate.commands.console import Console
 from investigate.commands.question import evidence_of
-from investigate.errors import UsageError
+from investigate.errors import NotEvaluable, UsageError
 from investigate.evidence import Evidence
-from investigate.model import isoformat
-from investigate.plans import sealed
-from investigate.report.text import labelled, table
+from investigate.replay_plan import Rows, document
+from investigate.terminal_text import labelled, table
 
-SCHEMA = "investigate.replay-plan/1"
 ROWS_SHOWN = 20
-COLUMNS = (
-    "event_id", "event_time", "sk", "status", "s3_bucket", "s3_key", "decision", "reason", "wanted",
-)  # fmt: skip
-PROSPECTS = (WOULD_FAIL, UNKNOWN, READABLE)  # what needs a hand comes first
+_READ_BY = ("queue_state", "mappings", "functions")  # what tells who reads the replay queue
 
 
 def run(options: argparse.Namespace, console: Console) -> int:
@@ -37,71 +29,36 @@ def run(options: argparse.Namespace, console: Console) -> int:
             hint="give 1 or more; the pipeline itself takes 0 for its default of 500",
         )
     evidence = evidence_of(options)
-    rows = planned(evidence, options.limit, include_duplicates=options.include_duplicates)
-    sends, others = (rows.filter(choice) for choice in (_sends(rows), ~_sends(rows)))
-    judged = with_prospects(evidence, sends).select(*COLUMNS, "prospect", "why").order_by("sk")
-    send = [_shown(row) for row in evidence.engine.rows(judged)]
-    left = others.select(*COLUMNS).order_by("sk")
-    leave_out = [_shown(row) for row in evidence.engine.rows(left)]
-    send.sort(key=lambda row: PROSPECTS.index(row["prospect"]))
-    plan = _plan(evidence, options, send, leave_out)
-    console.out(_text(plan) if options.format == "text" else json.dumps(plan, indent=1))
+    duplicates = options.include_duplicates
+    plan = document(evidence, options.entity, options.limit, include_duplicates=duplicates)
+    if options.format == "text":
+        console.out(_text(plan, _reader(evidence)))
+    else:
+        console.out(json.dumps(plan, indent=1))
     return 0
 
 
-def _sends(rows: ir.Table) -> ir.BooleanValue:
-    return rows.decision == "send"
+def _reader(evidence: Evidence) -> str:
+    """Return in words who would take the messages out of the replay queue."""
+    blind = [table for table in _READ_BY if not evidence.is_whole(table)]
+    if blind:
+        return "unknown: " + "; ".join(evidence.capture_gap(table) for table in blind)
+    try:
+        require_role(evidence, "processor")  # or nobody is there who could leave a queue unread
+        rows = evidence.engine.rows(unread_queues(evidence))
+    except NotEvaluable as unknown:
+        return f"unknown: {unknown.message}"
+    unread = sorted(f"{row['queue']} ({row['why']})" for row in rows)
+    if unread:
+        return f"nobody reads {', '.join(unread)}: the messages would wait there"
+    return "a processor reads the replay queue"
 
 
-Rows = Sequence[dict[str, Any]]
-
-
-def _plan(
-    evidence: Evidence, options: argparse.Namespace, send: Rows, leave_out: Rows
-) -> dict[str, Any]:
-    window = evidence.window
-    return sealed(
-        {
-            "schema": SCHEMA,
-            "case": evidence.case.name,
-            "captured_at": isoformat(evidence.case.captured_at),
-            "manifest": digest(evidence.case.folder / MANIFEST),
-            "entity_id": options.entity,
-            "window": {"start": isoformat(window.start), "end": isoformat(window.end)},
-            "limit": options.limit,
-            "include_duplicates": options.include_duplicates,
-            "counts": _counts(send, leave_out),
-            "send": list(send),
-            "leave_out": list(leave_out),
-        }
-    )
-
-
-def _counts(send: Rows, leave_out: Rows) -> dict[str, int]:
-    """Return how many rows are sent and how it would end, and how many should be sent."""
-    ends = Counter(row["prospect"] for row in send)
-    missed = sum(row["wanted"] for row in leave_out)
-    right = sum(row["wanted"] for row in send)
-    return {
-        "send": len(send),
-        "would_fail": ends[WOULD_FAIL],
-        "unknown": ends[UNKNOWN],
-        "leave_out": len(leave_out),
-        "should_send": right + missed,
-        "missed": missed,
-        "sent_needlessly": len(send) - right,
-    }
-
-
-def _shown(row: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in row.items() if name != "decision"}
-
-
-def _text(plan: dict[str, Any]) -> str:
+def _text(plan: dict[str, Any], reader: str) -> str:
     send, leave_out = plan["send"], plan["leave_out"]
     fine = [row for row in send if row["prospect"] == READABLE]
     parts = [
-        _head(plan),
+        _head(plan, reader),
         _listed("WOULD FAIL", [row for row in send if row["prospect"] == WOULD_FAIL]),
         _listed("CANNOT BE TOLD", [row for row in send if row["prospect"] == UNKNOWN]),
         _listed("SHOULD BE SENT, BUT WOULD NOT BE", [row for row in leave_out if row["wanted"]]),
@@ -111,7 +68,7 @@ def _text(plan: dict[str, Any]) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-def _head(plan: dict[str, Any]) -> str:
+def _head(plan: dict[str, Any], reader: str) -> str:
     send, leave_out, counts = plan["send"], plan["leave_out"], plan["counts"]
     missed = [row for row in leave_out if row["wanted"]]
     needless = counts["sent_needlessly"]
@@ -130,6 +87,7 @@ def _head(plan: dict[str, Any]) -> str:
             labelled("of these", _prospects(counts)),
             labelled("leaves out", f"{len(leave_out):,} of the rows{_reasons(leave_out)}"),
             labelled("should", due),
+            labelled("reader", reader),
         ]
     )
 

@@ -9,15 +9,15 @@ from pathlib import Path
 from time import monotonic
 
 from investigate.commands.console import Console
-from investigate.commands.question import evidence_of, room_of
+from investigate.commands.question import engine_memory_of, evidence_of
 from investigate.commands.signals import stopped_by_signals
 from investigate.errors import UsageError
 from investigate.findings import examine, exit_code
 from investigate.model import counted
-from investigate.notify.memory import Memory, file_for
-from investigate.notify.message import Where
+from investigate.notify.message import ReportPaths
 from investigate.notify.targets import Target, targets_of
 from investigate.notify.tell import Delivery, tell
+from investigate.notify.told_before import ToldBefore, file_for
 from investigate.report.briefing import Document
 from investigate.report.build import SINGLE, write_report
 from investigate.report.ending import RunState
@@ -28,7 +28,7 @@ from investigate.report.kernels import warm_kernels
 from investigate.report.notebooks import default_folder, sources
 from investigate.report.runs import incident_named
 from investigate.report.text import headline
-from investigate.report.watch import Limits
+from investigate.report.watch import RunLimits
 
 NOTEBOOK_FAILED = 3
 NOT_TOLD = 4
@@ -42,8 +42,8 @@ def run(options: argparse.Namespace, console: Console) -> int:
     incident = incident_named(options.incident)
     targets = _targets(options, out)
     notebooks = sources(default_folder())
-    room = room_of(options)
-    share_of(room.memory)  # refused before the checks have run, not after
+    memory = engine_memory_of(options)
+    share_of(memory.limit)  # refused before the checks have run, not after
     evidence = evidence_of(options)
 
     def told(executed: Executed) -> None:
@@ -62,7 +62,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
                 notebooks=notebooks,
                 incident=incident,
                 single_file=options.single_file,
-                limits=Limits(notebook=options.notebook_seconds, room=room),
+                limits=RunLimits(notebook=options.notebook_seconds, memory=memory),
                 seconds=options.deadline - (monotonic() - began),
                 told=told,
             )
@@ -95,7 +95,8 @@ def _to_send(out: Path) -> str:
 
 
 def _say_what_is_missing(failed: Sequence[Executed], deadline: int, console: Console) -> None:
-    """Say that time was over: whoever reads only the last lines must not take this for a whole."""
+    """Say what did not come to its end: whoever reads only the last lines must not take this for
+    a whole."""
     late = [one for one in failed if one.state in (RunState.DEADLINE, RunState.NOT_STARTED)]
     if late:
         console.say(
@@ -103,13 +104,20 @@ def _say_what_is_missing(failed: Sequence[Executed], deadline: int, console: Con
             f"{counted(len(late), 'notebook')} stopped or not begun\n"
             "  the findings stand; give more time with --deadline, or a narrower window"
         )
+    elif failed:
+        names = ", ".join(one.name for one in failed)
+        console.say(
+            f"investigate: {counted(len(failed), 'notebook')} did not come to an end: {names}\n"
+            "  the findings stand, and each page says why; run the same again, or look into the "
+            "notebook with: make lab"
+        )
 
 
 def _targets(options: argparse.Namespace, out: Path) -> list[Target]:
     """Return whom to tell; raise `UsageError`, before anything is computed, if that cannot be."""
     targets = targets_of(options.notify or os.environ.get(NOTIFY, "").split())
     if targets:
-        Memory(file_for(out))
+        ToldBefore(file_for(out))
     return targets
 
 
@@ -120,16 +128,20 @@ def _tell(
     if not targets:
         return True
     out = Path(options.out)
-    where = Where(options.case, str(out / "index.html"))
+    where = ReportPaths(options.case, str(out / "index.html"))
     told = tell(document, targets, level=options.notify_at, where=where, memory=file_for(out))
-    failed = False
+    failed, left = False, [target.name for target in targets]
     try:
         for delivery in told:
+            left.remove(delivery.target)
             console.say(_said(delivery, options))
             failed = failed or bool(delivery.failure)
     except (UsageError, OSError) as error:
         # The report is written: whatever the file beside it does, this is no other verdict.
-        console.say(f"investigate: not everybody was told: {error}")
+        console.say(
+            f"investigate: not told: {', '.join(left)}, as what was told before is not known: "
+            f"{error}\n  the findings stand; see to that file, and the next run tells them"
+        )
         return False
     return not failed
 

@@ -15,7 +15,7 @@ from investigate.evidence import Evidence
 from investigate.findings import exit_code
 from investigate.model import Finding, Outcome, isoformat
 from investigate.precomputed import BODIES
-from investigate.report.text import table
+from investigate.terminal_text import table
 
 
 def print_rows(
@@ -46,7 +46,7 @@ def _read(
     columns = ["key", *(name for name in found.columns if name not in ("key", *BODIES))]
     rows = evidence.engine.rows(found.select(columns).order_by(columns).limit(limit))
     listed = [{name: _plain(value) for name, value in row.items()} for row in rows]
-    return int(evidence.engine.scalar(found.count())), listed
+    return evidence.engine.count(found), listed
 
 
 def _plain(value: Any) -> Any:

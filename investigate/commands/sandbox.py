@@ -1,4 +1,4 @@
-"""`investigate sandbox`: the reference pipeline with faults, as cases or as an AWS endpoint."""
+"""`investigate sandbox`: a pipeline with faults, as cases or as an AWS endpoint."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from investigate.commands.console import Console
+from investigate.designs import design_named
 from investigate.errors import UsageError
 from investigate.model import Window, isoformat
+from investigate.pipeline import REFERENCE
 from investigate.settings import PipelineNames
 
 if TYPE_CHECKING:
@@ -56,28 +58,34 @@ def _demo(options: argparse.Namespace, console: Console) -> int:
 
 
 def _faults(options: argparse.Namespace, console: Console) -> int:
-    from investigate.report.text import table
     from investigate.sandbox.faults import faults
+    from investigate.terminal_text import table
 
-    console.out(table([("FAULT", "WHAT HAPPENS"), *((f.name, f.summary) for f in faults)]))
+    design = design_named(options.pipeline)
+    fitting = [(one.name, one.summary) for one in faults if not one.unfit(design)]
+    console.out(table([("FAULT", "WHAT HAPPENS"), *fitting]))
     return 0
 
 
 def _serve(options: argparse.Namespace, console: Console) -> int:
-    from investigate.sandbox.demo import staged
+    from investigate.sandbox.demo import refuse_small_batches, staged
     from investigate.sandbox.faults import faults
     from investigate.sandbox.serve import serve
     from investigate.sandbox.stories import CAPTURED, WINDOW
 
+    design = design_named(options.pipeline)
+    refuse_small_batches(design)
     names = [faults[name].name for name in options.fault]
+    for name in names:
+        faults[name].refuse_unfit(design)
     weather = _weather(options)
     _refuse_busy(options.port)
     console.say("staging: traffic" + "".join(f", {name}" for name in names))
     with (
-        staged(names) as (sandbox, _),
+        staged(names, design=design) as (sandbox, _),
         serve(sandbox, port=options.port, weather=weather, processing=options.process) as served,
     ):
-        console.out(_configuration(sandbox.names, WINDOW))
+        console.out(configuration(sandbox.names, WINDOW))
         console.say(_INVITATION.format(url=served.url, now=isoformat(CAPTURED)))
         with suppress(KeyboardInterrupt):
             threading.Event().wait()
@@ -119,7 +127,7 @@ def _refuse_busy(port: int) -> None:
             ) from error
 
 
-def _configuration(names: PipelineNames, window: Window) -> str:
+def configuration(names: PipelineNames, window: Window) -> str:
     """Return the configuration file that captures this pipeline."""
     texts = {
         known.name: getattr(names, known.name)
@@ -127,10 +135,11 @@ def _configuration(names: PipelineNames, window: Window) -> str:
         if isinstance(getattr(names, known.name), str)
     }
     queues = list(names.dead_letter_queue_urls)
+    design = {} if names.design == REFERENCE else {"design": names.design.name}
     span = {"start": isoformat(window.start), "end": isoformat(window.end)}
     return "\n".join(
         [
-            *_section("pipeline", {**texts, "dead_letter_queue_urls": queues}),
+            *_section("pipeline", {**design, **texts, "dead_letter_queue_urls": queues}),
             *_section("pipeline.functions", names.functions),
             *_section("window", span),
         ]

@@ -12,7 +12,7 @@ def add_sandbox(parser: argparse.ArgumentParser) -> None:
     demo = _action(actions, "demo", "make the demo cases again, byte for byte")
     demo.add_argument("names", metavar="NAME", nargs="*", help="default: all of them")
     demo.add_argument("--out", metavar="DIR", default="data/cases", help="default: %(default)s")
-    _action(actions, "faults", "list the faults by name")
+    _pipeline(_action(actions, "faults", "list the faults by name"))
     serve = _action(actions, "serve", "serve a pipeline as an AWS endpoint on this machine")
     serve.add_argument(
         "--fault", metavar="NAME", action="append", default=[], help="let this happen; repeatable"
@@ -23,7 +23,17 @@ def add_sandbox(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="let the processor work while its mapping is enabled, a batch at each look at a queue",
     )
+    _pipeline(serve)
     _weather(serve)
+
+
+def _pipeline(action: argparse.ArgumentParser) -> None:
+    action.add_argument(
+        "--pipeline",
+        metavar="NAME",
+        default="reference",
+        help="the design of the pipeline, as meter-readings; default: %(default)s",
+    )
 
 
 def _weather(serve: argparse.ArgumentParser) -> None:

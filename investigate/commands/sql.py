@@ -9,7 +9,6 @@ from investigate.case import open_case
 from investigate.checks import Check, book
 from investigate.commands.console import Console
 from investigate.commands.question import parameters_of
-from investigate.drafts import replace_all
 from investigate.entities import refuse_unknown_entities
 from investigate.errors import InvestigationError, NotEvaluable, UsageError
 from investigate.evidence import Scope
@@ -18,6 +17,7 @@ from investigate.statements import recording_evidence, statement_of, table_defin
 from investigate.statements.dialects import Dialect, dialect_of
 from investigate.statements.heading import MARK, headed, headed_tables
 from investigate.statements.recording import RecordingEvidence
+from investigate.whole_files import replace_all
 
 TABLES_FILE = "tables.sql"
 NOT_ASKED = NotEvaluable.exit_code

@@ -9,9 +9,9 @@ from investigate.commands.console import Console
 from investigate.commands.question import evidence_of
 from investigate.errors import UsageError
 from investigate.parameters import Parameters, case_folder, is_case
-from investigate.report.text import WIDTH, printable
 from investigate.symptom_answers import SymptomAnswer, answer_symptoms
 from investigate.symptoms import SYMPTOMS, matching
+from investigate.terminal_text import WIDTH, printable
 
 
 def run(options: argparse.Namespace, console: Console) -> int:

@@ -9,15 +9,16 @@ from datetime import datetime, timedelta
 from investigate.commands.console import Console
 from investigate.commands.question import evidence_of
 from investigate.display import visible
-from investigate.parameters import Parameters
-from investigate.report.text import labelled, table
+from investigate.parameters import Parameters, refuse_unusable
+from investigate.terminal_text import labelled, table
 from investigate.trace import Hop, Story, document, story_of
 
-MARKS = {"ok": " ", "error": "✗", "guard": "·", "missing": "∅", "waiting": "…"}
+MARKS = {"ok": " ", "error": "✗", "guard": "·", "missing": "∅", "waiting": "…", "unknown": "?"}
 
 
 def run(options: argparse.Namespace, console: Console) -> int:
     """Print the story of one event; whether that is bad is for `investigate check` to say."""
+    refuse_unusable("event", options.event)
     evidence = evidence_of(options, asked=Parameters(case=options.case))
     story = story_of(evidence, options.event)
     if options.format == "json":

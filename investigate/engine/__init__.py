@@ -10,6 +10,8 @@ from investigate.engine.expressions import (
     differ,
     filled,
     hour_of,
+    hour_text_of,
+    is_day,
     literal_rows,
     milliseconds_since_1970,
     number_text,
@@ -19,11 +21,12 @@ from investigate.engine.expressions import (
     without_zone,
 )
 from investigate.errors import UsageError
-from investigate.memory import ROOM, Room
+from investigate.memory import DEFAULT_ENGINE_MEMORY, EngineMemory
 
 __all__ = [
     "BATCH_ROWS", "ENGINES", "DuckDBEngine", "Engine", "blank", "day_of", "differ", "filled",
-    "hour_of", "literal_rows", "milliseconds_since_1970", "number_text", "open_engine",
+    "hour_of", "hour_text_of", "is_day", "literal_rows",
+    "milliseconds_since_1970", "number_text", "open_engine",
     "seconds_between",
     "seconds_since_1970", "text_of", "without_zone",
 ]  # fmt: skip
@@ -32,9 +35,13 @@ ENGINES = ("duckdb", "spark")
 
 
 def open_engine(
-    name: str = "duckdb", room: Room = ROOM, *, master: str = "", scratch: str = ""
+    name: str = "duckdb",
+    memory: EngineMemory = DEFAULT_ENGINE_MEMORY,
+    *,
+    master: str = "",
+    scratch: str = "",
 ) -> Engine:
-    """Return a fresh engine by its name. DuckDB keeps within its room; of Spark, `master` and
+    """Return a fresh engine by its name. DuckDB keeps within its memory; of Spark, `master` and
     `scratch` say where it runs and where it keeps what several checks share (`SparkEngine`).
 
     Raises `UsageError` for an unknown name, or if Spark cannot be started at that address.
@@ -47,7 +54,7 @@ def open_engine(
                 "--spark-master and --spark-scratch have no meaning for the engine duckdb",
                 hint="add --engine spark, or leave them out",
             )
-        return DuckDBEngine(room)
+        return DuckDBEngine(memory)
     # Imported when it is asked for: pyspark is an extra, and takes its time.
     from investigate.engine.spark import SparkEngine
     from investigate.engine.spark_session import LOCAL

@@ -14,8 +14,8 @@ import ibis.expr.operations as ops
 import ibis.expr.types as ir
 import pyarrow as pa
 
-from investigate.memory import Memory
-from investigate.spread import Work
+from investigate.memory import MemoryLimit
+from investigate.parallel import Work
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,6 +31,7 @@ class Engine(ABC):
     """
 
     name: ClassVar[str]  # what `--engine` calls it
+    reads_in_place: ClassVar[bool] = False  # its workers may be on machines that share no disk
 
     def __init__(self, backend: Any) -> None:
         self._backend = backend  # ibis's: it writes the engine's SQL
@@ -78,12 +79,14 @@ class Engine(ABC):
         be in the engine, as what `materialise` and `read_parquet` return is."""
 
     @abstractmethod
-    def shrink(self, memory: Memory) -> None:
+    def shrink(self, memory: MemoryLimit) -> None:
         """Take no more memory than this from now on, if the engine works in this process; what does
         not fit any more is spilled."""
 
     @abstractmethod
-    def spread(self, items: Sequence[Any], work: Work, schema: pa.Schema, name: str) -> ir.Table:
+    def read_in_parallel(
+        self, items: Sequence[Any], work: Work, schema: pa.Schema, name: str
+    ) -> ir.Table:
         """Return the rows that the workers of this engine read: `work` yields those of one item, in
         batches of the schema. It runs in other processes or on other machines, so it is a function
         of a module or a `partial` of one. Raises its `InvestigationError` as it is."""
@@ -99,6 +102,10 @@ class Engine(ABC):
         with self._errors():
             ((answer,),) = self._answers(value.as_table())
             return answer
+
+    def count(self, table: ir.Table) -> int:
+        """Run an expression and return how many rows it has."""
+        return int(self.scalar(table.count()))
 
     @abstractmethod
     def _answers(self, table: ir.Table) -> list[tuple[Any, ...]]:

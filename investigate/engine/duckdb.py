@@ -24,16 +24,20 @@ from ibis.common.exceptions import IbisError
 from investigate.engine.base import BATCH_ROWS, Engine, first_line, plain_number
 from investigate.engine.expressions import without_zone
 from investigate.errors import EngineError
-from investigate.memory import ROOM, Memory, Room
+from investigate.memory import DEFAULT_ENGINE_MEMORY, EngineMemory, MemoryLimit
+from investigate.parallel import Work, in_parallel
 from investigate.scratch import Scratch
-from investigate.spread import Work, spread
 
 if TYPE_CHECKING:
     import pandas as pd
 
-# A person's own query may join everything with everything: it gets a part of the room only.
+# A person's own query may join everything with everything: it gets a part of the memory only.
 SPARING = 0.5
 SPARING_SPILL = "10GB"
+_NO_MEMORY = "give it more with --memory, or more room to spill on the disk of --spill"
+_NO_SPACE = (
+    "free some space there, or name another folder (--spill, TMPDIR); then run the same again"
+)
 
 
 class DuckDBEngine(Engine):
@@ -41,8 +45,10 @@ class DuckDBEngine(Engine):
 
     name = "duckdb"
 
-    def __init__(self, room: Room = ROOM, *, processes: int | None = None) -> None:
-        """Open an engine that takes no more memory than its room gives, and puts what is more into
+    def __init__(
+        self, memory: EngineMemory = DEFAULT_ENGINE_MEMORY, *, processes: int | None = None
+    ) -> None:
+        """Open an engine that takes no more memory than it is given, and puts what is more into
         a folder of its own, which nobody else can read and which is gone when the engine is. What
         is spread runs in as many processes as this machine has cores, or in `processes`."""
         super().__init__(ibis.duckdb.connect())
@@ -55,17 +61,24 @@ class DuckDBEngine(Engine):
         self._backend.raw_sql(
             "SET autoinstall_known_extensions = false; SET autoload_known_extensions = false"
         )
-        self._keep_within(room)
+        # DuckDB draws its progress into the output of whatever it takes for interactive. In a
+        # kernel without ipywidgets it does not, and then refuses even to be told so.
+        drawn = self._backend.raw_sql("SELECT current_setting('enable_progress_bar')").fetchone()
+        if drawn and drawn[0]:
+            self._backend.raw_sql("SET enable_progress_bar = false")
+        self._keep_within(memory)
 
-    def _keep_within(self, room: Room) -> None:
+    def _keep_within(self, memory: EngineMemory) -> None:
         # DuckDB's own default is a folder .tmp where the command was typed, open to everybody.
-        scratch = Scratch.opened("investigate-spill-", room.spill)
+        scratch = Scratch.opened("investigate-spill-", memory.spill)
         # Not of the engine, whose tables can be used when nobody holds it any more.
         finalize(self._backend, scratch.remove)
-        self._memory = room.memory
+        self._memory = memory.limit
         self._own_folder = scratch.folder
         place = str(scratch.folder / "spill").replace("'", "''")
-        self._backend.raw_sql(f"SET memory_limit = '{room.memory}'; SET temp_directory = '{place}'")
+        self._backend.raw_sql(
+            f"SET memory_limit = '{memory.limit}'; SET temp_directory = '{place}'"
+        )
 
     def read_parquet(self, paths: Sequence[Path], name: str) -> ir.Table:
         """Return the rows of Parquet files of one schema."""
@@ -121,7 +134,7 @@ class DuckDBEngine(Engine):
 
     @contextmanager
     def _sparing(self) -> Iterator[None]:
-        """Run what stands inside with a part of the room."""
+        """Run what stands inside with a part of the memory."""
         self._backend.con.execute(
             f"SET memory_limit = '{self._memory.part(SPARING)}'; "
             f"SET max_temp_directory_size = '{SPARING_SPILL}'"
@@ -133,7 +146,7 @@ class DuckDBEngine(Engine):
                 f"SET memory_limit = '{self._memory}'; RESET max_temp_directory_size"
             )
 
-    def shrink(self, memory: Memory) -> None:
+    def shrink(self, memory: MemoryLimit) -> None:
         """Take no more memory than this from now on; what does not fit any more is spilled."""
         with self._errors():
             self._backend.con.execute(f"SET memory_limit = '{memory}'")
@@ -169,12 +182,14 @@ class DuckDBEngine(Engine):
             rows = self._backend.con.sql(ibis.to_sql(table, "duckdb"))
             yield from rows.to_arrow_reader(BATCH_ROWS)
 
-    def spread(self, items: Sequence[Any], work: Work, schema: pa.Schema, name: str) -> ir.Table:
+    def read_in_parallel(
+        self, items: Sequence[Any], work: Work, schema: pa.Schema, name: str
+    ) -> ir.Table:
         """Return the rows that processes of this machine read, by way of Parquet files that are
         gone when the last table of this engine is."""
         folder = self._own_folder / self._fresh("spread")
         folder.mkdir()
-        return self.read_parquet(spread(items, work, schema, folder, self._processes), name)
+        return self.read_parquet(in_parallel(items, work, schema, folder, self._processes), name)
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
@@ -182,7 +197,8 @@ class DuckDBEngine(Engine):
             yield
         except (duckdb.Error, IbisError, pa.ArrowException) as error:
             raise EngineError(
-                f"the query failed: {type(error).__name__}: {first_line(error)}"
+                f"the query failed: {type(error).__name__}: {first_line(error)}",
+                hint=_hint(error),
             ) from error
         except RuntimeError as error:
             # DuckDB's word for Ctrl-C while a query runs.
@@ -207,6 +223,12 @@ class DuckDBEngine(Engine):
             source=self._backend,
             namespace=ops.Namespace(catalog="temp", database="main"),
         ).to_expr()
+
+
+def _hint(error: Exception) -> str:
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return _NO_MEMORY
+    return _NO_SPACE if "No space left on device" in str(error) else ""
 
 
 def _quoted(name: str) -> str:

@@ -61,6 +61,17 @@ def day_of(moment: ir.TimestampValue) -> ir.StringValue:
     return moment.date().cast("string")
 
 
+def is_day(text: ir.StringValue) -> ir.BooleanValue:
+    """Whether a text has the form YYYY-MM-DD and nothing behind it; false for null. (`$` would let
+    a line break follow, in one engine and not in the other.)"""
+    return text.re_search(r"^\d{4}-\d{2}-\d{2}\z").fill_null(False)
+
+
+def hour_text_of(moment: ir.TimestampValue) -> ir.StringValue:
+    """Return the UTC hour of a time as YYYY-MM-DDTHH."""
+    return day_of(moment) + "T" + moment.strftime("%H")
+
+
 # Below these, engines cut a number to nine and to three decimals without digits of their own.
 _NINE_DECIMALS, _THREE_DECIMALS, _WHOLE = 1e6, 1e12, 1e18
 

@@ -20,11 +20,11 @@ import sqlglot
 from ibis.common.exceptions import IbisError
 
 from investigate.engine.base import BATCH_ROWS, Engine, first_line, plain_number
+from investigate.engine.spark_parallel import parallel_frame
 from investigate.engine.spark_session import ANSWERS, LOCAL, quiet, session_at
-from investigate.engine.spark_spread import spread_frame
 from investigate.errors import EngineError
-from investigate.memory import Memory
-from investigate.spread import Work, failure_in
+from investigate.memory import MemoryLimit
+from investigate.parallel import Work, failure_in
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,6 +37,7 @@ class SparkEngine(Engine):
     """Runs queries with Spark: in a session of the caller, or in one at a master's address."""
 
     name = "spark"
+    reads_in_place = True
 
     def __init__(self, spark: SparkSession | str = LOCAL, *, scratch: str = "") -> None:
         """Open an engine in a session, of which it sets what answers depend on, or at an address
@@ -130,14 +131,16 @@ class SparkEngine(Engine):
             while some := [row.asDict(recursive=True) for row in islice(rows, BATCH_ROWS)]:
                 yield pa.RecordBatch.from_pylist(some, schema=schema)
 
-    def spread(self, items: Sequence[Any], work: Work, schema: pa.Schema, name: str) -> ir.Table:
+    def read_in_parallel(
+        self, items: Sequence[Any], work: Work, schema: pa.Schema, name: str
+    ) -> ir.Table:
         """Return the rows that Spark's workers read, once: a later query reads nothing again. They
         need this package, in the Python that runs them."""
         with self._errors():
-            frame = spread_frame(self._session, items, work, schema)
+            frame = parallel_frame(self._session, items, work, schema)
             return self._named_frame(self._kept(frame, self._fresh(name)), name)
 
-    def shrink(self, memory: Memory) -> None:
+    def shrink(self, memory: MemoryLimit) -> None:
         """Do nothing: the memory of Spark's processes is settled when they start."""
 
     @contextmanager

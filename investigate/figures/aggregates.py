@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import datetime, timedelta
 
 import plotly.graph_objects as go
 
@@ -35,6 +35,7 @@ from investigate.figures.style import (
     time_axis,
 )
 from investigate.model import Step, counted
+from investigate.wording import of_periods, period_named
 
 # What reproduced a version's hash: words and symbol. Anything else did not.
 EXPLANATIONS = {
@@ -46,6 +47,7 @@ EXPLANATIONS = {
     "unexplained": ("nothing: unexplained", "x"),
 }
 FEW_TICKS = 24
+_LENGTHS = {"day": timedelta(days=1), "hour": timedelta(hours=1)}
 OWN = STEP_COLOURS[Step.AGGREGATES.value]
 # A day's verdict: how bad it is as a colour, and the letter that says which; worst first.
 VERDICTS = {
@@ -67,7 +69,8 @@ def day_verdicts(days: Numbers) -> Drawing:
         why = days.unknown or "No day in scope has a version or was sent for processing."
         return blank("Every day's verdict", why)
     entities = list(dict.fromkeys(days.column("entity_id")))
-    parts = parted(days.rows, "verdict")
+    parts, period = parted(days.rows, "verdict"), _period(days.rows)
+    ticks = "%b %d" if period == "day" else "%b %d %Hh"
     return drawing(
         [
             _squares(parts[verdict], entities, verdict, _square_size(days))
@@ -77,14 +80,15 @@ def day_verdicts(days: Numbers) -> Drawing:
         _complete(days.rows[0], len(days.rows), len(parts.get("complete", ()))),
         sentence=" ".join(f"{name}: {len(part)} drawn." for name, part in parts.items()),
         height=height_for(entities),
-        xaxis=time_axis("day (UTC)", tickformat="%b %d", showgrid=False, **_daily_ticks(days)),
+        xaxis=time_axis(f"{period} (UTC)", tickformat=ticks, showgrid=False, **_ticks_of(days)),
         yaxis={**names_axis([label(name) for name in entities], "entity"), "showgrid": False},
     )
 
 
 def _complete(first: Row, drawn: int, complete_drawn: int) -> str:
     """How many days are complete, and what became of those that are not drawn."""
-    claim = f"{first['of_complete']:,} of {counted(first['of_days'], 'entity day')} complete"
+    known = counted(first["of_days"], f"entity {_period([first])}")
+    claim = f"{first['of_complete']:,} of {known} complete"
     complete = first["of_complete"] - complete_drawn
     others = first["of_days"] - drawn - complete
     left = [
@@ -96,13 +100,19 @@ def _complete(first: Row, drawn: int, complete_drawn: int) -> str:
 
 
 def _span(days: Numbers) -> int:
-    """How many days there are from the first to the last."""
-    known = [date.fromisoformat(day) for day in days.column("day")]
-    return (max(known) - min(known)).days + 1
+    """How many days, or hours, there are from the first to the last."""
+    known = [datetime.fromisoformat(day) for day in days.column("day")]
+    return (max(known) - min(known)) // _LENGTHS[_period(days.rows)] + 1
 
 
-def _daily_ticks(days: Numbers) -> dict[str, int]:
-    return {"dtick": 86_400_000} if _span(days) <= 10 else {}
+def _ticks_of(days: Numbers) -> dict[str, int]:
+    daily = _period(days.rows) == "day"
+    return {"dtick": 86_400_000} if daily and _span(days) <= 10 else {}
+
+
+def _period(rows: Sequence[Row]) -> str:
+    """What the rows' aggregates are of: a `day` or an `hour`."""
+    return period_named(str(rows[0]["day"]))
 
 
 def _square_size(days: Numbers) -> int:
@@ -120,8 +130,12 @@ def _squares(rows: Sequence[Row], entities: list[str], verdict: str, size: int) 
         marker=mark(colour, "square", size),
         text=[letter] * len(rows),
         textfont={"color": ink(colour), "size": min(12, size - 3)},
-        hovertemplate="%{y}<br>%{x|%Y-%m-%d}<extra>" + verdict + "</extra>",
+        hovertemplate="%{y}<br>%{x|" + _shown_as(rows) + "}<extra>" + verdict + "</extra>",
     )
+
+
+def _shown_as(rows: Sequence[Row]) -> str:
+    return "%Y-%m-%d" if _period(rows) == "day" else "%Y-%m-%d %Hh"
 
 
 def aggregate_versions(versions: Numbers) -> Drawing:
@@ -138,11 +152,11 @@ def aggregate_versions(versions: Numbers) -> Drawing:
     most = max(column(rows, "place"))
     return drawing(
         [_version_marks(parts[look], days, look) for look in EXPLANATIONS if look in parts],
-        f"{_drawn(len(rows), rows[0]['of_versions'], len(days), rows[0]['of_days'])} with "
+        f"{_drawn(rows, len(days))} with "
         f"{counted(hashes, 'inputs hash', 'inputs hashes')}; {unknown:,} unexplained",
         height=height_for(days, 40),
         xaxis=axis(
-            "version of the day, as computed (number: its inputs)",
+            f"version of the {_period(rows)}, as computed (number: its inputs)",
             **({"dtick": 1} if most <= FEW_TICKS else {}),
         ),
         yaxis={
@@ -171,6 +185,7 @@ def _coloured(rows: Sequence[Row]) -> list[Row]:
 
 def _version_marks(rows: Sequence[Row], days: list[Day], look: str) -> go.Scatter:
     words, symbol = EXPLANATIONS[look]
+    words = of_periods(words, _period(rows))
     few = max(column(rows, "place")) <= FEW_TICKS  # else the numbers would cover one another
     return go.Scatter(
         x=column(rows, "place"),
@@ -218,7 +233,7 @@ def version_coverage(parts: Numbers) -> Drawing:
         f"{_short_day(*_day(first))}: {counted(len(versions), 'version')} of {many}{each}; squares "
         f"that some version holds stand for {held:,}",
         height=height_for(versions),
-        xaxis=axis("events of the day, in order of time", showgrid=False),
+        xaxis=axis(f"events of the {_period(parts.rows)}, in order of time", showgrid=False),
         yaxis={**names_axis(versions, "computed"), "showgrid": False},
     )
 
@@ -289,14 +304,14 @@ def day_coverage(days: Numbers) -> Drawing:
         ("arrived since", WARN, days.column("arrived_since")),
         ("sent, and there is no version", LOST, [_unanswered(row) for row in days.rows]),
     )
-    left_out = sum(value > 0 for value in parts[2][2])
+    left_out, period = sum(value > 0 for value in parts[2][2]), _period(days.rows)
     return drawing(
         [_day_bar(names, place, *part) for place, part in enumerate(parts) if any(part[2])],
-        f"{left_out:,} of {counted(len(names), 'day')} with events that no version holds"
+        f"{left_out:,} of {counted(len(names), period)} with events that no version holds"
         + _shown(len(names), days.rows[0]["of_days"]),
         height=height_for(names),
         barmode="stack",
-        xaxis=count_axis("events of the day", days.column("expected")),
+        xaxis=count_axis(f"events of the {period}", days.column("expected")),
         yaxis=names_axis(names),
     )
 
@@ -343,11 +358,12 @@ def _shown(shown: int, total: int) -> str:
     return "" if shown >= total else f"; drawn: the {shown} of {total:,} that most need a look"
 
 
-def _drawn(versions: int, of_versions: int, days: int, of_days: int) -> str:
+def _drawn(rows: Sequence[Row], days: int) -> str:
     """How many versions of how many days are drawn, and of how many."""
+    versions, of_versions, period = len(rows), rows[0]["of_versions"], _period(rows)
     if versions == of_versions:
-        return f"{counted(versions, 'version')} of {counted(days, 'day')}"
+        return f"{counted(versions, 'version')} of {counted(days, period)}"
     return (
         f"{versions:,} of {counted(of_versions, 'version')} drawn, of the {days:,} of "
-        f"{counted(of_days, 'day')} that most need a look,"
+        f"{counted(rows[0]['of_days'], period)} that most need a look,"
     )

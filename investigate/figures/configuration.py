@@ -34,6 +34,7 @@ from investigate.figures.style import (
     stacked,
     time_axis,
     time_axis_of,
+    vertical_line,
 )
 from investigate.model import counted
 
@@ -142,7 +143,7 @@ def failures_and_changes(failures: Numbers, changes: Numbers) -> Drawing:
         f"({sum(column(parts[functions[0]], 'failures')):,}){change}",
         sentence=" ".join(_changed(row) for row in known[:3]),
         barmode="stack",
-        shapes=[_line(row) for row in known],
+        shapes=[vertical_line(row["at"], GUIDE) for row in known],
         xaxis=time_axis_of(failures.rows, "time of the failure (UTC)"),
         yaxis=count_axis(
             f"failures {per(failures.rows[0]['seconds'])}",
@@ -165,10 +166,3 @@ def _changes(rows: Sequence[Row]) -> Any:
         marker={"color": GUIDE, "symbol": "triangle-up", "size": 12},
         hovertemplate="%{text}<br>%{x}<extra>change</extra>",
     )
-
-
-def _line(row: Row) -> dict[str, Any]:
-    return {
-        "type": "line", "x0": row["at"], "x1": row["at"], "yref": "paper", "y0": 0, "y1": 1,
-        "line": {"color": GUIDE, "width": 2, "dash": "dash"},
-    }  # fmt: skip

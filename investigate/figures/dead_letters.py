@@ -30,6 +30,7 @@ from investigate.figures.style import (
     parted,
     time_axis,
     upright,
+    vertical_line,
 )
 from investigate.model import counted
 
@@ -96,7 +97,7 @@ def letter_deadlines(deadlines: Numbers) -> Drawing:
         _claim(first, total),
         sentence=f"Shown: {len(known):,} of {counted(total, 'dead letter')}.",
         height=height_for(known, each=22),
-        shapes=[_now(first)],
+        shapes=[vertical_line(first["now"], BAD)],
         annotations=[upright(first["now"], "captured")],
         xaxis=time_axis("failed, until it can be saved (UTC)"),
         yaxis=names_axis([label(row["message_id"], 20) for row in known]),
@@ -133,10 +134,3 @@ def _mark(decision: str, rows: list[Row], places: dict[int, int]) -> Any:
         marker=mark(DECISIONS[decision], SYMBOLS[known.index(decision)], 10),
         hovertemplate="%{text}<br>until %{x}<extra>" + decision + "</extra>",
     )
-
-
-def _now(row: Row) -> dict[str, Any]:
-    return {
-        "type": "line", "x0": row["now"], "x1": row["now"], "yref": "paper", "y0": 0, "y1": 1,
-        "line": {"color": BAD, "width": 2, "dash": "dash"},
-    }  # fmt: skip

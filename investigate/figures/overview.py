@@ -222,10 +222,12 @@ def checks_by_step(verdicts: Numbers) -> Drawing:
     steps = list(dict.fromkeys(verdicts.column("step")))
     faults = sum(sum(column(parts.get(word, []), "checks")) for word in FAULTS)
     unsure = sum(column(parts.get("not-evaluated", []), "checks"))
+    normal = sum(column(parts.get("expected", []), "checks"))
+    usual = f", {normal:,} found what is expected" if normal else ""
     return drawing(
         [_word_bar(parts[word], steps, place) for place, word in enumerate(WORDS) if word in parts],
-        f"{faults:,} of {counted(sum(verdicts.column('checks')), 'check')} found a fault, "
-        f"{unsure:,} could not be evaluated",
+        f"{faults:,} of {counted(sum(verdicts.column('checks')), 'check')} found a fault"
+        f"{usual}, {unsure:,} could not be evaluated",
         sentence=" ".join(f"{word}: {sum(column(parts[word], 'checks'))}." for word in parts),
         height=height_for(steps),
         barmode="stack",

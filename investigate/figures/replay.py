@@ -176,24 +176,30 @@ def replays_logged(replays: Numbers) -> Drawing:
         why = replays.unknown or "No replay left a line in the captured logs."
         return blank("What past replays did", why)
     names = [f"{row['logged'][5:16]} {row['entity']}" for row in replays.rows]
-    total, short = replays.rows[0]["of"], replays.rows[0]["of_short"]
+    total = replays.rows[0]["of"]
     rest = "" if total == len(names) else f"; drawn: the {len(names)} that left out most"
     return drawing(
         [
             _stage_bar(replays.column(stage), names, place, *STAGES[stage])
             for place, stage in enumerate(STAGES)
         ],
-        (
-            f"{short:,} of {counted(total, 'logged replay')} stopped before the end of the window"
-            if short
-            else f"{counted(total, 'logged replay')}, none stopped before the end of its window"
-        )
-        + rest,
+        _logged_claim(replays.rows[0]) + rest,
         height=height_for(names, 40),
         barmode="group",
         xaxis=count_axis("rows", replays.column("rows_there")),
         yaxis=names_axis([label(name, 36) for name in names], "logged at (UTC), entity"),
     )
+
+
+def _logged_claim(row: Row) -> str:
+    short, unknown = row["of_short"], row["of_unknown"]
+    told = counted(row["of"], "logged replay")
+    left = f"; of {unknown:,} it is not known" if unknown else ""
+    if short:
+        return f"{short:,} of {told} stopped before the end of the window{left}"
+    if unknown:
+        return f"{told}, none known to have stopped before the end of its window{left}"
+    return f"{told}, none stopped before the end of its window"
 
 
 def _stage_bar(values: list[Any], names: list[str], place: int, words: str, colour: str) -> go.Bar:

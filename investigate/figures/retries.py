@@ -28,6 +28,7 @@ from investigate.figures.style import (
     names_axis,
     parted,
     time_axis,
+    vertical_line,
 )
 from investigate.model import counted
 
@@ -140,10 +141,7 @@ def retry_load(load: Numbers) -> Drawing:
         sentence=f"At list price that is {usd:,.6f} US dollars. "
         f"Most: {names[0]} with {known[0]['amplification']:,.1f} attempts each.",
         height=height_for(names),
-        shapes=[
-            {"type": "line", "x0": factor, "x1": factor, "yref": "paper", "y0": 0, "y1": 1,
-             "line": {"color": BAD, "width": 1, "dash": "dash"}}
-        ],
+        shapes=[vertical_line(factor, BAD, 1)],
         annotations=[
             {"x": factor, "y": 1, "yref": "paper", "yanchor": "bottom", "showarrow": False,
              "text": "a storm from here", "font": {"size": 12}}

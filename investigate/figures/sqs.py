@@ -29,6 +29,7 @@ from investigate.figures.style import (
     parted,
     per,
     upright,
+    vertical_line,
 )
 from investigate.model import Step, counted
 
@@ -126,14 +127,8 @@ def _limits(row: Row, unit: int) -> list[dict[str, Any]]:
         "opacity": 0.18,
         "layer": "below",
     }
-    line = {
-        "type": "line",
-        "x0": end,
-        "x1": end,
-        "line": {"color": BAD, "width": 2, "dash": "dash"},
-    }
     whole = {"yref": "paper", "y0": 0, "y1": 1}
-    return [{**band, **whole, "line": {"width": 0}}, {**line, **whole}]
+    return [{**band, **whole, "line": {"width": 0}}, vertical_line(end, BAD)]
 
 
 def receive_counts(receives: Numbers) -> Drawing:
@@ -161,7 +156,7 @@ def receive_counts(receives: Numbers) -> Drawing:
         f"{poison:,} of {counted(sum(receives.column('messages')), 'sampled message')} received "
         f"{threshold} times or more",
         barmode="stack",
-        shapes=[_threshold(threshold)],
+        shapes=[vertical_line(threshold - 0.5, BAD)],
         annotations=[upright(threshold - 0.5, "poison from here on")],
         xaxis=axis(
             "receives, the capture's own included (20: 20 or more)",
@@ -170,10 +165,3 @@ def receive_counts(receives: Numbers) -> Drawing:
         ),
         yaxis=count_axis("messages", receives.column("messages")),
     )
-
-
-def _threshold(count: int) -> dict[str, Any]:
-    return {
-        "type": "line", "x0": count - 0.5, "x1": count - 0.5, "yref": "paper", "y0": 0, "y1": 1,
-        "line": {"color": BAD, "width": 2, "dash": "dash"},
-    }  # fmt: skip

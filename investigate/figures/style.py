@@ -28,10 +28,9 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from investigate.display import COLOURS, NOTHING, OTHERS, Row, visible
+from investigate.display import COLOURS, NOTHING, OTHERS, PLOTLY_MIME, Row, visible
 from investigate.model import Step, counted
 
-PLOTLY_MIME = "application/vnd.plotly.v1+json"
 HEIGHT = 380
 LONGEST_LABEL = 28
 LONGEST_LINE = 36  # letters of an axis title: what a phone has room for
@@ -319,6 +318,14 @@ def upright(x: float, text: str) -> dict[str, Any]:
     return {
         "x": x, "y": 1, "yref": "paper", "xanchor": "right", "yanchor": "top", "textangle": -90,
         "text": text, "showarrow": False, "font": {"size": 12},
+    }  # fmt: skip
+
+
+def vertical_line(x: Any, colour: str, width: int = 2) -> dict[str, Any]:
+    """Return a dashed line over the whole height of a figure."""
+    return {
+        "type": "line", "x0": x, "x1": x, "yref": "paper", "y0": 0, "y1": 1,
+        "line": {"color": colour, "width": width, "dash": "dash"},
     }  # fmt: skip
 
 

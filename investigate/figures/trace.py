@@ -28,9 +28,15 @@ from investigate.model import counted
 # What became of a hop, as a sign with words beside its bar; the bar has the colour of its station.
 SIGNS = {
     "guard": "◆ repetition refused", "waiting": "… waiting", "missing": "✕ did not happen",
-    "error": "▲ went wrong",
+    "error": "▲ went wrong", "unknown": "? not known how it went",
 }  # fmt: skip
-HATCHED = {"guard": 6, "waiting": 2, "missing": 3, "error": 1}  # by the place of the pattern
+HATCHED = {
+    "guard": 6,
+    "waiting": 2,
+    "missing": 3,
+    "error": 1,
+    "unknown": 5,
+}  # by the place of the pattern
 SHORTEST = 0.012  # a bar's least share of its burst, so that milliseconds can be seen
 MOST_HOPS = 80
 APART = 0.05  # the share of the width between two bursts
@@ -66,6 +72,9 @@ def _claim(rows: Sequence[Row], bursts: Sequence[Sequence[Row]]) -> str:
     told = counted(len(rows), "hop")
     if len(bursts) > 1:
         told += f" in {len(bursts)} bursts"
+    unknown = sum(row["status"] == "unknown" for row in rows)
+    if not wrong and unknown:
+        return f"{told}, none known to have gone wrong; how {unknown} went is not known"
     if not wrong:
         return f"{told}, none of which went wrong"
     return f"{told}, {len(wrong)} of which went wrong; first at {escaped(wrong[0]['station'])}"

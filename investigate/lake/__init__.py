@@ -1,5 +1,5 @@
 """Tables that a case only points at, read where AWS or a copy of it has them, by the workers of
-the engine and with the very code of a capture."""
+the engine and with the very code of a capture; and cases that lie in a bucket themselves."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ if TYPE_CHECKING:
 
     from investigate.case import Case
     from investigate.engine import Engine
+    from investigate.in_place import Stored
 
-__all__ = ["read_in_place"]
+__all__ = ["read_in_place", "read_stored"]
 
 
 def read_in_place(case: Case, table: str, engine: Engine) -> ir.Table:
@@ -31,3 +32,14 @@ def read_in_place(case: Case, table: str, engine: Engine) -> ir.Table:
         DYNAMODB_EXPORT: exports.read,
     }
     return readers[case.lake[table].kind](case, table, engine)
+
+
+def read_stored(case: Case, place: Stored, table: str, engine: Engine) -> ir.Table:
+    """Return a table of a case whose files stay in a bucket, each read once by the workers.
+
+    Raises `AccessError` for a file that cannot be read, and `CaseDamagedError` if the files are
+    not what the manifest says.
+    """
+    from investigate.lake import stored
+
+    return stored.read(case, place, table, engine)

@@ -14,9 +14,10 @@ from investigate.capture.folder import FolderObjects
 from investigate.capture.privacy import Mask
 from investigate.capture.rows import converted
 from investigate.capture.source import body_at, hidden, stored
-from investigate.capture.verified import Place, ReadObject
+from investigate.capture.verified import ObjectLocation, ReadObject
 from investigate.case import Case
-from investigate.lake.places import Where
+from investigate.lake.location import LakeLocation
+from investigate.pipeline import Design
 from investigate.tables import TABLES
 
 if TYPE_CHECKING:
@@ -33,21 +34,23 @@ def read(case: Case, table: str, engine: Engine) -> ir.Table:
     """
     known = case.lake[table]
     files = [ExportFile(file.key, file.items, file.md5) for file in known.files]
-    work = partial(rows_of, Where.of(case, known), table)
-    return engine.spread(files, work, TABLES[table], table)
+    work = partial(rows_of, LakeLocation.of(case, known), table, case.design)
+    return engine.read_in_parallel(files, work, TABLES[table], table)
 
 
-def rows_of(where: Where, table: str, file: ExportFile) -> Iterator[pa.RecordBatch]:
+def rows_of(
+    where: LakeLocation, table: str, design: Design, file: ExportFile
+) -> Iterator[pa.RecordBatch]:
     """Yield the rows of one data file."""
     mask = Mask()
     read, place = _file(where, file.key)
     for some in in_steps(items_of(read, place, file)):
-        yield from hidden(table, stored(table, converted(table, some)), mask).to_batches()
+        yield from hidden(table, stored(table, converted(table, some, design)), mask).to_batches()
 
 
-def _file(where: Where, key: str) -> tuple[ReadObject, Place]:
+def _file(where: LakeLocation, key: str) -> tuple[ReadObject, ObjectLocation]:
     """Return what reads a file, and its place as a person knows it."""
     if where.bucket:
-        return partial(body_at, where.connection()), Place(where.bucket, key)
+        return partial(body_at, where.connection()), ObjectLocation(where.bucket, key)
     folder = FolderObjects(where.folder)
-    return lambda _bucket, _path: folder.read(key), Place("", str(where.folder / key))
+    return lambda _bucket, _path: folder.read(key), ObjectLocation("", str(where.folder / key))

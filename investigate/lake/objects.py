@@ -14,11 +14,11 @@ import pyarrow.parquet as pq
 from investigate.aws import Listed
 from investigate.capture.folder import FolderObjects
 from investigate.capture.privacy import Mask
-from investigate.capture.raw_rows import Layout, read_objects
+from investigate.capture.raw_rows import RawReading, read_objects
 from investigate.capture.readers import Patience, Readers
 from investigate.capture.source import Row, hidden, stored
 from investigate.case import Case
-from investigate.lake.places import Where
+from investigate.lake.location import LakeLocation
 from investigate.tables import RAW
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ BATCH = 1_000  # rows that are handed on together
 
 
 @dataclass(frozen=True, slots=True)
-class Objects:
+class ListedGroup:
     """Some of the objects of a listing: one row group of one of its files."""
 
     listing: Path
@@ -41,17 +41,19 @@ class Objects:
 def read(case: Case, table: str, engine: Engine) -> ir.Table:
     """Return the rows of the listed objects as they are now."""
     known = case.lake[table]
-    work = partial(rows_of, Where.of(case, known), Layout(known.prefix, known.payloads))
+    work = partial(
+        rows_of, LakeLocation.of(case, known), RawReading(known.prefix, case.design, known.payloads)
+    )
     paths = [(case.folder / file.path).resolve() for file in case.listings[table]]
     items = [
-        Objects(path, group)
+        ListedGroup(path, group)
         for path in paths
         for group in range(pq.read_metadata(path).num_row_groups)
     ]
-    return engine.spread(items, work, RAW, table)
+    return engine.read_in_parallel(items, work, RAW, table)
 
 
-def rows_of(where: Where, layout: Layout, item: Objects) -> Iterator[pa.RecordBatch]:
+def rows_of(where: LakeLocation, layout: RawReading, item: ListedGroup) -> Iterator[pa.RecordBatch]:
     """Yield the rows of table `raw` of some objects, in the order of the listing."""
     listed = pq.ParquetFile(item.listing).read_row_group(item.group).to_pylist()
     entries = [Listed(**row) for row in listed]
@@ -59,7 +61,9 @@ def rows_of(where: Where, layout: Layout, item: Objects) -> Iterator[pa.RecordBa
     yield from _batches(read(where, layout, entries))
 
 
-def _in_bucket(where: Where, layout: Layout, entries: Sequence[Listed]) -> Iterator[list[Row]]:
+def _in_bucket(
+    where: LakeLocation, layout: RawReading, entries: Sequence[Listed]
+) -> Iterator[list[Row]]:
     """Yield the rows of objects that threads read, most of which wait for S3."""
     objects, patience = where.connection().objects(where.bucket), Patience()
 
@@ -72,7 +76,9 @@ def _in_bucket(where: Where, layout: Layout, entries: Sequence[Listed]) -> Itera
             yield future.result()
 
 
-def _in_folder(where: Where, layout: Layout, entries: Sequence[Listed]) -> Iterator[list[Row]]:
+def _in_folder(
+    where: LakeLocation, layout: RawReading, entries: Sequence[Listed]
+) -> Iterator[list[Row]]:
     objects, patience = FolderObjects(where.folder), Patience()
     for some in _shares(entries):
         yield read_objects(objects, some, layout, patience)

@@ -10,7 +10,7 @@ import ibis.expr.types as ir
 from investigate.analysis import replays
 from investigate.analysis.aggregates import day_events, version_inputs
 from investigate.analysis.stages import stages
-from investigate.checks import book, offending_rows
+from investigate.checks import rows_of
 from investigate.engine import literal_rows
 from investigate.errors import NotEvaluable
 from investigate.evidence import Evidence
@@ -29,7 +29,7 @@ _NOT_SENT = {
 def objections(evidence: Evidence) -> ir.Table:
     """Return (event_id, rank, code): every break of `BREAKS` that a check finds in an event's
     story, the rank being its place there. What a check could not evaluate objects to nothing."""
-    return evidence.derived("objections", _build)
+    return objections_of(evidence, CODES)
 
 
 def possible(stage: Mapping[str, object]) -> list[str]:
@@ -39,10 +39,15 @@ def possible(stage: Mapping[str, object]) -> list[str]:
 
 def objections_of(evidence: Evidence, codes: Collection[str]) -> ir.Table:
     """Return the objections of these checks only, for evidence that no other can object to."""
-    return evidence.derived("objections", lambda known: _build(known, codes))
+    return evidence.derived(named("objections", codes), lambda known: _build(known, codes))
 
 
-def _build(evidence: Evidence, codes: Collection[str] = CODES) -> ir.Table:
+def named(table: str, codes: Collection[str]) -> str:
+    """Return the name of a table that is built on the objections of these checks, or of all."""
+    return table if set(codes) >= set(CODES) else f"{table} of {', '.join(sorted(codes))}"
+
+
+def _build(evidence: Evidence, codes: Collection[str]) -> ir.Table:
     found = []
     for rank, known in enumerate(BREAKS):
         ids = _ids(evidence, known.code) if known.code in codes else None
@@ -59,7 +64,7 @@ def _ids(evidence: Evidence, code: str) -> ir.Table | None:
     try:
         if code in _FINDERS:
             return _FINDERS[code](evidence)
-        rows = offending_rows(book[code], evidence).rows
+        rows = rows_of(evidence, code)
     except NotEvaluable:
         return None
     key = "event_id" if "event_id" in rows.columns else "key"
@@ -83,7 +88,7 @@ def _of_days(code: str) -> Callable[[Evidence], ir.Table]:
     """The events that no version counts, of the days that a check objects to."""
 
     def find(evidence: Evidence) -> ir.Table:
-        judged = offending_rows(book[code], evidence).rows.select("entity_id", "day")
+        judged = rows_of(evidence, code).select("entity_id", "day")
         known = stages(evidence)
         known = known.filter((known.aggregated == ibis.literal(False)) & known.sent.fill_null(True))
         return known.semi_join(judged, ["entity_id", "day"])
@@ -92,7 +97,7 @@ def _of_days(code: str) -> Callable[[Evidence], ir.Table]:
 
 
 def _out_of_versions(evidence: Evidence) -> ir.Table:
-    judged = offending_rows(book["aggregates/partial"], evidence).rows.select("entity_id", "day")
+    judged = rows_of(evidence, "aggregates/partial").select("entity_id", "day")
     events = day_events(evidence)
     out = events.expected & ~events.held & events.settled & ~events.waiting
     return events.filter(out).semi_join(judged, ["entity_id", "day"])

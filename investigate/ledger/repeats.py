@@ -14,7 +14,7 @@ import ibis.expr.types as ir
 from investigate.analysis.duplicates import refusals
 from investigate.analysis.identities import identities
 from investigate.analysis.objects import readable_objects
-from investigate.checks import book, offending_rows
+from investigate.checks import rows_of
 from investigate.engine import differ, literal_rows
 from investigate.errors import NotEvaluable
 from investigate.evidence import Evidence
@@ -84,7 +84,7 @@ def _ranked(evidence: Evidence) -> ir.Table:
     found = []
     for rank, code in enumerate(KINDS.values()):
         try:
-            rows = offending_rows(book[code], evidence).rows
+            rows = rows_of(evidence, code)
         except NotEvaluable:
             continue
         found.append(rows.select(event_id="key", rank=ibis.literal(rank, "int64")))

@@ -6,7 +6,7 @@ import ibis
 import ibis.expr.types as ir
 
 from investigate.evidence import Evidence
-from investigate.ledger.book import ledger
+from investigate.ledger.rows import ledger
 from investigate.ledger.stations import CELLS, STATIONS
 
 EXAMPLES = 3

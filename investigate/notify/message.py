@@ -11,7 +11,7 @@ from investigate.model import Severity, counted
 from investigate.notify.news import News
 from investigate.report import briefing
 from investigate.report.briefing import Document
-from investigate.report.text import printable
+from investigate.terminal_text import printable
 
 # A text in a section of Slack's Block Kit holds 3,000 characters, a message of Discord 2,000; no
 # target gets more than the first, and each gets less where its own limit is lower.
@@ -36,7 +36,7 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
-class Where:
+class ReportPaths:
     """Where there is more: the case and the first page of its report, as they were named."""
 
     case: str
@@ -44,7 +44,7 @@ class Where:
 
 
 def compose(
-    document: Document, news: Sequence[News], where: Where, *, limit: int = LONGEST
+    document: Document, news: Sequence[News], where: ReportPaths, *, limit: int = LONGEST
 ) -> Message:
     """Return what to tell of these findings (one at least) in at most `limit` characters.
 
@@ -59,7 +59,7 @@ def _title(document: Document, news: Sequence[News], worst: Severity) -> str:
     return _safe(f"{worst.label.upper()}  {document['case']}: {told} to look at")
 
 
-def _body(document: Document, news: Sequence[News], where: Where, limit: int) -> str:
+def _body(document: Document, news: Sequence[News], where: ReportPaths, limit: int) -> str:
     """Return the longest of the texts that fit, or the beginning of the shortest."""
     text = ""
     for full, lines in _lengths(len(news)):
@@ -75,7 +75,9 @@ def _lengths(count: int) -> Iterator[tuple[int, int]]:
     yield from ((0, lines) for lines in range(count - 1, -1, -1))
 
 
-def _text(document: Document, news: Sequence[News], where: Where, *, full: int, lines: int) -> str:
+def _text(
+    document: Document, news: Sequence[News], where: ReportPaths, *, full: int, lines: int
+) -> str:
     parts = [
         "\n".join(_head(document)),
         *("\n".join(_in_full(one)) for one in news[:full]),
@@ -114,7 +116,7 @@ def _in_a_line(news: News) -> str:
     return f"{news.severity.label}  {news.code}: {news.count:,} ({change})"
 
 
-def _more(first: News, where: Where) -> Iterator[str]:
+def _more(first: News, where: ReportPaths) -> Iterator[str]:
     yield _safe(f"The rows: investigate check {where.case} --rows {first.code}")
     yield _safe(f"The report: {where.report}")
 

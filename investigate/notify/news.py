@@ -60,7 +60,7 @@ def at_or_above(document: Document, level: Severity) -> list[News]:
     return [news for news in found if news.severity >= level]
 
 
-def untold(found: Sequence[News], told: Told) -> list[News]:
+def not_told_before(found: Sequence[News], told: Told) -> list[News]:
     """Return those findings whose very keys were never told, each with what was told last."""
     return list(_untold(found, told))
 

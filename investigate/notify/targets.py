@@ -10,11 +10,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
-from apprise import Apprise, AppriseAsset, NotifyBase, NotifyFormat, NotifyType
+from apprise import Apprise, NotifyBase, NotifyType
 
-from investigate.aws.secrets import redact
+from investigate.aws.secrets import HIDDEN, redact
 from investigate.errors import UsageError
 from investigate.model import Severity
+from investigate.notify.courier import asset, send_from_process
 from investigate.notify.message import LONGEST, Message
 
 SECONDS = 30  # a target that takes longer has failed
@@ -57,20 +58,15 @@ class Target:
 
     def send(self, message: Message) -> str:
         """Send a message, once, and return why it did not arrive; empty if it did."""
-        apprise = Apprise(self.service, asset=_asset())
-        with _quiet():
-            results = apprise.notify(
-                message.body,
-                title=message.title,
-                notify_type=_TYPES[message.severity],
-                body_format=NotifyFormat.TEXT,
-                timeout=SECONDS,
-            )
-        attempts = [attempt for result in results for attempt in result.attempts]
-        # Not the result: it is a success for a URL with ?optional=yes, whatever happened.
-        if attempts and attempts[-1]:
+        parts = {
+            "url": self.url,
+            "title": message.title,
+            "body": message.body,
+            "type": _TYPES[message.severity].value,
+        }
+        said = send_from_process(parts, SECONDS)
+        if said is None:
             return ""
-        said = "; ".join(dict.fromkeys(entry.message for entry in results.logs()))
         return without_secrets(said, self.url) or f"no answer within {SECONDS} s"
 
 
@@ -83,7 +79,7 @@ def masked(url: str) -> str:
     """Return what may be shown of a URL: its scheme and, if it is no part of a token, its host."""
     match = _SCHEME.fullmatch(url)
     if not match:
-        return "***"
+        return HIDDEN
     scheme, text = match[1].lower(), match[2]
     rest = re.split(r"[/?#]", text, maxsplit=1)[0]
     behind = text[len(rest) :]
@@ -99,17 +95,17 @@ def without_secrets(text: str, url: str) -> str:
     shown = masked(url)
     parts = {part for part in re.split(r"[/:@?&=#,+\s]+", url) if len(part) >= 4}
     parts |= {unquote(part) for part in parts}
-    text = _URL.sub("***", redact(" ".join(text.split())))
+    text = _URL.sub(HIDDEN, redact(" ".join(text.split())))
     for part in sorted(parts, key=len, reverse=True):
         if part.lower() not in shown.lower():
-            text = re.sub(re.escape(part), "***", text, flags=re.IGNORECASE)
+            text = re.sub(re.escape(part), HIDDEN, text, flags=re.IGNORECASE)
     return text
 
 
 def _target(place: int, url: str) -> Target:
     name = f"target {place} ({masked(url)})"
     with _quiet():
-        service = Apprise.instantiate(url, asset=_asset())
+        service = Apprise.instantiate(url, asset=asset())
     if service is None:
         known = _SCHEME.fullmatch(url) is not None
         why = "apprise can use no such URL" if known else "it is no URL of the form service://…"
@@ -120,15 +116,6 @@ def _target(place: int, url: str) -> Target:
 def _digest(url: str) -> str:
     """Return what tells one URL from another and from which no password is soon guessed."""
     return hashlib.pbkdf2_hmac("sha256", url.encode(), _SALT, _ROUNDS, dklen=8).hex()
-
-
-def _asset() -> AppriseAsset:
-    return AppriseAsset(
-        app_id="Investigate",
-        app_desc="What went wrong in an event pipeline",
-        storage_mode="memory",
-        secure_logging=True,
-    )
 
 
 @contextmanager

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from investigate.model import Severity
-from investigate.notify.memory import alone
-from investigate.notify.message import Where, compose
-from investigate.notify.news import News, at_or_above, identity, untold
+from investigate.notify.message import ReportPaths, compose
+from investigate.notify.news import News, at_or_above, identity, not_told_before
 from investigate.notify.targets import Target
+from investigate.notify.told_before import alone
 from investigate.report.briefing import Document
 
 
@@ -24,7 +24,12 @@ class Delivery:
 
 
 def tell(
-    document: Document, targets: Sequence[Target], *, level: Severity, where: Where, memory: Path
+    document: Document,
+    targets: Sequence[Target],
+    *,
+    level: Severity,
+    where: ReportPaths,
+    memory: Path,
 ) -> Iterator[Delivery]:
     """Yield for each target what came of it; a target that failed is tried again the next time.
 
@@ -34,7 +39,7 @@ def tell(
     case = identity(document)
     with alone(memory) as known:
         for target in targets:
-            news = untold(found, known.of(target.id, case))
+            news = not_told_before(found, known.of(target.id, case))
             failure = _send(document, news, target, where) if news else ""
             if news and not failure:
                 # After each target, so that a run that is killed has forgotten nothing.
@@ -45,6 +50,6 @@ def tell(
             yield Delivery(target.name, 0 if failure else len(news), failure)
 
 
-def _send(document: Document, news: Sequence[News], target: Target, where: Where) -> str:
+def _send(document: Document, news: Sequence[News], target: Target, where: ReportPaths) -> str:
     title = compose(document, news, where).title
     return target.send(compose(document, news, where, limit=target.room(title)))

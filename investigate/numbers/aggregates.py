@@ -8,10 +8,10 @@ from typing import Any
 import ibis
 import ibis.expr.types as ir
 
-from investigate.analysis import meanings as words
+from investigate.analysis import version_meanings as words
 from investigate.analysis.aggregates import day_events, days, versions
 from investigate.analysis.explanation import version_inputs
-from investigate.analysis.meanings import meanings
+from investigate.analysis.version_meanings import meanings
 from investigate.errors import UsageError
 from investigate.evidence import Evidence
 from investigate.model import counted
@@ -20,6 +20,7 @@ from investigate.numbers.bins import (
     sample_ids,
     with_ids,
 )
+from investigate.wording import of_periods
 
 # Worst first, as docs/checks.md orders the verdicts of a day.
 VERDICTS = (
@@ -100,10 +101,11 @@ def versions_explained(evidence: Evidence) -> list[dict[str, Any]]:
     rows = meanings(evidence).inner_join(worst.select(*DAY, "weight", many="versions"), DAY)
     rows = rows.order_by(["weight", ibis.desc("many"), *DAY, "version", "sk"])
     rows = rows.rename(computed="computed_at_utc", inputs="input_count")
+    period = evidence.design.aggregate.period
     return [
         {
             **{name: row[name] for name in (*DAY, "version", "computed", "inputs", "meaning")},
-            "in words": _sentence(row),
+            "in words": of_periods(_sentence(row), period),
             "explained_by": row["explained_by"],
         }
         for row in listed(evidence, rows, "computed", most=MOST_VERSIONS)

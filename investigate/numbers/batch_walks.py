@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from investigate.analysis.batch_walk import ENDLESS, QueueSettings, StreamSettings
-from investigate.analysis.walked_batches import (
+from investigate.analysis.batch_walk_rules import ENDLESS, QueueSettings, StreamSettings
+from investigate.analysis.batch_walks import (
     BAD,
     DELIVERED,
     RETURNED,

@@ -8,7 +8,6 @@ from typing import Any
 import ibis
 import ibis.expr.types as ir
 
-from investigate.checks import book, offending_rows
 from investigate.display import OTHERS
 from investigate.engine import seconds_since_1970
 from investigate.evidence import Evidence
@@ -111,8 +110,3 @@ def or_others(value: ir.StringValue, names: list[str]) -> ir.StringValue:
     """Return a text if it is one of these names, else a common name for the rest."""
     known = value.fill_null("")
     return ibis.ifelse(known.isin(names), known, OTHERS) if names else ibis.literal(OTHERS)
-
-
-def rows_of(evidence: Evidence, code: str) -> ir.Table:
-    """Return the offending rows of a check in scope: a figure then counts what the finding does."""
-    return offending_rows(book[code], evidence).rows

@@ -6,7 +6,7 @@ from typing import Any
 
 import ibis
 
-from investigate.analysis.dead_letters import judged, urgent_first
+from investigate.analysis.dead_letters import letter_decisions, urgent_first
 from investigate.analysis.discards import discards
 from investigate.evidence import Evidence
 from investigate.numbers.bins import (
@@ -24,7 +24,7 @@ def letter_groups(evidence: Evidence) -> list[dict[str, Any]]:
     """Return the dead letters by error and decision, the most first: channel, function,
     fingerprint, kind, lasting, decision, letters, first_failed, last_failed, first_until, ids (of
     messages: first and last of few)."""
-    rows = evidence.in_scope(judged(evidence))
+    rows = evidence.in_scope(letter_decisions(evidence))
     counted = rows.group_by(
         "channel", "function", "fingerprint", "kind", "lasting", "decision"
     ).agg(
@@ -43,8 +43,8 @@ def letter_deadlines(evidence: Evidence) -> list[dict[str, Any]]:
     """Return the dead letters that end first: message_id, channel, decision, reason, failed and
     until (texts; None if unknown), left_s (until the end, from the capture), now, expiring_s (the
     threshold), and total (letters in all)."""
-    rows = evidence.in_scope(judged(evidence))
-    total = int(evidence.engine.scalar(rows.count()))
+    rows = evidence.in_scope(letter_decisions(evidence))
+    total = evidence.engine.count(rows)
     shown = urgent_first(rows).select(
         "message_id", "channel", "decision", "reason", "left_s",
         failed=ibis._.failed_utc, until=ibis._.until_utc,

@@ -87,7 +87,7 @@ def retry_channels(evidence: Evidence) -> list[dict[str, Any]]:
     pattern, sequences, attempts, median_gap_s, confidence; most attempts first."""
     known = retries.document_rows(evidence)
     if not (known or evidence.has("log_lines")):
-        raise NotEvaluable(evidence.absence("log_lines"))
+        raise NotEvaluable(evidence.capture_gap("log_lines"))
     return sorted(known, key=lambda row: (-row["attempts"], row["group"]))[:MOST_GROUPS]
 
 

@@ -66,7 +66,7 @@ def _why(evidence: Evidence, stage: str) -> str:
     """Return why nobody can tell which events reached a station."""
     table = _TOLD_BY[stage]
     if not evidence.is_whole(table) and stage != "processed":
-        return evidence.absence(table)
+        return evidence.capture_gap(table)
     if stage == "sent":
         return "; ".join(processing.sent_gaps(evidence))
     if stage == "processed":

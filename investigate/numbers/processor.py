@@ -44,7 +44,9 @@ def records_over_time(evidence: Evidence) -> list[dict[str, Any]]:
     if evidence.has("metric_points") and evidence.has("queue_state"):
         told.append(_deletions(evidence))
     if not told:
-        raise NotEvaluable(f"{evidence.absence('log_lines')}; {evidence.absence('metric_points')}")
+        raise NotEvaluable(
+            f"{evidence.capture_gap('log_lines')}; {evidence.capture_gap('metric_points')}"
+        )
     rows = ibis.union(*told) if len(told) > 1 else told[0]
     return _over_time(evidence, rows, "what", "records")
 

@@ -8,8 +8,9 @@ import ibis
 import ibis.expr.types as ir
 
 from investigate.analysis.arrivals import arrivals
-from investigate.analysis.gaps import silences as all_silences
 from investigate.analysis.objects import readable_objects
+from investigate.analysis.silences import silences as all_silences
+from investigate.checks import rows_of
 from investigate.engine import seconds_between
 from investigate.evidence import Evidence
 from investigate.numbers.bins import (
@@ -18,7 +19,6 @@ from investigate.numbers.bins import (
     binned,
     listed,
     or_others,
-    rows_of,
     sample_ids,
     top_names,
     with_ids,

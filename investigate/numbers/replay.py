@@ -7,7 +7,6 @@ from typing import Any
 import ibis
 import ibis.expr.types as ir
 
-from investigate import pipeline
 from investigate.analysis import replays
 from investigate.engine import milliseconds_since_1970
 from investigate.evidence import Evidence, timestamp
@@ -20,6 +19,7 @@ from investigate.numbers.bins import (
     top_names,
     with_ids,
 )
+from investigate.pipeline import format_time
 
 MOST_ENTITIES = 8
 MOST_PLAN_BINS = 36  # times nine entities and six reasons: below two thousand
@@ -33,7 +33,7 @@ def replay_plan(evidence: Evidence) -> list[dict[str, Any]]:
     default limit: entity, reason, time (the bin of event time), events, seconds (of a bin),
     ids (first and last of few)."""
     rows = replays.planned(evidence, evidence.thresholds.replay_limit)
-    rows = rows.filter(rows.event_time_utc.notnull()).mutate(entity=_entity(rows))
+    rows = rows.filter(rows.event_time_utc.notnull()).mutate(entity=_entity(evidence, rows))
     odd = rows.reason != replays.IN_WINDOW
     names = top_names(evidence, rows, "entity", MOST_ENTITIES, odd=odd)
     seconds = bin_seconds(evidence.window, MOST_PLAN_BINS)
@@ -61,15 +61,17 @@ def replay_edges(evidence: Evidence) -> list[dict[str, Any]]:
 
 def replays_logged(evidence: Evidence) -> list[dict[str, Any]]:
     """Return the replays that left a log line, those that left out most first: logged, entity,
-    start, end, rows_there (rows of its window when it ran), scanned, sent, of and of_short (how
-    many replays there are, and how many scanned less than was there)."""
+    start, end, rows_there (rows of its window when it ran; null if unknown), scanned, sent, of,
+    of_short and of_unknown (how many replays there are, how many scanned less than was there, and
+    of how many nobody can tell)."""
     rows = replays.outcomes(evidence)
     if evidence.entities:
         rows = rows.filter(rows.entity_id.isin(evidence.entities))
-    short = ((rows.scanned > 0) & (rows.scanned < rows.rows_there)).fill_null(False)
+    short = replays.stopped_early(rows)
     rows = rows.select(
         "start", "end", "rows_there", "scanned", "sent", logged="logged_utc", entity="entity_id",
-        of=rows.count().over(), of_short=short.sum().over(),
+        of=rows.count().over(), of_short=short.fill_null(False).sum().over(),
+        of_unknown=short.isnull().sum().over(),
     )  # fmt: skip
     left_out = (rows.rows_there - rows.sent).fill_null(0)
     rows = rows.order_by(
@@ -81,21 +83,23 @@ def replays_logged(evidence: Evidence) -> list[dict[str, Any]]:
 def _near(evidence: Evidence, edge: str) -> ir.Table:
     bound = timestamp(getattr(evidence.window, edge))
     near = ibis.interval(seconds=EDGE_SECONDS)
-    rows = evidence["events"].mutate(entity=_entity(evidence["events"]))
+    rows = evidence["events"].mutate(entity=_entity(evidence, evidence["events"]))
     rows = rows.filter(rows.event_time_utc.between(bound - near, bound + near))
     if evidence.entities:
         rows = rows.filter(rows.entity.isin(evidence.entities))
     start, end = (timestamp(moment) for moment in (evidence.window.start, evidence.window.end))
-    texts = (pipeline.format_time(evidence.window.start), pipeline.format_time(evidence.window.end))
+    texts = (format_time(evidence.window.start), format_time(evidence.window.end))
     return rows.select(
         "event_id", "event_time", "entity",
         edge=ibis.literal(edge),
         offset_ms=milliseconds_since_1970(rows.event_time_utc) - milliseconds_since_1970(bound),
         by_time=replays.in_time_window(rows.event_time_utc, start, end),
-        by_text=replays.in_text_window(rows.sk, *(ibis.literal(text) for text in texts)),
+        by_text=replays.in_text_window(
+            evidence.design, rows.sk, *(ibis.literal(text) for text in texts)
+        ),
     )  # fmt: skip
 
 
-def _entity(rows: ir.Table) -> ir.StringValue:
+def _entity(evidence: Evidence, rows: ir.Table) -> ir.StringValue:
     """A replay asks for a partition key, so an entity is what the key says."""
-    return rows.pk.substr(len(pipeline.event_pk("")))
+    return rows.pk.substr(len(evidence.design.event_pk("")))

@@ -12,10 +12,11 @@ from investigate.analysis.collateral import failed_batches
 from investigate.analysis.nested_retries import nested
 from investigate.analysis.repeated_effects import effects
 from investigate.analysis.synchrony import retry_seconds, synchrony
+from investigate.checks import rows_of
 from investigate.engine import differ, seconds_between
 from investigate.errors import NotEvaluable
 from investigate.evidence import Evidence
-from investigate.numbers.bins import listed, rows_of
+from investigate.numbers.bins import listed
 
 MOST_SEQUENCES, OF_A_GROUP, MOST_ATTEMPTS = 36, 4, 20
 MOST_GROUPS = 20
@@ -164,5 +165,5 @@ def collateral_batches(evidence: Evidence) -> list[dict[str, Any]]:
 
 def _require(evidence: Evidence) -> None:
     if not (evidence.has("log_lines") or evidence.has("invocations")):
-        told = (evidence.absence(name) for name in ("log_lines", "invocations"))
+        told = (evidence.capture_gap(name) for name in ("log_lines", "invocations"))
         raise NotEvaluable("; ".join(told))

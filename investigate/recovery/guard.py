@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from investigate.aws.writing import Targets, WriteDoor
+from investigate.aws.writing import WriteDoor, WriteTargets
 from investigate.errors import AccessError
 from investigate.recovery.live import Live
 from investigate.recovery.pace import Pace
@@ -25,7 +25,7 @@ def disabled_in_time(live: Live, pace: Pace, uuid: str) -> Iterator[None]:
     """
     ended = threading.Event()
     # A client of its own, opened now: that takes a while, and may fail.
-    door = WriteDoor(live.connection, Targets(mappings=frozenset({uuid})))
+    door = WriteDoor(live.connection, WriteTargets(mappings=frozenset({uuid})))
     door.client("lambda")
 
     def guard() -> None:

@@ -10,19 +10,19 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from investigate import pipeline
 from investigate.analysis.logs import MARKERS
 from investigate.aws import Connection
+from investigate.capture.functions import dry_run_of, log_group
+from investigate.capture.source import QUEUE_COUNTS
 from investigate.errors import AccessError
-from investigate.recovery.place import Place, place, place_of
-from investigate.recovery.rules import refused
+from investigate.recovery.region_and_account import (
+    RegionAndAccount,
+    region_and_account,
+    region_and_account_of,
+)
+from investigate.recovery.rules import refuse_dry_run, refused
 from investigate.settings import PipelineNames
 
-_COUNTS = {
-    "visible": "ApproximateNumberOfMessages",
-    "not_visible": "ApproximateNumberOfMessagesNotVisible",
-    "delayed": "ApproximateNumberOfMessagesDelayed",
-}
 # What a line of a function that failed, or of a record that did, has in it.
 _ERROR = re.compile(
     r"processor_record_failed|Task timed out|Runtime exited|\[ERROR\]|Status: (error|timeout)"
@@ -76,10 +76,10 @@ class Live:
     names: PipelineNames
 
     @property
-    def place(self) -> Place:
+    def place(self) -> RegionAndAccount:
         """Where the case was captured, as far as it tells; what it masks is not known."""
-        url = place_of(str(self.names.replay_queue_url))
-        return place(self.names.region, self.names.account_id).or_else(url)
+        url = region_and_account_of(str(self.names.replay_queue_url))
+        return region_and_account(self.names.region, self.names.account_id).or_else(url)
 
     def queue(self, name_or_arn: str) -> Queue:
         """Return a queue of this account by its name, ARN or URL."""
@@ -89,10 +89,10 @@ class Live:
             "sqs", "GetQueueAttributes", QueueUrl=url, AttributeNames=["All"]
         )["Attributes"]
         # AWS was asked by the last part of the name alone, which is the same everywhere.
-        found = place_of(told["QueueArn"])
-        place_of(name_or_arn).refuse_other(found, f"the queue {name}")
+        found = region_and_account_of(told["QueueArn"])
+        region_and_account_of(name_or_arn).refuse_other(found, f"the queue {name}")
         self.place.refuse_other(found, f"the queue {name}")
-        counts = {ours: int(told[theirs]) for ours, theirs in _COUNTS.items()}
+        counts = {ours: int(told[theirs]) for ours, theirs in QUEUE_COUNTS.items()}
         policy = json.loads(told.get("RedrivePolicy") or "{}")
         return Queue(
             url=url, arn=told["QueueArn"], dead_letter_arn=policy.get("deadLetterTargetArn"),
@@ -121,7 +121,9 @@ class Live:
             count = "no" if not found else f"more than one ({len(found)})"
             raise refused("mapping-absent", found=count, queue=queue.name, function=function)
         arn = str(found[0].get("FunctionArn", ""))
-        self.place.refuse_other(place_of(arn), f"the function {function} of the mapping")
+        self.place.refuse_other(
+            region_and_account_of(arn), f"the function {function} of the mapping"
+        )
         return found[0]
 
     def processor(self) -> Mapping[str, Any]:
@@ -130,11 +132,11 @@ class Live:
         return self.connection.call("lambda", "GetFunctionConfiguration", FunctionName=name)
 
     def refuse_dry_run(self) -> None:
-        """Raise `RecoveryRefused` (dry-run) if the processor would delete what it is sent."""
+        """Raise `RecoveryRefused` (dry-run, dry-run-unknown) if the processor would delete what it
+        is sent, or if nobody can tell."""
         known = self.processor()
-        variables = known.get("Environment", {}).get("Variables", {})
-        if str(variables.get("DRY_RUN", "")).strip().lower() in ("true", "1", "yes", "on"):
-            raise refused("dry-run", function=known["FunctionName"], seen="now")
+        dry_run = dry_run_of(known.get("Environment", {}))
+        refuse_dry_run(dry_run, function=known["FunctionName"], seen="now")
 
     def errors_since(self, moment: datetime) -> dict[str, str]:
         """Return the log lines of the processor since a time that tell of a failure, by their ids
@@ -151,8 +153,7 @@ class Live:
         return {known: int(count[1]) for known, count in counts.items() if count}
 
     def _lines_since(self, moment: datetime, **more: str) -> dict[str, str]:
-        name = self.names.functions["processor"]
-        group = self.processor().get("LoggingConfig", {}).get("LogGroup") or f"/aws/lambda/{name}"
+        group = log_group(self.processor())
         asked = {"logGroupName": group, "startTime": int(moment.timestamp() * 1000), **more}
         found: dict[str, str] = {}
         for number, page in enumerate(self.connection.pages("logs", "FilterLogEvents", **asked), 1):
@@ -168,14 +169,14 @@ class Live:
 
     def newest_version(self, entity_id: str, day: str) -> dict[str, Any]:
         """Return the newest aggregate version of an entity's day; its version is null if none."""
-        begins = pipeline.aggregate_sk(day, 0).removesuffix("0")
+        begins = self.names.design.aggregate.sk_start(day)
         found = self.connection.call(
             "dynamodb",
             "Query",
             TableName=self.names.aggregates_table,
             KeyConditionExpression="PK = :pk AND begins_with(SK, :sk)",
             ExpressionAttributeValues={
-                ":pk": {"S": pipeline.event_pk(entity_id)},
+                ":pk": {"S": self.names.design.event_pk(entity_id)},
                 ":sk": {"S": begins},
             },
             ScanIndexForward=False,
@@ -201,7 +202,7 @@ class Live:
         }
 
 
-class Watch:
+class FailureWatch:
     """Looks whether something goes wrong since it was made: failures, or new dead letters."""
 
     def __init__(self, live: Live, since: datetime, pause: float = 1.0) -> None:
@@ -218,7 +219,8 @@ class Watch:
         try:
             return self._trouble()
         except AccessError as error:
-            return f"the watch cannot see: {error.message}"
+            hint = f" ({error.hint})" if error.hint else ""
+            return f"the watch cannot see: {error.message}{hint}"
 
     def _trouble(self) -> str:
         errors = self._live.errors_since(self._since)

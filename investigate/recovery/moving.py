@@ -10,16 +10,16 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from investigate.aws.writing import Targets, WriteDoor
+from investigate.aws.writing import WriteDoor, WriteTargets
+from investigate.capture.dead_letters import SQS_REDRIVE
 from investigate.errors import AccessError
 from investigate.recovery.live import Live
-from investigate.recovery.pace import Limits
-from investigate.recovery.record import DONE
+from investigate.recovery.pace import SendLimits
+from investigate.recovery.record import DONE, MOVE_LETTERS
 from investigate.recovery.rules import refused
 from investigate.recovery.sending import Run
 from investigate.redrive_plan import PlannedLetter, RedrivePlan
 
-ACTION = "move-letters"
 FASTEST = 500  # messages a second that a task may be told
 END = "move-ended"
 _WHOLE = "COMPLETED"
@@ -27,14 +27,14 @@ _OVER = ("COMPLETED", "CANCELLED", "FAILED")
 
 
 def refuse_move(
-    plan: RedrivePlan, letters: Sequence[PlannedLetter], live: Live, limits: Limits
+    plan: RedrivePlan, letters: Sequence[PlannedLetter], live: Live, limits: SendLimits
 ) -> list[str]:
     """Return the ARNs of the queues to move, each wholly planned; raise `RecoveryRefused`
     (move-too-slow, not-from-a-queue, move-not-whole, over-the-limit)."""
     if limits.rate is not None and limits.rate < 1:
         raise refused("move-too-slow", rate=limits.rate)
     for letter in plan.letters:
-        if letter.channel != "sqs-redrive":
+        if letter.channel != SQS_REDRIVE:
             queue = str(letter.queue_arn).rpartition(":")[2]
             raise refused(
                 "not-from-a-queue", letter=letter.message_id, queue=queue, channel=letter.channel
@@ -54,15 +54,15 @@ def refuse_move(
 def move(run: Run, live: Live, arns: Sequence[str]) -> None:
     """Move each queue's letters back to where they came from, and cancel at trouble or a limit."""
     for arn in arns:
-        door = WriteDoor(live.connection, Targets(move_from=frozenset({arn})))
+        door = WriteDoor(live.connection, WriteTargets(move_from=frozenset({arn})))
         item = f"{run.plan} {arn}"
-        if not run.fresh(ACTION, item):
+        if not run.fresh(MOVE_LETTERS, item):
             if (ended := _end_of(run, item)) != _WHOLE:
                 words = f"an earlier move of {arn} ended as {ended or 'nobody knows what'}"
                 run.stop(f"{words}: capture again", failed=True)
             continue
         rate = max(1, min(int(run.pace.limits.rate or 1), FASTEST))
-        if not run.once(ACTION, item, partial(_start, door, arn, rate)):
+        if not run.once(MOVE_LETTERS, item, partial(_start, door, arn, rate)):
             return
         handle = run.record.lines[-1]["after"]["handle"]
         status, moved = _follow(run, door, arn, handle)

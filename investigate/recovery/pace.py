@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from investigate.model import isoformat
 
-_NAMES = ("SIGINT", "SIGTERM", "SIGHUP")  # Windows does not know the last
-_SIGNALS = [getattr(signal, one) for one in _NAMES if hasattr(signal, one)]
-
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class SendLimits:
     """The scope of one run: messages, seconds, and messages per second (None: not limited)."""
 
     messages: int
@@ -29,7 +24,7 @@ class Limits:
 class Pace:
     """The time of a run: `clock` tells it, `limits` end it, and a signal asks it to end."""
 
-    limits: Limits
+    limits: SendLimits
     clock: Callable[[], datetime]
     poll_seconds: float = 1.0
     stop: threading.Event = field(default_factory=threading.Event)
@@ -72,35 +67,3 @@ class Pace:
         """Wait for the next look, or until the seconds are over, or for a signal."""
         rest = self.limits.seconds - self.elapsed
         self.stop.wait(max(0.0, min(self.poll_seconds, rest)))
-
-
-@contextmanager
-def signals_noted(stop: threading.Event) -> Iterator[None]:
-    """Let Ctrl-C, a hangup and a request to end set an event instead of ending the process, so
-    that what was begun is ended in order. Outside the main thread signals cannot be caught."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {number: signal.signal(number, lambda *_: stop.set()) for number in _SIGNALS}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-@contextmanager
-def signals_ending() -> Iterator[None]:
-    """Let the same signals end the process while it waits for a person: nothing is begun yet."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    usual = {signal.SIGINT: signal.default_int_handler}
-    before = {
-        number: signal.signal(number, usual.get(number, signal.SIG_DFL)) for number in _SIGNALS
-    }
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -9,25 +9,30 @@ that one a command of another case of the same pipeline knows what was sent, and
 
 from __future__ import annotations
 
-import fcntl
+import heapq
 import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
 from typing import IO, Any
 
 from investigate.case import RECORD
+from investigate.errors import CaseDamagedError, UsageError
+from investigate.locks import locked_at_once
+from investigate.model import parse_time
 from investigate.recovery.rules import refused
 
 DONE, FAILED, INTENT = "done", "failed", "intent"
 ENABLE, DISABLE = "enable-mapping", "disable-mapping"
-
-
-SENDS = ("send-event", "send-letter")
+SEND_EVENT, SEND_LETTER = "send-event", "send-letter"
+DELETE_LETTER, MOVE_LETTERS = "delete-letter", "move-letters"
+SENDS = (SEND_EVENT, SEND_LETTER)
+_WRITES = (ENABLE, DISABLE, *SENDS, DELETE_LETTER, MOVE_LETTERS)  # each is about an item
 SHARED = ".recovery"  # the folder, beside that of a case, of the records of its pipeline
 
 Line = dict[str, Any]
@@ -54,6 +59,14 @@ class Record:
     lines: list[Line] = field(default_factory=list)
     shared: list[Line] = field(default_factory=list)
     _beside: IO[bytes] | None = None
+    damage: list[CaseDamagedError] = field(default_factory=list)
+
+    def refuse_damaged(self) -> None:
+        """Raise `CaseDamagedError` if a line tells of a write, but not of which: without it the
+        same would be done again. The record opens all the same, for what is enabled to be undone.
+        """
+        if self.damage:
+            raise self.damage[0]
 
     def write(self, kind: str, action: str, at: str, **told: Any) -> None:
         """Append one line, which is on disk when this returns."""
@@ -76,10 +89,25 @@ class Record:
         return str(last["kind"]) if last else None
 
     def letter_state(self, action: str, item: str) -> str | None:
-        """Return the same of a letter, by the commands of whatever case: no two have one id."""
-        known = self.state_of(action, item)
-        last = [one for one in self.shared if one["action"] == action and one.get("item") == item]
-        return known or (str(last[-1]["kind"]) if last else None)
+        """Return the same of a letter, by the commands of whatever case: no two have one id. A try
+        that surely failed leaves what was known before it."""
+        tries = [
+            line
+            for line in self._history()
+            if line["action"] == action and line.get("item") == item
+        ]
+        standing = _standing(tries)
+        return str(standing[-1]["kind"]) if standing else FAILED if tries else None
+
+    def _history(self) -> list[Line]:
+        """Return the lines of whatever case, the newest last; those of this one have no `case`."""
+        self.refuse_damaged()
+        own, known = set(map(_key, self.lines)), set(map(_key, self.shared))
+        shared = [{**line, "case": None} if _key(line) in own else line for line in self.shared]
+        # What the pipeline's record lacks, because it was lost or is younger, finds its place by
+        # its time. The lines of one file keep their order, whatever a clock did meanwhile.
+        alone = (line for line in self.lines if _key(line) not in known)
+        return list(heapq.merge(alone, shared, key=_at))
 
     def open_mappings(self) -> dict[str, Line]:
         """Return the mappings that may be enabled because of us: UUID -> the intent's line."""
@@ -98,20 +126,53 @@ class Record:
 
     def sent(self) -> dict[str, Sent]:
         """Return the events that were sent or may have been, by any case: id -> the last time."""
-        found: dict[str, Sent] = {}
-        for line in (*self.shared, *self.lines):
-            event = line.get("event") or (line.get("item") if line["action"] == SENDS[0] else None)
-            if line["action"] not in SENDS or not event:
-                continue
-            before = found.get(event)
-            if line["kind"] != FAILED:
-                message = (line.get("after") or {}).get("message_id")
-                found[event] = Sent(
-                    line["at"], line["action"], str(line["item"]), message, line.get("case")
-                )
-            elif before and before.item == line["item"] and before.message_id is None:
-                del found[event]
-        return found
+        tries: dict[str, list[Line]] = {}
+        for line in self._history():
+            of_event = line.get("item") if line["action"] == SEND_EVENT else None
+            event = line.get("event") or of_event
+            if line["action"] in SENDS and event:
+                tries.setdefault(event, []).append(line)
+        return {
+            event: _sent(standing[-1])
+            for event, lines in tries.items()
+            if (standing := _standing(lines))
+        }
+
+
+def _standing(tries: Iterable[Line]) -> list[Line]:
+    """Return of the lines about one thing those that hold, the newest last: an outcome ends its
+    intent, and a try that surely failed leaves what stood there before it."""
+    standing: list[Line] = []
+    for line in tries:
+        if line["kind"] != INTENT:
+            begun = (at for at in reversed(range(len(standing))) if _begun_by(standing[at], line))
+            if (intent := next(begun, None)) is not None:
+                del standing[intent]
+        if line["kind"] != FAILED:
+            standing.append(line)
+    return standing
+
+
+def _begun_by(intent: Line, outcome: Line) -> bool:
+    same = all(intent.get(name) == outcome.get(name) for name in ("action", "item", "case"))
+    return intent["kind"] == INTENT and same
+
+
+def _sent(line: Line) -> Sent:
+    message = (line.get("after") or {}).get("message_id")
+    return Sent(line["at"], line["action"], line["item"], message, line.get("case"))
+
+
+def _key(line: Line) -> tuple[str, ...]:
+    """By what a line of a case is found again in the record of its pipeline."""
+    return tuple(str(line.get(name)) for name in ("at", "kind", "action", "item"))
+
+
+def _at(line: Line) -> datetime:
+    try:
+        return parse_time(line["at"])
+    except UsageError:
+        return datetime.min.replace(tzinfo=UTC)
 
 
 def _intents(lines: Iterable[Line]) -> Iterator[Line]:
@@ -129,9 +190,29 @@ def _opened(lines: Iterable[Line]) -> dict[str, Line]:
 
 
 def _append(file: IO[bytes], line: Mapping[str, Any]) -> None:
-    file.write(json.dumps(line, default=str).encode("ascii") + b"\n")
-    file.flush()
-    os.fsync(file.fileno())
+    """Put a line on disk, whole or not at all, and not glued to a part of one before it."""
+    before = file.seek(0, os.SEEK_END)
+    # A kill may have cut the last line: what it would have said was never acted upon. It is ended
+    # only here, with what follows it: where the disk is full, a record can still be opened.
+    glue = b"" if _ends_a_line(file, before) else b"\n"
+    rest = glue + json.dumps(line, default=str).encode("ascii") + b"\n"
+    try:
+        while rest:
+            rest = rest[file.write(rest) :]
+        os.fsync(file.fileno())
+    except OSError as error:
+        with suppress(OSError):
+            os.ftruncate(file.fileno(), before)
+        # A write does not say what it wrote to, and only the record's disk may be full.
+        error.filename = error.filename or os.fspath(file.name)
+        raise
+
+
+def _ends_a_line(file: IO[bytes], size: int) -> bool:
+    if not size:
+        return True
+    file.seek(size - 1)
+    return file.read(1) == b"\n"
 
 
 def shared_path(folder: Path, pipeline: str) -> Path:
@@ -145,55 +226,100 @@ def opened(folder: Path, pipeline: str = "") -> Iterator[Record]:
     """The record of a case, held alone as long as the block lasts, and with it that of its
     pipeline if that is named; made if there is none.
 
-    Raises `RecoveryRefused` (already-running).
+    Raises `RecoveryRefused` (already-running, no-locks).
     """
     with ExitStack() as stack:
         path = folder / RECORD
-        file, lines = stack.enter_context(_held(path, folder))
-        beside, shared = None, list[Line]()
+        file = stack.enter_context(_held(path, folder))
+        beside, damage = None, list[CaseDamagedError]()
+        lines, shared = _lines(file, path, damage), list[Line]()
         if pipeline:
-            beside, shared = stack.enter_context(_held(shared_path(folder, pipeline), folder))
-        yield Record(path, file, lines, shared, beside)
+            there = shared_path(folder, pipeline)
+            beside = stack.enter_context(_held(there, folder))
+            shared = _lines(beside, there, damage)
+        yield Record(path, file, lines, shared, beside, damage)
 
 
 @contextmanager
-def _held(path: Path, folder: Path) -> Iterator[tuple[IO[bytes], list[Line]]]:
+def _held(path: Path, folder: Path) -> Iterator[IO[bytes]]:
     path.parent.mkdir(exist_ok=True)
-    with path.open("a+b") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise refused("already-running", case=folder, record=path) from error
+    _refuse_link(path)
+    # Without a buffer: what a full disk refused would be tried again when the file is closed, and
+    # hide what went wrong before.
+    with path.open("a+b", buffering=0) as file:
+        alone = locked_at_once(file)
+        if alone is None:
+            raise refused("no-locks", record=path)
+        if not alone:
+            raise refused("already-running", case=folder, record=path)
         file.seek(0)
-        text = file.read()
-        if text and not text.endswith(b"\n"):
-            # A kill cut the last line: what it would have said was never acted upon.
-            file.write(b"\n")
-        yield file, list(_lines(text))
+        yield file
 
 
 def read(folder: Path) -> list[Line]:
-    """Return the lines of a case's record, oldest first; none if nothing was ever tried."""
-    return _read(folder / RECORD)
+    """Return the lines of a case's record, oldest first; none if nothing was ever tried. Raises
+    `CaseDamagedError` if one of them tells of a write, but not of which."""
+    damage: list[CaseDamagedError] = []
+    lines = _read(folder / RECORD, damage)
+    if damage:
+        raise damage[0]
+    return lines
 
 
 def left_open(folder: Path, pipeline: str) -> list[str]:
-    """Return the UUIDs of the mappings that may be enabled because of us, by reading alone."""
-    path = folder / RECORD
+    """Return the UUIDs of the mappings that may be enabled because of us, by reading alone, and
+    by what is legible."""
+    path, damage = folder / RECORD, list[CaseDamagedError]()
+    _refuse_link(path)
     with path.open("rb") if path.is_file() else BytesIO() as file:
-        shared = _read(shared_path(folder, pipeline))
-        return list(Record(path, file, read(folder), shared).open_mappings())
+        shared = _read(shared_path(folder, pipeline), damage)
+        return list(Record(path, file, _read(path, damage), shared).open_mappings())
 
 
-def _read(path: Path) -> list[Line]:
-    return list(_lines(path.read_bytes())) if path.is_file() else []
+def _refuse_link(path: Path) -> None:
+    """Raise `CaseDamagedError` if a record, or its folder, is a link: a case of unknown origin must
+    not make us write to, or read, what lies elsewhere."""
+    for part in (path.parent, path):
+        if part.is_symlink():
+            raise CaseDamagedError(
+                f"{part} is a link, which no record is",
+                hint=f"look where it leads: ls -ld {part}; then put the record itself there",
+            )
 
 
-def _lines(text: bytes) -> Iterator[Line]:
-    for raw in text.splitlines():
+def _read(path: Path, damage: list[CaseDamagedError]) -> list[Line]:
+    _refuse_link(path)
+    return _lines(BytesIO(path.read_bytes()), path, damage) if path.is_file() else []
+
+
+def _lines(file: IO[bytes], path: Path, damage: list[CaseDamagedError]) -> list[Line]:
+    """Return the legible lines of a record; note those that are damaged."""
+    found = []
+    file.seek(0)
+    for number, raw in enumerate(file.read().splitlines(), start=1):
         try:
             line = json.loads(raw)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue  # cut by a kill, see above
-        if isinstance(line, Mapping) and {"kind", "action", "at"} <= line.keys():
-            yield dict(line)
+        if not isinstance(line, Mapping) or "action" not in line:
+            continue
+        if line["action"] in _WRITES and not _whole(line):
+            damage.append(_damaged(path, number))
+        elif {"kind", "at"} <= line.keys():
+            found.append(dict(line))
+    return found
+
+
+def _whole(line: Mapping[str, Any]) -> bool:
+    texts = all(isinstance(line.get(name), str) for name in ("at", "kind", "item"))
+    event, after = line.get("event"), line.get("after")
+    return texts and isinstance(event, str | None) and isinstance(after, bool | Mapping | None)
+
+
+def _damaged(path: Path, number: int) -> CaseDamagedError:
+    return CaseDamagedError(
+        f"line {number} of {path} is damaged: it tells of a write, but not of which",
+        hint=f"look at it: sed -n {number}p {path}; then repair it by hand: the record of the case "
+        f"({RECORD}) and that of its pipeline ({SHARED}, beside the case) both hold it. Do not "
+        "delete it: what it tells of would be done again",
+    )

@@ -7,33 +7,32 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from investigate import pipeline
 from investigate.analysis.dead_letters import RETRY
 from investigate.analysis.error_rules import TRANSIENT
-from investigate.aws.writing import Targets, WriteDoor
+from investigate.aws.writing import WriteDoor, WriteTargets
+from investigate.capture.dead_letters import SQS_REDRIVE
 from investigate.errors import RecoveryRefused
-from investigate.recovery.already import Already
+from investigate.pipeline import sha256
 from investigate.recovery.live import Live, Queue
-from investigate.recovery.record import DONE, INTENT
+from investigate.recovery.record import DELETE_LETTER, DONE, INTENT, SEND_LETTER
 from investigate.recovery.rules import refused
 from investigate.recovery.sending import Run
+from investigate.recovery.under_way import UnderWay
 from investigate.redrive_plan import PlannedLetter, RedrivePlan
 
-SEND, DELETE = "send-letter", "delete-letter"
 HIDDEN_SECONDS = 30  # a received letter is hidden so long, planned or not
 HELD_SECONDS = 25  # so long it is surely hidden; the request to send it takes time, too
 _SENT_SECONDS = 20  # in which what was received together is to be sent
 _MOST = 10  # messages of one receive
 _EMPTY = 3  # receives in a row without a letter that was not seen: there are no more
-SQS_REDRIVE = "sqs-redrive"
 
-NOTHING = Already()  # is known of events that are on their way
+NOTHING = UnderWay()  # is known of events that are on their way
 
 Held = list[tuple[PlannedLetter, RecoveryRefused]]
 
 
-def sorted_out(
-    plan: RedrivePlan, replay_queue: Queue, known: Already = NOTHING
+def split_by_rules(
+    plan: RedrivePlan, replay_queue: Queue, known: UnderWay = NOTHING
 ) -> tuple[list[PlannedLetter], Held]:
     """Return the letters that may go back, one for each event, and those that are held back with
     the rule that does.
@@ -92,7 +91,7 @@ def _forbidden(letter: PlannedLetter, replay_queue: Queue) -> RecoveryRefused | 
 
 
 def _repeated(
-    letter: PlannedLetter, known: Already, first: Mapping[str, str]
+    letter: PlannedLetter, known: UnderWay, first: Mapping[str, str]
 ) -> RecoveryRefused | None:
     why = known.of_letter(letter.event_id, _item(letter), letter.message_id)
     if letter.event_id and letter.event_id in first:
@@ -108,7 +107,7 @@ def redrive(run: Run, live: Live, letters: Sequence[PlannedLetter]) -> None:
     back = live.replay_queue()
     for name in dict.fromkeys(str(letter.queue_arn) for letter in letters):
         queue = live.queue(name)
-        targets = Targets(send_to=frozenset({back.url}), take_from=frozenset({queue.url}))
+        targets = WriteTargets(send_to=frozenset({back.url}), take_from=frozenset({queue.url}))
         door = WriteDoor(live.connection, targets)
         mine = {letter.message_id: letter for letter in letters if letter.queue_arn == name}
         _redrive(run, door, (queue.url, back.url), mine)
@@ -148,9 +147,9 @@ def _pending(run: Run, letters: Mapping[str, PlannedLetter]) -> dict[str, Planne
     state, pending = run.record.letter_state, dict[str, PlannedLetter]()
     for message_id, letter in letters.items():
         item = _item(letter)
-        if state(DELETE, item) == DONE:
+        if state(DELETE_LETTER, item) == DONE:
             run.summary.before += 1
-        elif state(SEND, item) == INTENT:
+        elif state(SEND_LETTER, item) == INTENT:
             run.summary.unknown.append(item)
         else:
             pending[message_id] = letter
@@ -159,7 +158,7 @@ def _pending(run: Run, letters: Mapping[str, PlannedLetter]) -> dict[str, Planne
 
 def _ready(run: Run, letter: PlannedLetter) -> bool:
     """Whether the run goes on with a letter; one that was sent before is only deleted."""
-    return run.record.letter_state(SEND, _item(letter)) == DONE or run.may_go_on()
+    return run.record.letter_state(SEND_LETTER, _item(letter)) == DONE or run.may_go_on()
 
 
 def _one(
@@ -172,19 +171,19 @@ def _one(
     """Send one letter back and delete it; return whether the run goes on."""
     take, send = urls
     item = _item(letter)
-    if letter.body_sha and pipeline.sha256(message["Body"]) != letter.body_sha:
+    if letter.body_sha and sha256(message["Body"]) != letter.body_sha:
         return run.stop(f"{letter.message_id} has another body than in the case", failed=True)
-    if run.record.letter_state(SEND, item) != DONE:
+    if run.record.letter_state(SEND_LETTER, item) != DONE:
         before = {"message_id": letter.message_id, "queue": str(letter.queue_arn)}
         send_it = partial(_send, door, send, message)
         run.pace.sending()
-        if not run.once(SEND, item, send_it, before=before, event=letter.event_id):
+        if not run.once(SEND_LETTER, item, send_it, before=before, event=letter.event_id):
             return False
         run.summary.done += 1
     deletion = partial(
         door.call, "sqs", "DeleteMessage", QueueUrl=take, ReceiptHandle=message["ReceiptHandle"]
     )
-    if not run.once(DELETE, item, lambda: bool(deletion())):
+    if not run.once(DELETE_LETTER, item, lambda: bool(deletion())):
         return False
     run.watch.taken += 1
     return True

@@ -7,25 +7,22 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from investigate import pipeline
-from investigate.analysis.prospects import READABLE, UNKNOWN
+from investigate.analysis.replay_prospects import READABLE, UNKNOWN
 from investigate.analysis.replays import AFTER_LIMIT, BY_TIME_ONLY, NO_REFS
-from investigate.aws.writing import Targets, WriteDoor
-from investigate.recovery.already import Already
+from investigate.aws.writing import WriteDoor, WriteTargets
+from investigate.pipeline import Design
 from investigate.recovery.live import Live
-from investigate.recovery.pace import Limits
-from investigate.recovery.record import FAILED, Record
+from investigate.recovery.pace import SendLimits
+from investigate.recovery.record import FAILED, SEND_EVENT, Record
 from investigate.recovery.rules import refused
 from investigate.recovery.sending import Run, send_each
-
-SCHEMA = "investigate.replay-plan/1"
-ACTION = "send-event"
+from investigate.recovery.under_way import UnderWay
 
 Row = Mapping[str, Any]
 
 
 def to_send(
-    plan: Mapping[str, Any], limits: Limits, prospects: Mapping[str, Row] | None = None
+    plan: Mapping[str, Any], limits: SendLimits, prospects: Mapping[str, Row] | None = None
 ) -> list[Row]:
     """Return the rows whose messages are sent: wanted, with an object that can be read. Also those
     that a replay of the pipeline's own would miss (D6); `prospects` tells of these, by sort key,
@@ -71,7 +68,9 @@ def missed_keys(plan: Mapping[str, Any]) -> list[str]:
     return [str(row["sk"]) for row in plan["leave_out"] if row["wanted"]]
 
 
-def sorted_out(rows: Sequence[Row], known: Already) -> tuple[list[Row], list[tuple[Row, str]]]:
+def split_by_under_way(
+    rows: Sequence[Row], known: UnderWay
+) -> tuple[list[Row], list[tuple[Row, str]]]:
     """Return the rows that are sent, and those that are not, with the reason: their events are on
     their way already."""
     reasons = [(row, known.of_row(str(row["event_id"]))) for row in rows]
@@ -81,36 +80,39 @@ def sorted_out(rows: Sequence[Row], known: Already) -> tuple[list[Row], list[tup
     )
 
 
-def refuse_slow(rows: Sequence[Row], record: Record, limits: Limits) -> None:
+def refuse_slow(rows: Sequence[Row], record: Record, limits: SendLimits) -> None:
     """Raise `RecoveryRefused` (too-slow) if what is still to be sent takes longer than the limit:
     a replay that ends early leaves a part of a day."""
-    many = sum(record.state_of(ACTION, str(row["event_id"])) in (None, FAILED) for row in rows)
+    many = sum(record.state_of(SEND_EVENT, str(row["event_id"])) in (None, FAILED) for row in rows)
     rate = limits.rate or math.inf
     needed = max(0, many - 1) / rate
     if many and needed >= limits.seconds:
         raise refused("too-slow", many=many, needed=needed, rate=rate, seconds=limits.seconds)
 
 
-def days(plan: Mapping[str, Any], rows: Sequence[Row]) -> list[dict[str, str]]:
+def days(plan: Mapping[str, Any], rows: Sequence[Row], design: Design) -> list[dict[str, str]]:
     """Return the entity-days that the rows belong to."""
-    found = sorted({str(row["event_time"])[:10] for row in rows})
+    found = sorted({design.aggregate.period_of(str(row["event_time"])) for row in rows})
     return [{"entity_id": str(plan["entity_id"]), "day": day} for day in found]
 
 
 def replay(run: Run, live: Live, plan: Mapping[str, Any], rows: Sequence[Row]) -> None:
     """Send the rows' messages to the replay queue, in the order of their sort keys."""
     url = live.replay_queue().url
-    door = WriteDoor(live.connection, Targets(send_to=frozenset({url})))
+    door = WriteDoor(live.connection, WriteTargets(send_to=frozenset({url})))
+    message = live.names.design.replay_message
     items = [
-        (str(row["event_id"]), partial(_send, door, url, {"entity_id": plan["entity_id"], **row}))
+        (
+            str(row["event_id"]),
+            partial(_send, door, url, message({"entity_id": plan["entity_id"], **row})),
+        )
         for row in sorted(rows, key=lambda row: str(row["sk"]))
     ]
-    send_each(run, ACTION, items)
+    send_each(run, SEND_EVENT, items)
     if run.summary.stopped and run.summary.done + run.summary.before < len(items):
         run.stop(f"only a part of {len(items)} messages is sent; run the same again", failed=True)
 
 
-def _send(door: WriteDoor, url: str, row: Row) -> dict[str, Any]:
-    body = pipeline.replay_message(row)
+def _send(door: WriteDoor, url: str, body: str) -> dict[str, Any]:
     sent = door.call("sqs", "SendMessage", QueueUrl=url, MessageBody=body)
     return {"message_id": sent["MessageId"]}

@@ -98,6 +98,13 @@ _RULES = (
         "wait until it ends; what it does stands in {record}",
     ),
     Rule(
+        "no-locks",
+        "Where no file can be locked, nobody knows whether another recovery is at work.",
+        "{record} cannot be locked: neither Windows nor some network disks know such locks (flock)",
+        "copy the folder that holds the case to a disk of a machine with Linux or macOS, and run "
+        "all recoveries of this pipeline there",
+    ),
+    Rule(
         "unscoped-replay",
         "A replay of everything repeats every effect that events ever had.",
         "the plan names no {lacking}",
@@ -142,10 +149,22 @@ _RULES = (
         "raise --max-messages, or make a plan for a shorter window",
     ),
     Rule(
+        "processor-unknown",
+        "Of a processor that was not captured nobody knows whether it would lose its messages.",
+        "the case names no processor: no function of that role was captured",
+        "name it under [pipeline.functions], and see what investigate doctor lacks; then " + _AGAIN,
+    ),
+    Rule(
         "dry-run",
         "A processor in DRY_RUN lets its messages be deleted and writes nothing (D10).",
         "the processor {function} is in DRY_RUN ({seen}): what it is sent would be lost",
         "take DRY_RUN off the function, then " + _AGAIN,
+    ),
+    Rule(
+        "dry-run-unknown",
+        "What a processor in DRY_RUN is sent is lost (D10), and nothing tells that it is not.",
+        "whether the processor {function} is in DRY_RUN could not be read ({seen})",
+        "give the credentials kms:Decrypt on the key of its environment variables, then " + _AGAIN,
     ),
     Rule(
         "permanent-error",
@@ -261,3 +280,12 @@ RULES: Mapping[str, Rule] = MappingProxyType({rule.name: rule for rule in _RULES
 def refused(name: str, **facts: object) -> RecoveryRefused:
     """Return the refusal of a rule with its facts, to be raised."""
     return RULES[name].refusal(**facts)
+
+
+def refuse_dry_run(dry_run: bool | None, **facts: object) -> None:
+    """Raise `RecoveryRefused` (dry-run, dry-run-unknown) unless a processor surely is in no
+    DRY_RUN; `facts` are its `function`, and where that was `seen`."""
+    if dry_run is None:
+        raise refused("dry-run-unknown", **facts)
+    if dry_run:
+        raise refused("dry-run", **facts)

@@ -9,7 +9,7 @@ from typing import Any
 
 from investigate.aws.writing import surely_refused
 from investigate.errors import AccessError
-from investigate.recovery.live import Watch
+from investigate.recovery.live import FailureWatch
 from investigate.recovery.pace import Pace
 from investigate.recovery.record import DONE, FAILED, INTENT, Record
 
@@ -45,7 +45,7 @@ class Run:
 
     record: Record
     pace: Pace
-    watch: Watch
+    watch: FailureWatch
     plan: str  # the digest
     summary: Summary = field(default_factory=Summary)
     _looked: float = field(default_factory=time.monotonic)

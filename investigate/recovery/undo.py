@@ -8,13 +8,13 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
-from investigate.aws.writing import Targets, WriteDoor
+from investigate.aws.writing import WriteDoor, WriteTargets
 from investigate.errors import AccessError, RecoveryRefused
 from investigate.model import parse_time
 from investigate.recovery.live import Live
 from investigate.recovery.pace import Pace
-from investigate.recovery.place import Place, place
 from investigate.recovery.record import DISABLE, DONE, FAILED, INTENT, Record
+from investigate.recovery.region_and_account import RegionAndAccount, region_and_account
 
 ATTEMPTS = 12  # of disabling; a mapping that is being enabled refuses it for some seconds
 SETTLED_SECONDS = 60.0  # so long a mapping may be on its way to Disabled
@@ -30,14 +30,15 @@ def disable(record: Record, live: Live, pace: Pace, uuid: str, *, why: str) -> d
     Raises `AccessError` if it could not be done: then the record stays open, and the next command
     tries again.
     """
-    door = WriteDoor(live.connection, Targets(mappings=frozenset({uuid})))
+    door = WriteDoor(live.connection, WriteTargets(mappings=frozenset({uuid})))
     with suppress(OSError):  # a full disk must not keep a mapping enabled
         record.write(INTENT, DISABLE, pace.stamp(), item=uuid, why=why)
     try:
         after = _disabled(door, uuid, pace)
     except AccessError as error:
         if error.kind != _GONE or not _here(record, live, uuid):
-            record.write(FAILED, DISABLE, pace.stamp(), item=uuid, error=error.message)
+            with suppress(OSError):  # nor keep anybody from being told
+                record.write(FAILED, DISABLE, pace.stamp(), item=uuid, error=error.message)
             raise AccessError(
                 f"THE MAPPING {uuid} MAY STILL BE ENABLED: {error.message}",
                 hint="disable it now: aws lambda update-event-source-mapping --no-enabled --uuid "
@@ -47,7 +48,8 @@ def disable(record: Record, live: Live, pace: Pace, uuid: str, *, why: str) -> d
                 asked=error.asked,
             ) from error
         after = {"State": "gone"}
-    record.write(DONE, DISABLE, pace.stamp(), item=uuid, why=why, after=after)
+    with suppress(OSError):  # it is disabled; without the line the next command does it once more
+        record.write(DONE, DISABLE, pace.stamp(), item=uuid, why=why, after=after)
     return after
 
 
@@ -63,8 +65,8 @@ def _here(record: Record, live: Live, uuid: str) -> bool:
         return False
 
 
-def _place(line: Mapping[str, Any]) -> Place:
-    return place(line.get("region"), line.get("account"))
+def _place(line: Mapping[str, Any]) -> RegionAndAccount:
+    return region_and_account(line.get("region"), line.get("account"))
 
 
 def _disabled(door: WriteDoor, uuid: str, pace: Pace) -> dict[str, Any]:
@@ -106,7 +108,8 @@ def undo_open(record: Record, live: Live, pace: Pace) -> list[str]:
         _place(line).refuse_other(_reached(live), f"what answers for the mapping {uuid}")
         if state := _somebody_elses(live, uuid, line):
             after = {"State": state, "left": "changed by somebody since"}
-            record.write(DONE, DISABLE, pace.stamp(), item=uuid, why="an undo", after=after)
+            with suppress(OSError):  # without the line the next command looks, and says, once more
+                record.write(DONE, DISABLE, pace.stamp(), item=uuid, why="an undo", after=after)
             said.append(
                 f"the mapping {uuid} was left enabled by a killed command, and changed by somebody "
                 f"since: it is {state}, and was not disabled"
@@ -119,13 +122,13 @@ def undo_open(record: Record, live: Live, pace: Pace) -> list[str]:
     return said
 
 
-def _reached(live: Live) -> Place:
+def _reached(live: Live) -> RegionAndAccount:
     """Where this connection leads to; the account only if the credentials tell."""
     try:
         account = live.connection.account()
     except AccessError:
         account = None
-    return place(live.connection.region, account)
+    return region_and_account(live.connection.region, account)
 
 
 def _somebody_elses(live: Live, uuid: str, line: Mapping[str, Any]) -> str:

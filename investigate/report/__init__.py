@@ -1,5 +1,5 @@
 """Run the notebooks headlessly and turn them into pages."""
 
-from investigate.report.quick_start import import_jsonschema_without_iris
+from investigate.report.jsonschema_import import import_jsonschema_without_iris
 
 import_jsonschema_without_iris()

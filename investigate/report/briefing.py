@@ -77,14 +77,14 @@ def expected(document: Document) -> list[Entry]:
     return [entry for entry in found(document) if entry["severity"] == Severity.EXPECTED.label]
 
 
-def untold(document: Document) -> list[Entry]:
+def unanswered(document: Document) -> list[Entry]:
     """Return the checks that have no answer: not evaluated, and those that failed."""
     return of_outcome(document, Outcome.ERROR) + of_outcome(document, Outcome.NOT_EVALUATED)
 
 
 def calm_moves(document: Document) -> tuple[str, str]:
     """Return what to do, and what not to do, for where no finding says it."""
-    gaps = document["verdict"] == Severity.EXPECTED.label and untold(document)
+    gaps = document["verdict"] == Severity.EXPECTED.label and unanswered(document)
     return _CALM_MOVES.get(Outcome.NOT_EVALUATED.value if gaps else document["verdict"], _NO_MOVES)
 
 

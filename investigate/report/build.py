@@ -18,15 +18,15 @@ from investigate.findings import Examination, dump
 from investigate.model import isoformat
 from investigate.precomputed import write_precomputed
 from investigate.report.execute import Executed, execute_all, share_of
-from investigate.report.folder import FIRST_PAGE, Draft, drafted, refuse_foreign
-from investigate.report.history import FINDINGS, Entry, History
+from investigate.report.folder import FIRST_PAGE, ReportDraft, refuse_foreign, report_draft
+from investigate.report.history import FINDINGS, History, RunEntry
 from investigate.report.kernels import warm_kernels
+from investigate.report.notebook_states import write_states
 from investigate.report.publish import add_run
 from investigate.report.runs import Run, run_of
 from investigate.report.site import Page, Site, pages_of, scripts
-from investigate.report.states import write_states
 from investigate.report.tidy import failure_of, tidied, written
-from investigate.report.watch import LIMITS, Limits
+from investigate.report.watch import LIMITS, RunLimits
 
 UP = "../../../"  # from the folder of a run to that of the report
 SINGLE = "report.html"
@@ -40,7 +40,7 @@ def write_report(
     notebooks: Sequence[Path],
     incident: str = "",
     single_file: bool = False,
-    limits: Limits = LIMITS,
+    limits: RunLimits = LIMITS,
     seconds: float = inf,
     told: Callable[[Executed], None] = lambda executed: None,
 ) -> list[Executed]:
@@ -55,11 +55,11 @@ def write_report(
     run = run_of(evidence, incident, notebooks)
     refuse_foreign(out, run.place)
     History(out, run)
-    with drafted(out) as draft, warm_kernels():
+    with report_draft(out) as draft, warm_kernels():
         with _workplace(evidence, examination) as folder:
             parameters = _parameters(evidence)
             # From here on the memory is the kernels' as well.
-            evidence.engine.shrink(share_of(limits.room.memory))
+            evidence.engine.shrink(share_of(limits.memory.limit))
             executed = execute_all(
                 notebooks, parameters, folder, limits=limits, seconds=seconds, told=told
             )
@@ -113,7 +113,7 @@ def _pages(executed: Sequence[Executed], examination: Examination) -> list[Page]
 
 
 def _write_files(
-    draft: Draft, site: Site, executed: Sequence[Executed], examination: Examination
+    draft: ReportDraft, site: Site, executed: Sequence[Executed], examination: Examination
 ) -> None:
     """Write all but the first page, which tells what changed since the last run."""
     _write_pages(draft, site)
@@ -124,7 +124,7 @@ def _write_files(
 
 
 def _write_index(
-    draft: Draft, site: Site, again: str, run: Run, entry: Entry, *, single_file: bool
+    draft: ReportDraft, site: Site, again: str, run: Run, entry: RunEntry, *, single_file: bool
 ) -> None:
     own_list = f"{run.folder}/{FIRST_PAGE}"
     for folder, root in ((draft.files, ""), (draft.run, UP)):
@@ -138,7 +138,7 @@ def _write_index(
         _write_twice(draft, SINGLE, site.single(again, since=entry.since))
 
 
-def _write_pages(draft: Draft, site: Site) -> None:
+def _write_pages(draft: ReportDraft, site: Site) -> None:
     """Write every notebook, its page and that of all findings, for the newest run and for the run's
     own folder."""
     for page in site.pages:
@@ -150,12 +150,12 @@ def _write_pages(draft: Draft, site: Site) -> None:
             (folder / f"{page.name}.html").write_text(html, encoding="utf-8")
 
 
-def _write_twice(draft: Draft, name: str, text: str) -> None:
+def _write_twice(draft: ReportDraft, name: str, text: str) -> None:
     for folder in (draft.files, draft.run):
         (folder / name).write_text(text, encoding="utf-8")
 
 
-def write_assets(draft: Draft) -> None:
+def write_assets(draft: ReportDraft) -> None:
     """Write what all runs share, unless it is there already."""
     of_the_lists = {"assets/runs.js": files("investigate.report") / "assets" / "runs.js"}
     for name, source in {**scripts(), **of_the_lists}.items():

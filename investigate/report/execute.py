@@ -28,11 +28,11 @@ from traitlets.config import Config
 from zmq import ZMQError
 
 from investigate.investigation import RESULT_MIME
-from investigate.memory import Memory, Room
+from investigate.memory import EngineMemory, MemoryLimit
 from investigate.report.ending import DONE, Ending, RunState
 from investigate.report.kernels import OwnKernel
 from investigate.report.notebooks import longest_first
-from investigate.report.watch import LIMITS, Limits, Switch, Watch
+from investigate.report.watch import LIMITS, KernelWatch, RunLimits, Switch
 from investigate.scratch import Scratch
 
 IOPUB_SECONDS = 60  # for what a cell has shown, after it has ended
@@ -66,7 +66,7 @@ def execute_all(
     parameters: Mapping[str, str],
     folder: Path,
     *,
-    limits: Limits = LIMITS,
+    limits: RunLimits = LIMITS,
     seconds: float = inf,
     told: Callable[[Executed], None] = lambda executed: None,
 ) -> list[Executed]:
@@ -74,7 +74,7 @@ def execute_all(
     not stop the others. `told` is called as each comes to an end, in the same order.
 
     After `seconds` those that run are stopped and the others do not begin; all are returned, and
-    say so. Whoever interrupts this call leaves no kernel behind. The room in `limits` is for the
+    say so. Whoever interrupts this call leaves no kernel behind. The memory in `limits` is for the
     kernels that run at the same time and this process together: each gets an equal share of it.
     """
     until = monotonic() + seconds
@@ -86,8 +86,8 @@ def execute_all(
     # What went wrong is told by `failure`; papermill's own lines would only repeat it.
     logging.getLogger("papermill").addHandler(logging.NullHandler())
     done = []
-    with _shared(limits.room) as room, ThreadPoolExecutor(at_once()) as pool:
-        limits = replace(limits, room=room)
+    with _shared(limits.memory) as memory, ThreadPoolExecutor(at_once()) as pool:
+        limits = replace(limits, memory=memory)
         try:
             running = {source: pool.submit(run, source) for source in longest_first(sources)}
             for source in sources:
@@ -106,18 +106,18 @@ def at_once() -> int:
     return max(2, min(4, os.cpu_count() or 1))
 
 
-def share_of(memory: Memory) -> Memory:
+def share_of(memory: MemoryLimit) -> MemoryLimit:
     """Return what of some memory is for one kernel, and as much for the process that runs them;
     raise `UsageError` if that is too little."""
     return memory.shared_by(at_once() + 1)
 
 
 @contextmanager
-def _shared(room: Room) -> Iterator[Room]:
-    """Give the room of one kernel. A kernel that is killed removes nothing, so this does."""
-    scratch = Scratch.opened("investigate-spill-", room.spill)
+def _shared(memory: EngineMemory) -> Iterator[EngineMemory]:
+    """Give what one kernel may take. A kernel that is killed removes nothing, so this does."""
+    scratch = Scratch.opened("investigate-spill-", memory.spill)
     try:
-        yield Room(share_of(room.memory), scratch.folder)
+        yield EngineMemory(share_of(memory.limit), scratch.folder)
     finally:
         scratch.remove()
 
@@ -127,7 +127,7 @@ def execute(
     parameters: Mapping[str, str],
     folder: Path,
     *,
-    limits: Limits = LIMITS,
+    limits: RunLimits = LIMITS,
     until: float = inf,
     switch: Switch | None = None,
 ) -> Executed:
@@ -156,7 +156,7 @@ class _Run:
     source: Path
     output: Path
     parameters: dict[str, str]
-    limits: Limits
+    limits: RunLimits
     until: float
     switch: Switch
 
@@ -164,11 +164,11 @@ class _Run:
         """Run the notebook once and return how that ended, as far as exceptions tell."""
         if monotonic() >= self.until:
             return TOO_LATE
-        watch = Watch(self.limits, self.until)
+        watch = KernelWatch(self.limits, self.until)
         ending = self._raised(watch)
         return watch.ending or ending
 
-    def _raised(self, watch: Watch) -> Ending:
+    def _raised(self, watch: KernelWatch) -> Ending:
         try:
             with _own_sockets() as config, _watching_loop(watch), self.switch.on(watch):
                 self._execute(watch, config)
@@ -186,7 +186,7 @@ class _Run:
             return Ending(RunState.NO_KERNEL, f"the kernel did not start: {error}")
         return DONE
 
-    def _execute(self, watch: Watch, config: Config) -> None:
+    def _execute(self, watch: KernelWatch, config: Config) -> None:
         papermill.execute_notebook(
             str(self.source),
             str(self.output),
@@ -203,7 +203,7 @@ class _Run:
             stdout_file=(printed := _Counted(watch)),
             stderr_file=printed,
             record_timing=False,
-            kernel_manager_class=_watched(watch, self.limits.room.environment()),
+            kernel_manager_class=_watched(watch, self.limits.memory.environment()),
             shutdown_kernel="immediate",  # it holds nothing worth a slow goodbye
             # Not cwd=: papermill would change the folder of this whole process.
             resources={"metadata": {"path": str(self.source.parent)}},
@@ -229,7 +229,7 @@ class _SavedOnce(NBClientEngine):  # type: ignore[misc]  # papermill ships no ty
 papermill_engines.register(ENGINE, _SavedOnce)
 
 
-def _watched(watch: Watch, environment: Mapping[str, str]) -> type[OwnKernel]:
+def _watched(watch: KernelWatch, environment: Mapping[str, str]) -> type[OwnKernel]:
     """Return the class of a kernel that reports to the watch: nbclient makes it, and hides it."""
 
     class Watched(OwnKernel):
@@ -244,7 +244,7 @@ def _watched(watch: Watch, environment: Mapping[str, str]) -> type[OwnKernel]:
 class _Counted:
     """What papermill takes for a file to print to: counts, and keeps nothing."""
 
-    def __init__(self, watch: Watch) -> None:
+    def __init__(self, watch: KernelWatch) -> None:
         self._watch = watch
         self._total = 0
 
@@ -270,7 +270,9 @@ def _seen_in(notebook: NotebookNode) -> Ending:
     left = any(output.get("ename") == "SystemExit" for output in _outputs(cells))
     state = RunState.ENDED_EARLY if left else RunState.NO_RESULT
     last = max((cell.execution_count or 0 for cell in cells), default=0)
-    return Ending(state, f"it ended without a result, after cell {last}")
+    told = f"it ended without a result, after cell {last}"
+    mend = "" if left else ": its last cell must be incident.result(…); put your own above it"
+    return Ending(state, told + mend)
 
 
 def _outputs(cells: Iterable[NotebookNode]) -> Iterator[NotebookNode]:
@@ -300,7 +302,7 @@ def _own_sockets() -> Iterator[Config]:
 
 
 @contextmanager
-def _watching_loop(watch: Watch) -> Iterator[None]:
+def _watching_loop(watch: KernelWatch) -> Iterator[None]:
     """Give Jupyter an event loop in this thread, which runs the clocks of the watch as well, and
     close it, which Jupyter does not."""
     loop = ensure_event_loop()

@@ -25,7 +25,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from investigate.errors import UsageError
+from investigate.errors import UsageError, quoted
+from investigate.in_place import leaves
 from investigate.locks import locked_at_once
 
 DRAFTS, PUBLISHING, LOCK, ALIVE = ".drafts", ".publishing", ".lock", ".alive"
@@ -45,7 +46,7 @@ HINT = "name another folder with --out, or move these files away"
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class ReportDraft:
     """A report on its way into `out`. Nothing of it can be seen there before `publish`."""
 
     out: Path
@@ -77,13 +78,13 @@ class Draft:
 
 
 @contextmanager
-def drafted(out: Path) -> Iterator[Draft]:
+def report_draft(out: Path) -> Iterator[ReportDraft]:
     """Give a new draft of a report for `out`; whatever happens, nothing of it stays behind."""
     refuse_foreign(out)
     out = out.resolve()
     with alone(out):
         (out / DRAFTS).mkdir(exist_ok=True)
-        draft = Draft(out, Path(tempfile.mkdtemp(prefix="draft-", dir=out / DRAFTS)))
+        draft = ReportDraft(out, Path(tempfile.mkdtemp(prefix="draft-", dir=out / DRAFTS)))
         alive = (draft.folder / ALIVE).open("w")
         locked_at_once(alive)
     draft.run.mkdir(parents=True)
@@ -170,7 +171,10 @@ def _finish(out: Path) -> None:
 def _journal(path: Path) -> dict[str, Any]:
     try:
         journal: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        names = [*journal["files"], *journal["remove"], journal["run"] or ""]
+        if strange := [name for name in names if leaves(name)]:
+            raise ValueError(f"{quoted(strange[0])} leads out of it")
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise UsageError(
             f"{path.parent} is no report on its way into its place: {error}",
             hint=HINT,

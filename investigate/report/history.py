@@ -18,8 +18,8 @@ from investigate.errors import UsageError
 from investigate.model import Outcome
 from investigate.report import briefing
 from investigate.report.briefing import Document
+from investigate.report.changes_since import ChangesSince, compare
 from investigate.report.runs import RUNS, Run
-from investigate.report.since import Since, compare
 
 LIST_SCHEMA = "investigate.runs/1"
 RUN_SCHEMA = "investigate.run/1"
@@ -41,7 +41,7 @@ _KINDS: Mapping[str, tuple[type, ...]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class RunRow:
     """What the lists say of one run. `number` and `own_number` are its places in the order of
     addition: among all runs, and among those of its incident."""
 
@@ -69,7 +69,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class List:
+class RunList:
     """A list of runs: how many there are, and the newest of them, the oldest first.
 
     `incident` is None in the list of all. `done` is the newest run whose notebooks all came to
@@ -78,19 +78,19 @@ class List:
 
     incident: str | None
     added: int = 0
-    rows: tuple[Row, ...] = ()
-    done: Row | None = None
+    rows: tuple[RunRow, ...] = ()
+    done: RunRow | None = None
 
     @property
     def sealed(self) -> int:
         """How many sealed pages there are; their numbers begin at 1."""
         return (self.added - len(self.rows)) // PAGE
 
-    def number_of(self, row: Row) -> int:
+    def number_of(self, row: RunRow) -> int:
         """Return the place of a row in this list."""
         return row.number if self.incident is None else row.own_number
 
-    def with_row(self, row: Row) -> tuple[List, tuple[Row, ...]]:
+    def with_row(self, row: RunRow) -> tuple[RunList, tuple[RunRow, ...]]:
         """Return the list with a row more or, by its number, in place of an older one; and the
         rows of a page that has to be sealed now (mostly none)."""
         done = row if not row.failed and self._is_newer(row) else self.done
@@ -99,9 +99,9 @@ class List:
             return replace(self, rows=rows, done=done), ()
         rows = (*self.rows, row)
         sealed = rows[:PAGE] if len(rows) == OPEN else ()
-        return List(self.incident, self.added + 1, rows[len(sealed) :], done), sealed
+        return RunList(self.incident, self.added + 1, rows[len(sealed) :], done), sealed
 
-    def page_of(self, row: Row) -> int:
+    def page_of(self, row: RunRow) -> int:
         """Return the number of the sealed page on which a row stands, 0 if it is not sealed yet."""
         page = (self.number_of(row) - 1) // PAGE + 1
         return page if page <= self.sealed else 0
@@ -111,16 +111,16 @@ class List:
         this list has it."""
         return number if 0 < number <= self.added else self.added + 1
 
-    def _is_newer(self, row: Row) -> bool:
+    def _is_newer(self, row: RunRow) -> bool:
         return self.done is None or row.number >= self.done.number
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class RunEntry:
     """A run as it is about to be added: its row, what changed, and whether the history takes it."""
 
-    row: Row
-    since: Since | None
+    row: RunRow
+    since: ChangesSince | None
     kept: bool
 
 
@@ -136,7 +136,7 @@ class History:
         self.own = read_list(out / run.folder, run.incident)
         self._before = _read_record(out / run.place)
 
-    def entry(self, document: Document, failed: Sequence[str]) -> Entry:
+    def entry(self, document: Document, failed: Sequence[str]) -> RunEntry:
         """Return the run with its numbers, and what changed since the last run of its incident.
 
         A run that is made again keeps its place and what it is compared with. One that failed is
@@ -147,9 +147,11 @@ class History:
         number, own_number = self._numbers()
         row = _row(self._run, document, failed, since)
         row = replace(row, number=number, own_number=own_number)
-        return Entry(row, since, kept=not (failed and self._before and not self._before["failed"]))
+        return RunEntry(
+            row, since, kept=not (failed and self._before and not self._before["failed"])
+        )
 
-    def record(self, entry: Entry, failures: Mapping[str, str]) -> str:
+    def record(self, entry: RunEntry, failures: Mapping[str, str]) -> str:
         """Return the text of the run's own record, `run.json`."""
         record = {
             "schema": RUN_SCHEMA,
@@ -161,7 +163,7 @@ class History:
         del record["changes"]  # `since` has them, and their counts
         return _text(record)
 
-    def with_row(self, row: Row) -> Iterator[tuple[str, List, int, tuple[Row, ...]]]:
+    def with_row(self, row: RunRow) -> Iterator[tuple[str, RunList, int, tuple[RunRow, ...]]]:
         """Yield, for each list, its folder, the list with the row in it, and a sealed page that has
         to be written: its number (0 if none) and its rows."""
         for folder, known in ((RUNS, self.all), (self._run.folder, self.own)):
@@ -181,7 +183,7 @@ class History:
         known = self._before or next(listed, {"number": 0, "own_number": 0})
         return self.all.place_for(known["number"]), self.own.place_for(known["own_number"])
 
-    def _since(self, document: Document) -> Since | None:
+    def _since(self, document: Document) -> ChangesSince | None:
         if self._before:
             last = self._before["since"]
         else:
@@ -189,11 +191,11 @@ class History:
             last = done and {**asdict(done), "run": done.id, "number": done.own_number}
         if not last or last["number"] >= self._numbers()[1]:
             return None
-        since = Since(**{name: last[name] for name in _LAST})
+        since = ChangesSince(**{name: last[name] for name in _LAST})
         return _compared(since, self._out / since.place, self._run, document)
 
 
-def _compared(since: Since, last: Path, run: Run, now: Document) -> Since:
+def _compared(since: ChangesSince, last: Path, run: Run, now: Document) -> ChangesSince:
     """Return what changed since the run in a folder, or why that cannot be told."""
     try:
         document = json.loads((last / FINDINGS).read_text(encoding="utf-8"))
@@ -219,9 +221,9 @@ def _asked_otherwise(last: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     return ""
 
 
-def _row(run: Run, document: Document, failed: Sequence[str], since: Since | None) -> Row:
+def _row(run: Run, document: Document, failed: Sequence[str], since: ChangesSince | None) -> RunRow:
     """Return the row of a run that has no numbers yet."""
-    return Row(
+    return RunRow(
         number=0,
         own_number=0,
         id=run.id,
@@ -234,25 +236,25 @@ def _row(run: Run, document: Document, failed: Sequence[str], since: Since | Non
         verdict=document["verdict"],
         broken=briefing.first_broken_step(document),
         found=len(briefing.found(document)),
-        untold=len(briefing.untold(document)),
+        untold=len(briefing.unanswered(document)),
         passed=len(briefing.of_outcome(document, Outcome.PASSED)),
         failed=tuple(failed),
         changes=since.counts if since and not since.unknown else None,
     )
 
 
-def read_list(folder: Path, incident: str | None) -> List:
+def read_list(folder: Path, incident: str | None) -> RunList:
     """Return the list in a folder, an empty one if there is none; raise `UsageError` if it is of
     another version, of another incident, or damaged."""
     path = folder / LIST
     content = _read(path, LIST_SCHEMA)
     if content is None:
-        return List(incident)
+        return RunList(incident)
     try:
         _refuse_other_kinds(content)
         rows = tuple(_row_of(row) for row in content["rows"])
         done = _row_of(content["done"]) if content["done"] else None
-        known = List(content["incident"], content["added"], rows, done)
+        known = RunList(content["incident"], content["added"], rows, done)
     except (KeyError, TypeError) as error:
         raise _unusable(path, "its content has another shape") from error
     if known.incident != incident:
@@ -260,12 +262,12 @@ def read_list(folder: Path, incident: str | None) -> List:
     return known
 
 
-def list_text(known: List) -> str:
+def list_text(known: RunList) -> str:
     """Return a list as it is written to disk."""
     return _text({"schema": LIST_SCHEMA, **asdict(known)})
 
 
-def page_text(rows: Sequence[Row]) -> str:
+def page_text(rows: Sequence[RunRow]) -> str:
     """Return a sealed page as it is written to disk."""
     return _text({"schema": LIST_SCHEMA, "rows": [asdict(row) for row in rows]})
 
@@ -281,7 +283,7 @@ def refuse_unreadable(out: Path) -> None:
     read_list(out / RUNS, None)
 
 
-def _read_page(folder: Path, number: int) -> tuple[Row, ...]:
+def _read_page(folder: Path, number: int) -> tuple[RunRow, ...]:
     path = folder / f"{page_name(number)}.json"
     content = _read(path, LIST_SCHEMA)
     try:
@@ -304,9 +306,9 @@ def _read_record(folder: Path) -> dict[str, Any] | None:
     return record
 
 
-def _row_of(content: Any) -> Row:
+def _row_of(content: Any) -> RunRow:
     """Return a row that was read; raise `KeyError` or `TypeError` if it is none."""
-    row = Row(**content)
+    row = RunRow(**content)
     _refuse_other_kinds(content)
     return row
 

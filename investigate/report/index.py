@@ -12,6 +12,7 @@ from investigate.model import Outcome, Severity
 from investigate.report import briefing
 from investigate.report.briefing import Document, Entry
 from investigate.report.notebooks import page_of
+from investigate.wording import period_named
 
 # What bounds the size of these two pages, however large the case; findings.json has the rest.
 KEYS_SHOWN = 10
@@ -64,8 +65,10 @@ def facts_of(document: Document) -> Mapping[str, Any]:
         "alarming": alarming,
         "by_severity": by_severity(alarming),
         "expected": briefing.expected(document),
-        "untold": briefing.untold(document),
+        "untold": briefing.unanswered(document),
         "passed": briefing.of_outcome(document, Outcome.PASSED),
+        "design": document.get("design", ""),
+        "period": _period(document),
         "days": days,
         "days_shown": troubled[:ROWS_SHOWN],
         "days_told": _days_told(document, len(troubled)),
@@ -79,7 +82,7 @@ def anchor(code: str) -> str:
     return code.replace("/", "-")
 
 
-def begun(reason: str) -> str:
+def shortened_reason(reason: str) -> str:
     """Return how a reason begins, for a line of a list."""
     return reason if len(reason) <= REASON_SHOWN else f"{reason[:REASON_SHOWN].rstrip()} …"
 
@@ -90,7 +93,7 @@ def by_severity(entries: Sequence[Entry]) -> list[tuple[str, list[Entry]]]:
     return [(severity, list(group)) for severity, group in grouped]
 
 
-def whole(key: str) -> bool:
+def is_shown_whole(key: str) -> bool:
     """Return whether a key is shown as it is, so that a copy of what is shown is the key."""
     return display.cell_text(key) == key
 
@@ -122,10 +125,15 @@ def _tally(document: Document) -> str:
         for label in briefing.SEVERITIES
     ]
     told = [f"{count} {label}" for count, label in by_severity if count]
-    untold = len(briefing.untold(document))
+    untold = len(briefing.unanswered(document))
     told += [f"{untold} could not be told"] if untold else []
     passed = len(briefing.of_outcome(document, Outcome.PASSED))
     return f"Of {len(document['checks'])} checks: {', '.join([*told, f'{passed} passed'])}."
+
+
+def _period(document: Document) -> str:
+    """Return what an aggregate is of, a `day` or an `hour`."""
+    return next((period_named(day["day"]) for day in document["aggregates"]), "day")
 
 
 def _days_told(document: Document, troubled: int) -> str:
@@ -135,15 +143,15 @@ def _days_told(document: Document, troubled: int) -> str:
     total, least = listed + left_out, "At least " if left_out and troubled == listed else ""
     shown = f" The first {ROWS_SHOWN} of them:" if troubled > ROWS_SHOWN else ""
     if not troubled:
-        return f"All {total:,} days that have events or aggregates are complete."
-    return f"{least}{troubled:,} of {total:,} days are not complete.{shown}"
+        return f"All {total:,} {_period(document)}s that have events or aggregates are complete."
+    return f"{least}{troubled:,} of {total:,} {_period(document)}s are not complete.{shown}"
 
 
 # What the templates call to put things into words.
 _WORDING: Mapping[str, Any] = {
-    "begun": begun,
+    "shortened_reason": shortened_reason,
     "clipped": display.cell_text,
-    "whole": whole,
+    "is_shown_whole": is_shown_whole,
     "page_of": page_of,
     "anchor": anchor,
     "counts": counts,

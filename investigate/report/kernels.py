@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import select
 import signal
@@ -33,6 +34,8 @@ SINGLE_THREAD = {
     "OPENBLAS_NUM_THREADS": "1",
     "JE_ARROW_MALLOC_CONF": "background_thread:false",
 }
+# The system starts no process: the program is not there or forbidden, or there are too many.
+_OF_PROCESSES = (errno.EACCES, errno.ENOENT, errno.ENOEXEC, errno.EAGAIN, errno.ENOMEM)
 LOST = -9  # the exit status of a kernel whose server is gone: as if killed
 
 
@@ -46,15 +49,22 @@ class OwnKernel(AsyncKernelManager):
         return KernelSpecManager(kernel_dirs=[])
 
     async def start_kernel(self, **options: Any) -> None:  # type: ignore[override]
-        """Start the kernel with a profile folder of its own; by a fork if a server is there."""
+        """Start the kernel with a profile folder of its own; by a fork if a server is there.
+
+        Raises `RuntimeError` if the system starts no process for it.
+        """
         profile = str(Path(options["cwd"]) / ".ipython")
         if _open_servers:
             self.provisioner = ForkProvisioner(
                 kernel_id="", kernel_spec=self.kernel_spec, parent=self
             )
-        await super().start_kernel(
-            **options, env={**os.environ, **self.own_environment, "IPYTHONDIR": profile}
-        )
+        environment = {**os.environ, **self.own_environment, "IPYTHONDIR": profile}
+        try:
+            await super().start_kernel(**options, env=environment)
+        except OSError as error:
+            if error.errno not in _OF_PROCESSES:
+                raise  # of a disk or a socket: what all notebooks of the run need
+            raise RuntimeError(f"{error.strerror}: {error.filename or sys.executable}") from error
 
 
 @contextmanager

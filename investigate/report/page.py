@@ -13,13 +13,13 @@ from markupsafe import Markup
 from nbconvert.filters import Highlight2HTML, markdown2html
 from nbformat import NotebookNode
 
-from investigate.display import SCRIPT_MIME
+from investigate.display import PLOTLY_MIME, SCRIPT_MIME
 from investigate.investigation import RESULT_MIME
-from investigate.report.tidy import FAILURE_CELL, INJECTED, PLOTLY
+from investigate.report.tidy import FAILURE_CELL, INJECTED
 
 HTML = "text/html"
 PLAIN = "text/plain"
-SHOWN = (PLOTLY, HTML, PLAIN)  # the first of these that an output has is shown
+SHOWN = (PLOTLY_MIME, HTML, PLAIN)  # the first of these that an output has is shown
 KNOWN = frozenset({*SHOWN, RESULT_MIME})
 DEFAULT_HEIGHT = 420
 PLAIN_TOP = 30  # the room above a plot without a title: that of the tool bar
@@ -102,8 +102,8 @@ def _data(data: Mapping[str, Any]) -> Iterator[Piece]:
     for mime in sorted(set(data) - KNOWN):
         yield Piece("dropped", mime)
     mime = next((known for known in SHOWN if known in data), "")
-    if mime == PLOTLY:
-        yield _figure(data[PLOTLY], str(data.get(PLAIN, "")))
+    if mime == PLOTLY_MIME:
+        yield _figure(data[PLOTLY_MIME], str(data.get(PLAIN, "")))
     elif mime == HTML:
         # Written by investigate.display, which escapes; the page's policy runs no script in it.
         yield Piece("html", Markup(data[HTML]))  # noqa: S704

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator, Mapping
 from jinja2 import Environment
 
 from investigate.report.briefing import Document
-from investigate.report.folder import Draft, alone, refuse_foreign
+from investigate.report.folder import ReportDraft, alone, refuse_foreign
 from investigate.report.history import (
     LIST,
     RECORD,
-    Entry,
     History,
+    RunEntry,
     list_text,
     page_name,
     page_text,
@@ -23,12 +23,12 @@ from investigate.report.site import environment
 
 
 def add_run(
-    draft: Draft,
+    draft: ReportDraft,
     run: Run,
     document: Document,
     failures: Mapping[str, str],
-    write_index: Callable[[Entry], None],
-) -> Entry:
+    write_index: Callable[[RunEntry], None],
+) -> RunEntry:
     """Put a draft in its place and its run into the lists, and return how it stands there.
 
     `failures` holds the notebooks that failed, by name. `write_index` writes the pages that say
@@ -52,7 +52,7 @@ def add_run(
     return entry
 
 
-def _lists(history: History, entry: Entry, templates: Environment) -> Iterator[tuple[str, str]]:
+def _lists(history: History, entry: RunEntry, templates: Environment) -> Iterator[tuple[str, str]]:
     """Yield the files of both lists that change with this run: their names and their texts."""
     for folder, known, page, sealed in history.with_row(entry.row):
         yield f"{folder}/{LIST}", list_text(known)

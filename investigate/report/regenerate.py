@@ -13,16 +13,15 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode
 
-from investigate.drafts import replace_all
 from investigate.errors import InvestigationError, UsageError
 from investigate.findings import dump, examine
 from investigate.opening import evidence_for
 from investigate.parameters import DEFAULT_CASE, Parameters, case_folder
 from investigate.report.execute import execute_all
+from investigate.report.history import FINDINGS
 from investigate.report.notebooks import NOTEBOOKS, default_folder
 from investigate.report.tidy import INJECTED, failure_of, tidied, written
-
-FINDINGS = "findings.json"
+from investigate.whole_files import replace_all
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from jinja2 import Environment
 
 from investigate.model import Outcome, counted
 from investigate.report.briefing import SEVERITIES
-from investigate.report.history import PAGE, List, Row, page_name
+from investigate.report.history import PAGE, RunList, RunRow, page_name
 from investigate.report.runs import RUNS, folder_of
 
 ALL = "runs.html"  # of all lists the only page that stands beside the newest report
@@ -27,7 +27,7 @@ class ListPage:
     pages: str
 
 
-def newest_page(folder: str, known: List) -> ListPage:
+def newest_page(folder: str, known: RunList) -> ListPage:
     """Return where the newest runs of a list are shown."""
     if known.incident is None:
         return ListPage(ALL, "", f"{RUNS}/")
@@ -41,7 +41,7 @@ def sealed_page(folder: str, number: int) -> ListPage:
 
 
 def render(
-    templates: Environment, place: ListPage, known: List, rows: Sequence[Row], page: int = 0
+    templates: Environment, place: ListPage, known: RunList, rows: Sequence[RunRow], page: int = 0
 ) -> str:
     """Return a page of a list as HTML: these rows (the oldest first) of sealed page `page`, or, if
     that is 0, the newest ones."""
@@ -64,7 +64,7 @@ def render(
     )
 
 
-def _told(known: List, rows: Sequence[Row], page: int) -> str:
+def _told(known: RunList, rows: Sequence[RunRow], page: int) -> str:
     """Return what the page shows; a sealed page says nothing that later runs would change."""
     if page:
         return f"Runs {(page - 1) * PAGE + 1:,} to {page * PAGE:,}, the newest first."

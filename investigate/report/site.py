@@ -18,16 +18,16 @@ from nbformat import NotebookNode
 from investigate import display
 from investigate.figures.style import template
 from investigate.report.briefing import Document
+from investigate.report.changes_since import ChangesSince
 from investigate.report.index import facts_of
 from investigate.report.notebooks import NOTEBOOKS
 from investigate.report.page import cells_of, has_figures, script_data, title_of
-from investigate.report.since import Since
-from investigate.report.single import digests, parts_of
+from investigate.report.single_file import digests, parts_of
 
 GENERATOR = "investigate report"
 # The one form of command that can be copied: evidence cannot have put anything of its own into it.
 _OF_A_CASE = re.compile(r"investigate [a-z-]+ CASE")
-PLOTLY = f"assets/plotly-{version('plotly')}.min.js"
+PLOTLY_SCRIPT = f"assets/plotly-{version('plotly')}.min.js"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Site:
         root: str = "",
         own_list: str = "",
         incident: str = "",
-        since: Since | None = None,
+        since: ChangesSince | None = None,
     ) -> str:
         """Return the first page; `again` is the command that makes the same report.
 
@@ -90,14 +90,14 @@ class Site:
             failure=page.failure,
             cells=cells,
             figures=has_figures(cells),
-            plotly=PLOTLY,
+            plotly=PLOTLY_SCRIPT,
             root=root,
             figure_templates=_looks(),
             previous=around[position],
             following=around[position + 2],
         )
 
-    def single(self, again: str, *, since: Since | None = None) -> str:
+    def single(self, again: str, *, since: ChangesSince | None = None) -> str:
         """Return the whole report as one page that needs no file beside it."""
         first = self.index(again, since=since)
         pages = {"index": ("Summary", first), "findings": ("Findings", self.findings())}
@@ -149,7 +149,7 @@ def scripts() -> Mapping[str, Traversable]:
     """Return the scripts of a report by their place in it, in the order in which they run."""
     own = files("investigate.report") / "assets"
     return {
-        PLOTLY: files("plotly") / "package_data" / "plotly.min.js",
+        PLOTLY_SCRIPT: files("plotly") / "package_data" / "plotly.min.js",
         **{f"assets/{name}": own / name for name in ("figures.js", "report.js")},
         "assets/display.js": files("investigate") / "display.js",
     }

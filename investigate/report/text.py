@@ -3,26 +3,16 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from investigate.model import Outcome
 from investigate.report import briefing
 from investigate.report.briefing import Document, Entry
-from investigate.unseen import numbered
+from investigate.terminal_text import WIDTH, labelled, printable, table
 
-WIDTH = 98
 KEYS_SHOWN = 5
 ROWS_HINT = "The rows behind a finding: investigate check CASE --rows CODE\n"
-
-
-def printable(text: object) -> str:
-    """Return a text on one line in which nothing can move the cursor or turn the writing round."""
-    told = "".join(
-        letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii")
-        for letter in str(text)
-    )
-    return numbered(told)  # Python takes letters without a shape for printable
 
 
 def render(document: Document) -> str:
@@ -33,7 +23,7 @@ def render(document: Document) -> str:
         _steps(document),
         *_section("FOUND", map(_finding, briefing.alarming(document))),
         *_section("EXPECTED, no need to act", map(_finding, briefing.expected(document))),
-        *_section("COULD NOT BE TOLD", map(_untold, briefing.untold(document))),
+        *_section("COULD NOT BE TOLD", map(_untold, briefing.unanswered(document))),
         *_section("PASSED", _passed(document)),
         _footer(document),
     ]
@@ -48,28 +38,6 @@ def _footer(document: Document) -> str:
 
 def _verdict_line(document: Document) -> str:
     return f"{document['verdict'].upper()}  {printable(document['case'])}"
-
-
-def table(rows: Sequence[Sequence[object]]) -> str:
-    """Return rows as aligned columns; the first row is the heading."""
-    texts = [[printable(cell) for cell in row] for row in rows]
-    widths = [max(len(row[column]) for row in texts) for column in range(len(texts[0]))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in texts
-    )
-
-
-def labelled(label: str, text: object, indent: int = 2) -> str:
-    """Return `label  text`, wrapped so that the text stands in a column of its own."""
-    head = " " * indent + f"{label:<10} "
-    return textwrap.fill(
-        printable(text),
-        WIDTH,
-        initial_indent=head,
-        subsequent_indent=" " * len(head),
-        break_on_hyphens=False,
-    )
 
 
 def headline(document: Document) -> str:

@@ -13,10 +13,9 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from investigate.display import visible
+from investigate.display import PLOTLY_MIME, visible
 from investigate.report.execute import Executed
 
-PLOTLY = "application/vnd.plotly.v1+json"
 FAILURE_CELL = "report-failure"
 INJECTED = "injected-parameters"
 _ERROR_MARKERS = {"papermill-error-cell-tag"}
@@ -81,9 +80,9 @@ def _tidy(output: NotebookNode, folder: Path) -> None:
         output.traceback = [_without_paths(line, folder) for line in lines]
     elif output.output_type == "stream":
         output.text = _without_paths(output.text, folder)
-    elif PLOTLY in output.get("data", {}):
+    elif PLOTLY_MIME in output.get("data", {}):
         # Plotly writes the address of its own server into every figure.
-        output.data[PLOTLY].get("config", {}).pop("plotlyServerURL", None)
+        output.data[PLOTLY_MIME].get("config", {}).pop("plotlyServerURL", None)
 
 
 def failure_of(executed: Executed) -> str | None:

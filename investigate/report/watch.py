@@ -13,7 +13,7 @@ from typing import Any
 
 from jupyter_client.manager import AsyncKernelManager
 
-from investigate.memory import ROOM, Room
+from investigate.memory import DEFAULT_ENGINE_MEMORY, EngineMemory
 from investigate.report.ending import Ending, RunState
 
 # Windows has no SIGKILL, and ends a process as hard by SIGTERM.
@@ -22,28 +22,28 @@ STOPPED = Ending(RunState.NOT_STARTED, "the run was stopped")
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """What one run may take: seconds, for `printed` characters, and `room` for its queries."""
+class RunLimits:
+    """What one run may take: seconds, for `printed` characters, and `memory` for its queries."""
 
     cell: float = 120
     notebook: float = 900
     start: int = 90  # until a new kernel answers
     grace: float = 5  # for a cell that was interrupted, before its kernel is killed
     printed: int = 1_000_000  # by one notebook; those of this package print nothing
-    room: Room = ROOM
+    memory: EngineMemory = DEFAULT_ENGINE_MEMORY
 
 
-LIMITS = Limits()
+LIMITS = RunLimits()
 
 
-class Watch:
+class KernelWatch:
     """Watches one notebook while it runs, and kills its kernel when a limit is reached.
 
     It lives in the event loop of the thread that runs the notebook. `ending` says why the notebook
     was stopped, and stays None if it was not; `began` whether any cell was sent to the kernel.
     """
 
-    def __init__(self, limits: Limits, until: float = inf) -> None:
+    def __init__(self, limits: RunLimits, until: float = inf) -> None:
         self.ending: Ending | None = None
         self._limits = limits
         self._until = until
@@ -165,11 +165,11 @@ class Switch:
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._running: list[Watch] = []
+        self._running: list[KernelWatch] = []
         self._off = False
 
     @contextmanager
-    def on(self, watch: Watch) -> Iterator[None]:
+    def on(self, watch: KernelWatch) -> Iterator[None]:
         """Let the switch stop this notebook, as long as this lasts."""
         with self._lock:
             self._running.append(watch)

@@ -49,6 +49,7 @@ class SandboxOptions:
     endpoint_url: str | None = None
     alarms: bool = False
     traces: bool = False
+    design: pipeline.Design = pipeline.REFERENCE
     well_configured: bool = False  # as AWS advises, and not as the pipeline's template has it
 
     def __post_init__(self) -> None:
@@ -115,12 +116,14 @@ def create_pipeline(clients: Clients, options: SandboxOptions) -> PipelineNames:
     names = PipelineNames(
         region=options.region,
         raw_bucket=f"{options.name}-raw",
+        raw_prefix=options.design.raw_prefix,
         events_table=f"{options.name}-events",
         dedupe_table=f"{options.name}-dedupe",
         aggregates_table=f"{options.name}-aggregates",
         dead_letter_queue_urls=_create_dead_letter_queue(clients, options),
         replay_queue_url=_create_replay_queue(clients, options),
         functions={role: options.function(role) for role in FUNCTION_ROLES},
+        design=options.design,
     )
     _create_bucket(clients, str(names.raw_bucket), options.region)
     _create_tables(clients, names)
@@ -251,7 +254,7 @@ def _create_functions(clients: Clients, names: PipelineNames, options: SandboxOp
     clients.lambda_.create_event_source_mapping(
         EventSourceArn=queue_arn(options),
         FunctionName=options.function("processor"),
-        BatchSize=pipeline.BATCH_SIZE,
+        BatchSize=options.design.batch_size,
         Enabled=True,
         **(reports if options.well_configured else {}),
     )

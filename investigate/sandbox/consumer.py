@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from investigate import pipeline
 from investigate.sandbox.interrupts import processor_failure
 from investigate.sandbox.runtime import Runtime
 
@@ -86,7 +85,7 @@ class Consumer:
     def _receive(self) -> list[dict[str, Any]]:
         found = self.runtime.clients.sqs.receive_message(
             QueueUrl=self.queue_url,
-            MaxNumberOfMessages=pipeline.BATCH_SIZE,
+            MaxNumberOfMessages=self.runtime.design.batch_size,
             MessageSystemAttributeNames=["All"],
             WaitTimeSeconds=0,  # an emulator with a clock that stands still would never return
         )

@@ -15,15 +15,17 @@ from investigate.aws import connect
 from investigate.capture import CaptureOptions, capture
 from investigate.case import Case
 from investigate.errors import UsageError
-from investigate.sandbox.design import record_design
-from investigate.sandbox.faults import faults, told
+from investigate.pipeline import REFERENCE, Design
+from investigate.sandbox.faults import faults, stories_of_faults
 from investigate.sandbox.stories import CAPTURED, WINDOW, Plot, perform
+from investigate.sandbox.template_gaps import record_template_gaps
 from investigate.sandbox.traffic import FEEDS, Feed, healthy_traffic
 from investigate.sandbox.truth import TRUTH, GroundTruth
 from investigate.sandbox.world import Sandbox, SandboxOptions, emulator
 from investigate.settings import Settings
 
 DEPLOYED = datetime(2025, 12, 1, tzinfo=UTC)  # before the earliest event of any story
+LARGEST_BATCH, LARGEST_BATCH_OF_AN_HOUR = 10, 8  # that a story counts on
 SAMPLE_MESSAGES = 100  # more than ever wait, so that no message goes unseen
 
 
@@ -108,10 +110,23 @@ def regenerate(folder: str | Path, names: Iterable[str] | None = None) -> list[P
             truth = stage_and_capture(draft, demo.faults, well_configured=demo.well_configured)
             truth.write(draft)
             (draft / "README.md").write_text(readme(demo, truth), encoding="utf-8")
-            shutil.rmtree(target, ignore_errors=True)
-            shutil.copytree(draft, target)
+            put_in_place(draft, target)
         built.append(target)
     return built
+
+
+def put_in_place(draft: Path, target: Path) -> None:
+    """Put a demo case in the place of an older one. A kill at any moment leaves there the old one,
+    the new one, or nothing: half a case would be refused for ever as somebody else's."""
+    # Not `.NAME.partial`, which an unfinished capture of a case of that name is called.
+    new, old = (target.with_name(f".{target.name}.{what}") for what in ("new-demo", "old-demo"))
+    for left in (new, old):
+        shutil.rmtree(left, ignore_errors=True)
+    shutil.copytree(draft, new)
+    if target.exists():
+        target.rename(old)
+    new.rename(target)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def _refuse_to_replace_others(target: Path) -> None:
@@ -128,11 +143,25 @@ def stage_and_capture(
     feeds: Sequence[Feed] = FEEDS,
     *,
     well_configured: bool = False,
+    design: Design = REFERENCE,
 ) -> GroundTruth:
     """Let the faults happen on top of traffic, write the case to `folder` and return the truth."""
-    with staged(fault_names, feeds, well_configured=well_configured) as (sandbox, truth):
+    with staged(fault_names, feeds, well_configured=well_configured, design=design) as staging:
+        sandbox, truth = staging
         take(sandbox, folder)
     return truth
+
+
+def refuse_small_batches(design: Design) -> None:
+    """Raise `UsageError` for a pipeline whose batches do not hold what the stories hand over at
+    once."""
+    least = LARGEST_BATCH if design.aggregate.period == "day" else LARGEST_BATCH_OF_AN_HOUR
+    if design.batch_size < least:
+        raise UsageError(
+            f"the sandbox cannot stage the pipeline {design.name}: its batches hold "
+            f"{design.batch_size} messages, and the stories need {least}",
+            hint="give the design a larger batch_size to stage it",
+        )
 
 
 @contextmanager
@@ -142,14 +171,19 @@ def staged(
     *,
     log_format: str = "JSON",
     well_configured: bool = False,
+    design: Design = REFERENCE,
 ) -> Iterator[tuple[Sandbox, GroundTruth]]:
     """A pipeline in an emulator in which everything has happened, and the truth about it."""
     truth = GroundTruth()
-    options = SandboxOptions(start=DEPLOYED, log_format=log_format, well_configured=well_configured)
+    refuse_small_batches(design)
+    options = SandboxOptions(
+        start=DEPLOYED, log_format=log_format, well_configured=well_configured, design=design,
+        name="demo" if design == REFERENCE else design.name,
+    )  # fmt: skip
     with emulator(options) as sandbox:
-        record_design(sandbox, truth)
+        record_template_gaps(sandbox, truth)
         plot = Plot(sandbox, truth, Random(sandbox.options.seed), "healthy")  # noqa: S311
-        stories = [*healthy_traffic(plot, feeds), *told(plot, fault_names)]
+        stories = [*healthy_traffic(plot, feeds), *stories_of_faults(plot, fault_names)]
         # The metrics of the last minute are not out yet when the capture asks for them.
         perform(sandbox, stories, until=CAPTURED - timedelta(minutes=2))
         sandbox.clock.move_to(CAPTURED)

@@ -10,7 +10,7 @@ from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
-from investigate import pipeline
+from investigate.pipeline import Design
 from investigate.sandbox.clock import Clock
 from investigate.sandbox.cloud import Clients
 
@@ -32,6 +32,7 @@ class Context:
     environment: Mapping[str, str]
     clients: Clients
     clock: Clock
+    design: Design
     lines: list[Line] = field(default_factory=list)
 
     @property
@@ -52,7 +53,7 @@ class Context:
         named = {"Function": self.function, **dimensions}
         units = {name: "Milliseconds" if name.endswith("Ms") else "Count" for name in metrics}
         directive = {
-            "Namespace": pipeline.METRIC_NAMESPACE,
+            "Namespace": self.design.metric_namespace,
             "Dimensions": [list(named)],
             "Metrics": [{"Name": name, "Unit": unit} for name, unit in units.items()],
         }

@@ -37,21 +37,21 @@ def ingest(event: Mapping[str, Any], context: Context) -> dict[str, Any]:
 
 
 def _event_row(body: Mapping[str, Any], moment: datetime, context: Context) -> dict[str, Any]:
-    now = context.clock.now()
+    now, design = context.clock.now(), context.design
     source, event_type, entity_id = (str(body[name]) for name in REQUEST_FIELDS[:3])  # D27: null
     event_time, ingest_time = pipeline.format_time(moment), pipeline.format_time(now)
     sha = pipeline.payload_sha(body["payload"])
     if body.get("idempotency_key"):
-        event_id = pipeline.keyed_event_id(source, event_type, entity_id, body["idempotency_key"])
+        event_id = design.keyed_event_id(source, event_type, entity_id, body["idempotency_key"])
     else:
-        event_id = pipeline.hashed_event_id(source, event_type, entity_id, event_time, sha)
+        event_id = design.hashed_event_id(source, event_type, entity_id, event_time, sha)
     lag = max(0, (now - moment) // timedelta(milliseconds=1))  # D17: a fast clock shows no lag
     bucket, prefix = context.environment["RAW_BUCKET"], context.environment["RAW_PREFIX"]
     return {
-        "PK": pipeline.event_pk(entity_id),
-        "SK": pipeline.event_sk(event_time, event_id),
-        "GSI1PK": pipeline.event_gsi1pk(source, event_type, event_time[:10]),
-        "GSI1SK": pipeline.event_gsi1sk(lag, ingest_time, event_id),
+        "PK": design.event_pk(entity_id),
+        "SK": design.event_sk(event_time, event_id),
+        "GSI1PK": design.event_gsi1pk(source, event_type, event_time[:10]),
+        "GSI1SK": design.event_gsi1sk(lag, ingest_time, event_id),
         "event_id": event_id,
         "source": source,
         "event_type": event_type,
@@ -60,18 +60,18 @@ def _event_row(body: Mapping[str, Any], moment: datetime, context: Context) -> d
         "ingest_time": ingest_time,
         "ingest_lag_ms": lag,
         "payload_sha": sha,
-        "status": "ACCEPTED",
+        "status": design.accepted,
         "day": event_time[:10],
         "hour": event_time[11:13],
         "s3_bucket": bucket,
         # D2: from this request's times, even if another request wrote the object
-        "s3_key": pipeline.raw_key(source, event_type, event_time, ingest_time, event_id, prefix),
+        "s3_key": design.raw_key(source, event_type, event_time, ingest_time, event_id, prefix),
     }
 
 
 def _store(body: Mapping[str, Any], row: dict[str, Any], context: Context) -> None:
     if not _first_seen(row, context):  # D3: the gate closes before the object exists
-        row["status"] = "DUPLICATE"
+        row["status"] = context.design.duplicate
     else:
         known = {name: row[name] for name in ("event_id", "event_time", "ingest_time")}
         raw = {**body, **known, "payload_sha": row["payload_sha"]}
@@ -121,7 +121,7 @@ def _accept(row: Mapping[str, Any], context: Context) -> dict[str, Any]:
     )
     counts = {
         "IngestCount": 1,
-        "DuplicateCount": int(row["status"] == "DUPLICATE"),
+        "DuplicateCount": int(row["status"] == context.design.duplicate),
         "IngestLagMs": row["ingest_lag_ms"],
     }
     context.count(counts, Source=str(row["source"]), Type=str(row["event_type"]))
@@ -154,9 +154,9 @@ def _rows(
 ) -> list[dict[str, Any]]:
     """Return one page of rows (D7) between the texts of two times (D6)."""
     values = {
-        ":pk": pipeline.event_pk(entity_id),
-        ":start": pipeline.replay_bound(start),
-        ":end": pipeline.replay_bound(end),
+        ":pk": context.design.event_pk(entity_id),
+        ":start": context.design.replay_bound(start),
+        ":end": context.design.replay_bound(end),
     }
     page = context.clients.dynamodb.query(
         TableName=context.environment["EVENTS_TABLE"],
@@ -180,7 +180,7 @@ def _send(rows: list[dict[str, Any]], include_duplicates: bool, context: Context
             continue
         context.clients.sqs.send_message(
             QueueUrl=context.environment["REPLAY_QUEUE_URL"],
-            MessageBody=pipeline.replay_message(row),
+            MessageBody=context.design.replay_message(row),
         )
         sent += 1
     return sent
@@ -193,7 +193,7 @@ def process(event: Mapping[str, Any], context: Context) -> dict[str, Any]:
     if context.dry_run:  # D10: the messages are deleted unread
         return {"ok": True, "processed": 0, "errors": 0}
     loaded = _load(records, context)
-    groups = _groups(loaded)  # D12: what fails from here on fails the batch
+    groups = _groups(loaded, context)  # D12: what fails from here on fails the batch
     context.info("processor_grouped", groups=len(groups))
     for (entity_id, day), events in sorted(groups.items()):
         _write_aggregate(entity_id, day, events, context)
@@ -213,7 +213,7 @@ def _load(records: list[dict[str, Any]], context: Context) -> list[dict[str, Any
 
 
 def _load_one(message: Mapping[str, Any], context: Context) -> dict[str, Any]:
-    where = {"s3_bucket": message["s3_bucket"], "s3_key": message["s3_key"]}
+    where = {one: message[context.design.message_fields[one]] for one in ("s3_bucket", "s3_key")}
     found = context.clients.s3.get_object(Bucket=where["s3_bucket"], Key=where["s3_key"])
     raw: dict[str, Any] = json.loads(found["Body"].read().decode("utf-8"))
     names = ("event_id", "entity_id", "event_time")
@@ -222,35 +222,35 @@ def _load_one(message: Mapping[str, Any], context: Context) -> dict[str, Any]:
     return raw
 
 
-def _groups(loaded: list[dict[str, Any]]) -> dict[tuple[str, str], list[tuple[str, str, str]]]:
+def _groups(loaded: list[dict[str, Any]], context: Context) -> dict[tuple[str, str], Inputs]:
     """Return the inputs per entity and day, of this batch alone (D13), doubles included (D15)."""
-    groups: dict[tuple[str, str], list[tuple[str, str, str]]] = {}
+    groups: dict[tuple[str, str], Inputs] = {}
     for raw in loaded:
-        day = parse_time(raw["event_time"]).date().isoformat()
-        inputs = (raw["event_time"], raw["event_id"], raw["payload_sha"])
+        day = _period(raw, context)
+        inputs = (raw["event_time"], raw["event_id"], raw["payload_sha"], _share(raw, context))
         groups.setdefault((str(raw["entity_id"]), day), []).append(inputs)
     return groups
 
 
-def _write_aggregate(
-    entity_id: str, day: str, events: list[tuple[str, str, str]], context: Context
-) -> None:
-    now = context.clock.now()
+def _write_aggregate(entity_id: str, day: str, events: Inputs, context: Context) -> None:
+    """Write the version of one batch: append-only, but for another one of the same period in the
+    same second."""
+    now, design = context.clock.now(), context.design
     version = int(now.timestamp())  # D14: two batches in one second share a key
     start = datetime.fromisoformat(day).replace(tzinfo=UTC)
     facts = {
         "entity_id": entity_id,
         "day": day,
         "version": version,
-        "metric_name": pipeline.METRIC_NAME,
-        "value": len(events),
+        "metric_name": design.aggregate.metric_name,
+        "value": sum(share for *_, share in events),
         "input_count": len(events),
-        "inputs_hash": pipeline.inputs_hash(events),
+        "inputs_hash": design.aggregate.inputs_hash(one[:3] for one in events),
         "window_start": pipeline.format_time(start),
-        "window_end": pipeline.format_time(start + timedelta(days=1)),
+        "window_end": pipeline.format_time(start + design.aggregate.length),
     }
-    keys = {"PK": pipeline.event_pk(entity_id), "SK": pipeline.aggregate_sk(day, version)}
-    sample = [event_id for _, event_id, _ in sorted(events)[: pipeline.SAMPLE_IDS]]
+    keys = {"PK": design.event_pk(entity_id), "SK": design.aggregate.sk(day, version)}
+    sample = [event_id for _, event_id, *_ in sorted(events)[: design.sample_ids]]
     row = {
         **keys,
         **facts,
@@ -265,3 +265,17 @@ def _write_aggregate(
 
 def _answer(code: int, body: Mapping[str, Any]) -> dict[str, Any]:
     return {"statusCode": code, "body": json.dumps(body)}
+
+
+def _period(raw: Mapping[str, Any], context: Context) -> str:
+    """Return the period of the aggregates in which an event lies."""
+    moment = pipeline.format_time(parse_time(raw["event_time"]))
+    return context.design.aggregate.period_of(moment)
+
+
+def _share(raw: Mapping[str, Any], context: Context) -> int | float:
+    """Return what an event adds to the value of its aggregate."""
+    return context.design.aggregate.value([raw.get("payload")])
+
+
+Inputs = list[tuple[str, str, str, int | float]]  # event time, id, payload hash, share of the value

@@ -13,6 +13,7 @@ import botocore.session
 
 FORM = "investigate.form"  # where a request's form fields are kept in its WSGI environment
 _SIGNING_NAMES = {"monitoring": "cloudwatch"}
+_STREAMS = "dynamodbstreams"  # signed as DynamoDB
 
 
 def operation_of(environ: Mapping[str, Any]) -> tuple[str, str]:
@@ -22,7 +23,8 @@ def operation_of(environ: Mapping[str, Any]) -> tuple[str, str]:
     service = _SIGNING_NAMES.get(signed, signed)
     target = environ.get("HTTP_X_AMZ_TARGET") or environ.get(FORM, {}).get("Action")
     if target:
-        return service, target.rsplit(".", 1)[-1]
+        version, _, operation = target.rpartition(".")
+        return _STREAMS if version.startswith("DynamoDBStreams") else service, operation
     named = re.search(r"/operation/(\w+)$", environ["PATH_INFO"])
     return service, named[1] if named else _rest_operation(service, environ)
 

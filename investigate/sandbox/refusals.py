@@ -30,7 +30,7 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
-class Manners:
+class RefusalForms:
     """How one service refuses; of several ways, any may come."""
 
     throttled: tuple[Refusal, ...]
@@ -42,20 +42,20 @@ class Manners:
 _EXPIRED = "The security token included in the request is expired"
 _DENIED = "User: {who} is not authorized to perform: {action} because no identity-based policy "
 _DENIED += "allows the {action} action"
-_USUAL = Manners(
+_USUAL = RefusalForms(
     (Refusal(400, "ThrottlingException", "Rate exceeded"),),
     (Refusal(500, "InternalFailure", "The request processing has failed."),),
     Refusal(403, "ExpiredTokenException", _EXPIRED),
     Refusal(403, "AccessDeniedException", _DENIED),
 )
-_OF_QUERY = Manners(  # the services that began with the query protocol
+_OF_QUERY = RefusalForms(  # the services that began with the query protocol
     (Refusal(400, "Throttling", "Rate exceeded"),),
     (Refusal(503, "ServiceUnavailable", "Service is unable to handle request."),),
     Refusal(403, "ExpiredToken", _EXPIRED),
     Refusal(403, "AccessDenied", _DENIED),
 )
-MANNERS: Mapping[str, Manners] = {
-    "s3": Manners(
+REFUSAL_FORMS: Mapping[str, RefusalForms] = {
+    "s3": RefusalForms(
         (Refusal(503, "SlowDown", "Please reduce your request rate."),),
         (
             Refusal(500, "InternalError", "We encountered an internal error. Please try again."),
@@ -64,7 +64,7 @@ MANNERS: Mapping[str, Manners] = {
         Refusal(400, "ExpiredToken", "The provided token has expired."),
         Refusal(403, "AccessDenied", _DENIED),
     ),
-    "dynamodb": Manners(
+    "dynamodb": RefusalForms(
         (
             Refusal(
                 400,
@@ -79,37 +79,37 @@ MANNERS: Mapping[str, Manners] = {
         Refusal(400, "ExpiredTokenException", _EXPIRED),
         Refusal(400, "AccessDeniedException", _DENIED),
     ),
-    "logs": Manners(
+    "logs": RefusalForms(
         _USUAL.throttled,
         (Refusal(500, "ServiceUnavailableException", "The service cannot complete the request."),),
         Refusal(400, "ExpiredTokenException", _EXPIRED),
         Refusal(400, "AccessDeniedException", _DENIED),
     ),
-    "kinesis": Manners(
+    "kinesis": RefusalForms(
         (Refusal(400, "ProvisionedThroughputExceededException", "Rate exceeded for shard."),),
         _USUAL.failed,
         Refusal(400, "ExpiredTokenException", _EXPIRED),
         Refusal(400, "AccessDeniedException", _DENIED),
     ),
-    "sqs": Manners(
+    "sqs": RefusalForms(
         (Refusal(403, "RequestThrottled", "Request is denied due to request throttling."),),
         _OF_QUERY.failed,
         _OF_QUERY.expired,
         _OF_QUERY.denied,
     ),
-    "lambda": Manners(
+    "lambda": RefusalForms(
         (Refusal(429, "TooManyRequestsException", "Rate exceeded"),),
         (Refusal(500, "ServiceException", "The service encountered an internal error."),),
         _USUAL.expired,
         _USUAL.denied,
     ),
-    "xray": Manners(
+    "xray": RefusalForms(
         (Refusal(429, "ThrottledException", "Rate exceeded"),),
         _USUAL.failed,
         _USUAL.expired,
         _USUAL.denied,
     ),
-    "cloudwatch": Manners(
+    "cloudwatch": RefusalForms(
         _OF_QUERY.throttled,
         (Refusal(500, "InternalServiceError", "Request processing has failed."),),
         _OF_QUERY.expired,
@@ -120,14 +120,14 @@ MANNERS: Mapping[str, Manners] = {
 }
 
 
-def manners_of(service: str) -> Manners:
+def refusal_forms_of(service: str) -> RefusalForms:
     """Return how a service refuses; most of those not named here do it alike."""
-    return MANNERS.get(service, _USUAL)
+    return REFUSAL_FORMS.get("dynamodb" if service == "dynamodbstreams" else service, _USUAL)
 
 
 def denial(service: str, action: str) -> Refusal:
     """Return how a service says that an IAM action is not allowed."""
-    known = manners_of(service).denied
+    known = refusal_forms_of(service).denied
     return Refusal(known.status, known.code, known.message.format(who=WHO, action=action))
 
 

@@ -11,6 +11,7 @@ from random import Random
 from typing import Any
 from uuid import UUID
 
+from investigate.pipeline import REFERENCE, Design
 from investigate.sandbox import handlers
 from investigate.sandbox.clock import Clock
 from investigate.sandbox.cloud import MEMORY, TIMEOUTS, Clients
@@ -32,7 +33,7 @@ UNCAUGHT = handlers.RECORD_ERRORS
 
 
 @dataclass(frozen=True)
-class Outcome:
+class InvocationResult:
     """How one invocation ended, and its answer if it gave one."""
 
     request_id: str
@@ -51,10 +52,11 @@ class Runtime:
     log_format: str
     functions: Mapping[str, str]
     environments: Mapping[str, dict[str, str]]
+    design: Design = REFERENCE
     metrics: MetricBook | None = None
     traces: TraceBook | None = None
     reserved: dict[str, int] = field(default_factory=dict)
-    outcomes: list[Outcome] = field(default_factory=list)  # of every invocation so far
+    outcomes: list[InvocationResult] = field(default_factory=list)  # of every invocation so far
 
     def invoke(
         self,
@@ -63,7 +65,7 @@ class Runtime:
         *,
         interrupt: Interrupt | None = None,
         throttled: bool = False,
-    ) -> Outcome:
+    ) -> InvocationResult:
         """Run one invocation; a throttled one leaves no lines, only a metric."""
         outcome = self._invoke(role, event, interrupt, throttled=throttled)
         self.outcomes.append(outcome)
@@ -71,24 +73,25 @@ class Runtime:
 
     def _invoke(
         self, role: str, event: Mapping[str, Any], interrupt: Interrupt | None, *, throttled: bool
-    ) -> Outcome:
+    ) -> InvocationResult:
         request_id = str(UUID(int=self.random.getrandbits(128), version=4))
         if throttled or self.reserved.get(role) == 0:
             self._measure(role, "Throttles", self.clock.now())
-            return Outcome(request_id, "throttled")
+            return InvocationResult(request_id, "throttled")
         context = Context(
             function=self.functions[role],
             request_id=request_id,
             environment=self.environments[role],
             clients=interrupted(self.clients, interrupt),
             clock=self.clock,
+            design=self.design,
         )
         outcome, failure = _run(HANDLERS[role], event, context)
         self._record(role, context, outcome, failure)
         return outcome
 
     def _record(
-        self, role: str, context: Context, outcome: Outcome, failure: Failure | None
+        self, role: str, context: Context, outcome: InvocationResult, failure: Failure | None
     ) -> None:
         started = self.clock.now()
         environment, cold = self.logs.environment(context.function, started)
@@ -126,15 +129,15 @@ class Runtime:
 
 def _run(
     handler: Handler, event: Mapping[str, Any], context: Context
-) -> tuple[Outcome, Failure | None]:
+) -> tuple[InvocationResult, Failure | None]:
     try:
-        return Outcome(context.request_id, "ok", handler(event, context)), None
+        return InvocationResult(context.request_id, "ok", handler(event, context)), None
     except TimedOut:
-        return Outcome(context.request_id, "timeout"), None
+        return InvocationResult(context.request_id, "timeout"), None
     except OutOfMemory:
-        return Outcome(context.request_id, "out-of-memory"), None
+        return InvocationResult(context.request_id, "out-of-memory"), None
     except UNCAUGHT as error:
-        return Outcome(context.request_id, "error"), _failure(error)
+        return InvocationResult(context.request_id, "error"), _failure(error)
 
 
 def _failure(error: Exception) -> Failure:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from http import HTTPStatus
 from io import BytesIO
-from threading import Lock, Thread
+from threading import Event, Lock, Thread
 from typing import Any, NoReturn
 from urllib.parse import parse_qsl
 
@@ -23,13 +23,17 @@ from werkzeug.serving import BaseWSGIServer, make_server
 
 from investigate.sandbox.operations import FORM, operation_of
 from investigate.sandbox.refusals import Headers, Refusal, written
-from investigate.sandbox.weather import CALM, Forecast, Lot, Weather
+from investigate.sandbox.weather import CALM, Forecast, RequestFate, Weather
 from investigate.sandbox.world import Sandbox
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 Environ = dict[str, Any]
 Answer = tuple[int, Headers, bytes]
 Hook = Callable[[int], None]
+# What a proxy or the page of a network to log in to answers, whatever was asked.
+_PAGE = b"<!DOCTYPE html><html><head><title>Welcome</title></head><body>Log in</body></html>"
+_UNRELATED = {"json": b'{"status": "ok"}', "xml": b"<Status><Code>ok</Code></Status>"}
+_BLANK = b" " * (8 * 1024 * 1024)  # behind a swollen answer
 
 
 class _Quiet(MotoRequestHandler):
@@ -40,7 +44,7 @@ class _Quiet(MotoRequestHandler):
 
 
 @dataclass(slots=True)
-class Asked:
+class ServedRequest:
     """One request: its number, what it asked for, what became of it, and the status it got.
 
     `fate` is None for one that was answered as it should be; `status` until it was answered.
@@ -65,7 +69,8 @@ class Served:
     forecast: Forecast
     hook: Hook | None = None
     work: Callable[[], object] | None = None
-    record: list[Asked] = field(default_factory=list)
+    record: list[ServedRequest] = field(default_factory=list)
+    ended: Event = field(default_factory=Event)
     _lock: Lock = field(default_factory=Lock)
     _working: Lock = field(default_factory=Lock)
 
@@ -80,10 +85,10 @@ class Served:
             self.forecast = Forecast(weather)
             self.record = []
 
-    def note(self, service: str, operation: str) -> Asked:
+    def note(self, service: str, operation: str) -> ServedRequest:
         """Put a request on record, and tell the hook."""
         with self._lock:
-            asked = Asked(len(self.record) + 1, service, operation)
+            asked = ServedRequest(len(self.record) + 1, service, operation)
             self.record.append(asked)
         if self.hook:
             self.hook(asked.number)
@@ -116,6 +121,7 @@ def serve(
     try:
         yield served
     finally:
+        served.ended.set()
         _stop(server, thread)
 
 
@@ -148,21 +154,24 @@ class _Endpoint:
         service, operation = operation_of(environ)
         forecast = self._served.forecast
         asked = self._served.note(service, operation)
-        lot = forecast.lot(service, operation, environ, body)
-        asked.fate = lot.fate
-        if lot.fate == "dropped":
+        fate = forecast.fate(service, operation, environ, body)
+        asked.fate = fate.fate
+        if fate.fate == "hung":
+            self._served.ended.wait()
+        if fate.fate in ("dropped", "hung"):
             _cut_off(environ)
-        status, headers, content = self._answer(environ, asked, forecast, lot)
+        status, headers, content = self._answer(environ, asked, forecast, fate)
         asked.status = status
-        if lot.fate == "truncated":
-            headers, content = _truncated(headers, content)
+        headers, content = _altered(fate.fate, headers, content)
         start_response(f"{status} {HTTPStatus(status).phrase}", headers)
-        return _half(environ, content) if lot.fate == "broken" else [content]
+        return _half(environ, content) if fate.fate == "broken" else [content]
 
-    def _answer(self, environ: Environ, asked: Asked, forecast: Forecast, lot: Lot) -> Answer:
-        if lot.refusal:
-            return written(lot.refusal, asked.service, environ)
-        if lot.fate == "slow":
+    def _answer(
+        self, environ: Environ, asked: ServedRequest, forecast: Forecast, fate: RequestFate
+    ) -> Answer:
+        if fate.refusal:
+            return written(fate.refusal, asked.service, environ)
+        if fate.fate == "slow":
             time.sleep(forecast.weather.seconds)
         answer = _asked(self._emulator, environ)
         hidden: Refusal | None = None
@@ -192,11 +201,25 @@ def _asked(application: Application, environ: Environ) -> Answer:
     return int(status.split(" ")[0]), headers, content
 
 
-def _truncated(headers: Headers, content: bytes) -> tuple[Headers, bytes]:
-    """Return an answer that looks whole and lacks its second half."""
-    half = content[: len(content) // 2]
+def _altered(fate: str | None, headers: Headers, content: bytes) -> tuple[Headers, bytes]:
+    """Return an answer that looks whole: without its second half, without any, that of somebody
+    else, or with far more than anybody needs; as it is, if its fate is another."""
     others = [(name, value) for name, value in headers if name.lower() != "content-length"]
-    return [*others, ("Content-Length", str(len(half)))], half
+    if fate == "truncated":
+        content = content[: len(content) // 2]
+    elif fate == "emptied":
+        content = b""
+    elif fate == "misshapen":
+        content = _PAGE
+        others = [(name, value) for name, value in others if name.lower() != "content-type"]
+        others.append(("Content-Type", "text/html"))
+    elif fate == "unrelated":
+        content = _UNRELATED["xml" if content.lstrip().startswith(b"<") else "json"]
+    elif fate == "swollen":
+        content += _BLANK
+    else:
+        return headers, content
+    return [*others, ("Content-Length", str(len(content)))], content
 
 
 def _half(environ: Environ, content: bytes) -> Iterator[bytes]:

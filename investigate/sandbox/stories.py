@@ -13,6 +13,7 @@ from typing import Any
 
 from investigate import pipeline
 from investigate.model import Window, parse_time
+from investigate.pipeline import Design
 from investigate.sandbox.function import from_item, to_item
 from investigate.sandbox.truth import GroundTruth
 from investigate.sandbox.world import IngestAnswer, Sandbox
@@ -65,6 +66,7 @@ class Sent:
     event_id: str
     s3_key: str
     request_id: str
+    sk: str  # the sort key of its row
 
     @property
     def event_time(self) -> str:
@@ -75,11 +77,6 @@ class Sent:
     def payload_sha(self) -> str:
         """The hash of its payload."""
         return pipeline.payload_sha(self.request["payload"])
-
-    @property
-    def sk(self) -> str:
-        """The sort key of its row."""
-        return pipeline.event_sk(self.event_time, self.event_id)
 
 
 @dataclass
@@ -94,6 +91,17 @@ class Plot:
     rng: Random
     name: str
     _serial: count[int] = field(default_factory=lambda: count(1))
+    _arrived: list[Sent] = field(default_factory=list)
+
+    @property
+    def design(self) -> Design:
+        """The design of the pipeline in which the story plays."""
+        return self.sandbox.options.design
+
+    @property
+    def is_daily(self) -> bool:
+        """Whether one aggregate is of a whole day."""
+        return self.design.aggregate.period == "day"
 
     def event(self, when: datetime, **changes: Any) -> dict[str, Any]:
         """Return an event at that time for a client to send."""
@@ -102,9 +110,13 @@ class Plot:
             "event_type": "order",
             "entity_id": self.name,
             "event_time": pipeline.format_time(when),
-            "payload": {"order": f"{self.name}-{next(self._serial)}"},
+            "payload": self._payload(next(self._serial)),
         }
         return {**event, **changes}
+
+    def _payload(self, serial: int) -> dict[str, Any]:
+        summed = self.design.aggregate.summed
+        return {"order": f"{self.name}-{serial}", **({summed: 100 + serial} if summed else {})}
 
     def send(self, event: dict[str, Any], *, crash: str | None = None) -> Sent:
         """Send an event to ingest now; a crashed answer is completed by what ingest was doing."""
@@ -112,7 +124,9 @@ class Plot:
         answer = self.sandbox.ingest(event, crash=crash)
         if answer.status_code in (502, 504):
             self.truth.add("raw/ingest-failures", answer.request_id)
-        return _sent(event, answer, moment)
+        sent = _sent(self.design, event, answer, moment)
+        self._arrived.append(sent)
+        return sent
 
     def arrive(self, *events: dict[str, Any]) -> Generator[datetime, None, list[Sent]]:
         """Let events arrive two seconds after they happened."""
@@ -123,10 +137,14 @@ class Plot:
         return arrived
 
     def usual(self, day: int, hour: int, number: int) -> Generator[datetime, None, list[Sent]]:
-        """Let ordinary events arrive, a quarter of an hour apart."""
-        start = at(day, f"{hour:02d}:03")
-        times = [start + timedelta(minutes=15 * position) for position in range(number)]
+        """Let ordinary events arrive, a quarter of an hour apart; all of them in one period."""
+        times = self.times(day, hour, number)
         return (yield from self.arrive(*(self.event(when) for when in times)))
+
+    def times(self, day: int, hour: int, number: int) -> list[datetime]:
+        """Return so many times, from three minutes past the hour on, that lie in one period."""
+        beat = timedelta(minutes=15 if self.is_daily else 2)
+        return [at(day, f"{hour:02d}:03") + beat * position for position in range(number)]
 
     def replay(self, day: int, entity_id: str | None = None, **options: Any) -> None:
         """Ask for the replay of one entity's day."""
@@ -163,23 +181,79 @@ class Plot:
         queue = str(self.sandbox.names.replay_queue_url).rsplit("/", 1)[-1]
         self.truth.retried(queue, "sqs-visibility", "queue")
 
-    def process(self, day: int, verdict: str, entity_id: str | None = None) -> None:
-        """Replay one entity's day, let the processor drain the queue, and record how it stands."""
+    def process(
+        self,
+        day: int,
+        verdict: str,
+        entity_id: str | None = None,
+        *,
+        lost: Sequence[Sent] = (),
+        unsent: Sequence[Sent] = (),
+    ) -> None:
+        """Replay one entity's day, let the processor drain the queue, and record how it stands; of
+        the events that were lost on the way, or not sent at all, no version tells."""
         self.replay(day, entity_id)
         self.consume()
-        self.verdict(day, verdict, entity_id)
+        if self.is_daily or not (lost or unsent):
+            self.verdict(day, verdict, entity_id)
+        else:
+            self._verdicts_without(day, verdict, lost, unsent)
+
+    def overwrite(self, sent: Sent, body: dict[str, Any], *, key: str | None = None) -> None:
+        """Let somebody write an event's object again, or another one of it under a key."""
+        self.sandbox.put_object(key or sent.s3_key, json.dumps(body).encode())
+
+    def versions(self) -> list[dict[str, Any]]:
+        """Return the rows of the own entity in the AggregatesTable."""
+        found = self.sandbox.clients.dynamodb.query(
+            TableName=self.sandbox.names.aggregates_table,
+            KeyConditionExpression="PK = :pk",
+            ExpressionAttributeValues=to_item({":pk": self.design.event_pk(self.name)}),
+        )
+        return [from_item(item) for item in found["Items"]]
 
     def verdict(self, day: int, verdict: str, entity_id: str | None = None) -> None:
-        """Record the verdict of one entity's day, and the finding that goes with it."""
-        entity_id, text = entity_id or self.name, at(day, "00:00").date().isoformat()
-        self.truth.day(entity_id, text, verdict)
+        """Record the verdict of one entity's day, or of each hour of it that has an event, and the
+        finding that goes with it."""
+        for period in self.periods(day, entity_id):
+            self._judge(entity_id or self.name, period, verdict)
+
+    def _judge(self, entity_id: str, period: str, verdict: str) -> None:
+        self.truth.day(entity_id, period, verdict)
         if verdict not in ("complete", "pending"):
-            self.truth.add(f"aggregates/{verdict}", f"{entity_id} {text}")
+            self.truth.add(f"aggregates/{verdict}", f"{entity_id} {period}")
+
+    def _verdicts_without(
+        self, day: int, verdict: str, lost: Sequence[Sent], unsent: Sequence[Sent]
+    ) -> None:
+        """An hour of which nothing was sent is none that anybody asked for; one of which nothing
+        came through has no version; and one whose events all did is complete."""
+        for period in self.periods(day):
+            there = self._of(period, self._arrived)
+            sent = there - self._of(period, unsent)
+            through = sent - self._of(period, lost)
+            if sent:
+                whole = "complete" if through == there else verdict
+                self._judge(self.name, period, whole if through else "missing")
+
+    def _of(self, period: str, events: Iterable[Sent]) -> set[str]:
+        period_of = self.design.aggregate.period_of
+        return {one.event_id for one in events if period_of(one.event_time) == period}
+
+    def periods(self, day: int, entity_id: str | None = None) -> list[str]:
+        """Return the day, or the hours of it that have an event of the entity, as aggregates name
+        them."""
+        text = at(day, "00:00").date().isoformat()
+        if self.is_daily:
+            return [text]
+        entity_id, period_of = entity_id or self.name, self.design.aggregate.period_of
+        own = (one for one in self._arrived if one.request["entity_id"] == entity_id)
+        return sorted({period_of(one.event_time) for one in own if one.event_time[:10] == text})
 
     def churned(self, day: int, entity_id: str | None = None) -> None:
-        """Record that a day has more than one version."""
-        text = at(day, "00:00").date().isoformat()
-        self.truth.add("aggregates/churn", f"{entity_id or self.name} {text}")
+        """Record that a day has more than one version, or each hour of it has."""
+        for period in self.periods(day, entity_id):
+            self.truth.add("aggregates/churn", f"{entity_id or self.name} {period}")
 
     def stop_consumer(self) -> None:
         """Disable the mapping for good; from here on, messages wait and grow old."""
@@ -196,16 +270,17 @@ class Plot:
         self.truth.add("processor/not-consuming", names.functions["processor"])
 
 
-def _sent(event: dict[str, Any], answer: IngestAnswer, moment: str) -> Sent:
-    event_id = answer.event_id or _event_id(event)
-    s3_key = answer.s3_key or pipeline.raw_key(
+def _sent(design: Design, event: dict[str, Any], answer: IngestAnswer, moment: str) -> Sent:
+    event_id = answer.event_id or _event_id(design, event)
+    s3_key = answer.s3_key or design.raw_key(
         event["source"], event["event_type"], event["event_time"], moment, event_id
     )
-    return Sent(event, event_id, s3_key, answer.request_id)
+    sk = design.event_sk(str(event["event_time"]), event_id)
+    return Sent(event, event_id, s3_key, answer.request_id, sk)
 
 
-def _event_id(event: dict[str, Any]) -> str:
-    return pipeline.recomputed_event_id(
+def _event_id(design: Design, event: dict[str, Any]) -> str:
+    return design.recomputed_event_id(
         {**event, "payload_sha": pipeline.payload_sha(event["payload"])}
     )
 
@@ -220,7 +295,7 @@ def raw_body(plot: Plot, sent: Sent) -> dict[str, Any]:
 
 def event_row(plot: Plot, sent: Sent) -> dict[str, Any]:
     """Return an event's row of the EventsTable."""
-    key = {"PK": pipeline.event_pk(sent.request["entity_id"]), "SK": sent.sk}
+    key = {"PK": plot.design.event_pk(sent.request["entity_id"]), "SK": sent.sk}
     found = plot.sandbox.clients.dynamodb.get_item(
         TableName=plot.sandbox.names.events_table, Key=to_item(key)
     )

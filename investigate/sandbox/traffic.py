@@ -10,6 +10,7 @@ from random import Random
 from typing import Any
 
 from investigate import pipeline
+from investigate.pipeline import REFERENCE, Design
 from investigate.sandbox.stories import Plot, Story, at
 
 DAYS = (10, 11, 12)
@@ -28,7 +29,7 @@ class Feed:
     retried: float = 0.0  # the share of events whose client sends them a second time
 
     def __post_init__(self) -> None:
-        if self.per_day > pipeline.BATCH_SIZE * len(self.entities):
+        if self.per_day > REFERENCE.batch_size * len(self.entities):
             raise ValueError(f"{self.source}: a day of an entity must fit into one batch")
 
 
@@ -52,19 +53,20 @@ class Arrival:
 
 def healthy_traffic(plot: Plot, feeds: Sequence[Feed] = FEEDS) -> list[Story]:
     """Return the stories of a pipeline in which nothing is wrong."""
-    arrivals = [arrival for feed in feeds for arrival in arrivals_of(feed, plot.rng)]
+    arrivals = [arrival for feed in feeds for arrival in arrivals_of(feed, plot.rng, plot.design)]
     arrivals.sort(key=lambda arrival: arrival.moment)
     entities = [entity_id for feed in feeds for entity_id in feed.entities]
     return [_ingested(plot, arrivals), _aggregated(plot, entities)]
 
 
-def arrivals_of(feed: Feed, rng: Random) -> list[Arrival]:
+def arrivals_of(feed: Feed, rng: Random, design: Design = REFERENCE) -> list[Arrival]:
     """Return what the clients of a feed send in the three days, in the order of its events."""
     arrivals: list[Arrival] = []
     serial = count(1)
     for day in DAYS:
         for position in range(feed.per_day):
-            event = _event(feed, _event_time(feed, day, position, rng), next(serial), rng)
+            when = _event_time(feed, day, position, rng)
+            event = _event(feed, when, next(serial), rng, design.aggregate.summed)
             moment = _time_of(event) + timedelta(milliseconds=rng.randrange(700, 8_000))
             arrivals.append(Arrival(moment, event))
             if rng.random() < feed.retried:
@@ -81,7 +83,9 @@ def _event_time(feed: Feed, day: int, position: int, rng: Random) -> datetime:
     return moment.replace(microsecond=milliseconds * 1_000)
 
 
-def _event(feed: Feed, when: datetime, serial: int, rng: Random) -> dict[str, Any]:
+def _event(
+    feed: Feed, when: datetime, serial: int, rng: Random, summed: str | None
+) -> dict[str, Any]:
     entity_id = feed.entities[serial % len(feed.entities)]
     return {
         "source": feed.source,
@@ -93,6 +97,7 @@ def _event(feed: Feed, when: datetime, serial: int, rng: Random) -> dict[str, An
             "amount": round(rng.uniform(1, 250), 2),
             "remark": rng.choice(REMARKS),
             "lines": [{"item": rng.randrange(100), "count": rng.randrange(1, 5)}],
+            **({summed: 100 + serial} if summed else {}),
         },
     }
 

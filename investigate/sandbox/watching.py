@@ -6,7 +6,6 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from investigate import pipeline
 from investigate.sandbox.cloud import ACCOUNT, Clients, SandboxOptions
 from investigate.sandbox.lines import Attempt
 from investigate.settings import PipelineNames
@@ -50,7 +49,7 @@ def create_advised_alarms(clients: Clients, names: PipelineNames, options: Sandb
     processor = names.functions["processor"]
     watched = [
         *(("AWS/Lambda", "Errors", "FunctionName", name) for name in names.functions.values()),
-        (pipeline.METRIC_NAMESPACE, "ProcessorErrorCount", "Function", processor),
+        (options.design.metric_namespace, "ProcessorErrorCount", "Function", processor),
         ("AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", queue),
         *(("AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", name) for name in dead),
     ]

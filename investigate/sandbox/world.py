@@ -27,7 +27,7 @@ from investigate.sandbox.function import to_item
 from investigate.sandbox.interrupts import THROTTLED, ingest_crash, replay_crash
 from investigate.sandbox.logs import LogSink, LogWriter
 from investigate.sandbox.metrics import MetricBook
-from investigate.sandbox.runtime import Outcome, Runtime
+from investigate.sandbox.runtime import InvocationResult, Runtime
 from investigate.sandbox.watching import TraceBook, create_advised_alarms, create_alarms
 from investigate.settings import FUNCTION_ROLES, PipelineNames
 
@@ -221,7 +221,7 @@ class Sandbox:
             raise UsageError.unknown("table", role, TABLES)
         return str(getattr(self.names, TABLES[role]))
 
-    def _answered(self, outcome: Outcome) -> tuple[int, dict[str, Any]]:
+    def _answered(self, outcome: InvocationResult) -> tuple[int, dict[str, Any]]:
         self._done()
         if outcome.answer is None:
             return GATEWAY_CODES[outcome.status], {}
@@ -274,6 +274,7 @@ def _build(
         environments={
             role: environment_of(names, dry_run=role in options.dry_run) for role in FUNCTION_ROLES
         },
+        design=options.design,
         metrics=metrics,
         traces=TraceBook(options.region) if options.traces else None,
     )

@@ -28,13 +28,10 @@ _ASKS = ("analysis", "checks", "evidence.py", "ledger")  # where questions to a 
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What is behind a table of the engine: an expression, or a captured table (None).
-
-    `stored` tells that the product runs the expression once and keeps its rows."""
+    """What is behind a table of the engine: an expression, or a captured table (None)."""
 
     name: str
     expression: ir.Table | None
-    stored: bool = False
 
 
 class RecordingEngine(DuckDBEngine):
@@ -61,7 +58,7 @@ class RecordingEngine(DuckDBEngine):
     def materialise(self, table: ir.Table) -> ir.Table:
         """Run an expression once, and remember it."""
         made = super().materialise(table)
-        self.recorded[_name_of(made)] = Recorded(UNNAMED, table, stored=True)
+        self.recorded[_name_of(made)] = Recorded(UNNAMED, table)
         return made
 
     def rows(self, table: ir.Table) -> list[dict[str, Any]]:
@@ -129,9 +126,13 @@ class RecordingEvidence(Evidence):
         self.recorder.rename(made, name)
         return made
 
-    def fact(self, name: str, find: Callable[[Evidence], Any]) -> Any:
+    def fact(
+        self, name: str, find: Callable[[Evidence], Any], *, of_whole_case: bool = False
+    ) -> Any:
         """Return a small value that several checks share, and note what it was found by."""
-        return self._noting(f"fact {name}", lambda: Evidence.fact(self, name, find))
+        return self._noting(
+            f"fact {name}", lambda: Evidence.fact(self, name, find, of_whole_case=of_whole_case)
+        )
 
     def _noting(self, what: str, make: Callable[[], Value]) -> Value:
         with self.recorder.noting() as noted:
@@ -170,7 +171,7 @@ def _name_of(table: ir.Table) -> str:
 
 
 def _asker() -> str:
-    """Say which functions asked: the innermost two, as `_count` alone says little."""
+    """Say which functions asked: the innermost two, as one alone may be a small helper."""
     asking: list[str] = []
     frame: FrameType | None = sys._getframe(1)
     while frame and len(asking) < 2:

@@ -10,7 +10,6 @@ import ibis.expr.types as ir
 
 from investigate.analysis.known_ids import raw_id
 from investigate.analysis.logs import moment_of, text_in
-from investigate.engine import day_of
 from investigate.errors import UsageError
 from investigate.evidence import Evidence
 
@@ -114,10 +113,10 @@ def focus(evidence: Evidence, event_id: str) -> Evidence:
             tables[name] = evidence.engine.materialise(rows.filter(keep(kept, rows)))
     if evidence.has("log_lines"):
         tables["log_lines"] = _lines(evidence, kept)
-    kept = replace(kept, requests=_requests(evidence, tables))
+    kept = replace(kept, requests=_requests(tables))
     if evidence.has("invocations"):
         tables["invocations"] = _invocations(evidence, kept, tables)
-    return evidence.cut(tables)
+    return evidence.cut(tables, event_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +142,7 @@ def _find_owners(evidence: Evidence, event_id: str) -> _Owners:
         if evidence.has(name):
             rows = evidence[name]
             own = rows.filter(_NAMED[name](rows) == event_id)
-            found.append(own.select("entity_id", day=day(own)))
+            found.append(own.select("entity_id", day=day(evidence, own)))
     if not found:
         return _Owners()
     rows = (ibis.union(*found) if len(found) > 1 else found[0]).distinct()
@@ -154,20 +153,27 @@ def _find_owners(evidence: Evidence, event_id: str) -> _Owners:
     return _Owners(entities, days if dated else [], bool(listed))
 
 
-def _time_in_line(rows: ir.Table) -> ir.StringValue:
+def _time_in_line(evidence: Evidence, rows: ir.Table) -> ir.StringValue:
     """The day a line names; most lines name none, which says nothing of the event."""
-    return day_of(moment_of(text_in(rows.fields, "event_time"))).fill_null("")
+    moment = moment_of(text_in(rows.fields, "event_time"))
+    return evidence.period_of(moment).fill_null("")
 
 
-def _time_in_row(rows: ir.Table) -> ir.StringValue:
-    return day_of(rows.event_time_utc)
+def _time_in_row(evidence: Evidence, rows: ir.Table) -> ir.StringValue:
+    return evidence.period_of(rows.event_time_utc)
 
 
-_DAYS: Mapping[str, Callable[[ir.Table], ir.StringValue]] = {
+def _time_in_object(evidence: Evidence, rows: ir.Table) -> ir.StringValue:
+    """A broken object has no time of its own; its key has one."""
+    in_key = rows.key_event_date
+    if evidence.design.aggregate.period == "hour":
+        in_key = in_key + "T" + rows.key_hour
+    return ibis.coalesce(evidence.period_of(rows.event_time_utc), in_key)
+
+
+_DAYS: Mapping[str, Callable[[Evidence, ir.Table], ir.StringValue]] = {
     "events": _time_in_row, "dedupe": _time_in_row, "messages": _time_in_row,
-    "log_lines": _time_in_line,
-    # A broken object has no time of its own; its key has one.
-    "raw": lambda rows: ibis.coalesce(day_of(rows.event_time_utc), rows.key_event_date),
+    "log_lines": _time_in_line, "raw": _time_in_object,
 }  # fmt: skip
 
 
@@ -197,7 +203,7 @@ def _lines(evidence: Evidence, kept: _Kept) -> ir.Table:
     )
 
 
-def _requests(evidence: Evidence, tables: Mapping[str, ir.Table]) -> ir.Table | None:
+def _requests(tables: Mapping[str, ir.Table]) -> ir.Table | None:
     return tables["log_lines"].select("request_id").distinct() if "log_lines" in tables else None
 
 

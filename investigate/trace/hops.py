@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from investigate import pipeline
 from investigate.ledger.stations import TOLD_BY
 from investigate.trace.facts import Facts, Row
 
 OK, ERROR, GUARD, MISSING, WAITING = "ok", "error", "guard", "missing", "waiting"
+UNKNOWN = "unknown"  # it happened, and whether it went well was not captured
 INGEST, SPAN = "ingest", "x-ray"
 ORDER = (INGEST, "dedupe", "raw", "events", "replay", "queue", "processor", "aggregates", SPAN)
 
-# What looks like a card number or an address of a person is not shown.
 _NEVER = datetime(9999, 12, 31)  # noqa: DTZ001 - times of the engine are UTC without a zone
+# What looks like a card number or an address of a person is not shown.
 _CARD = re.compile(r"\b\d(?:[ -]?\d){12,18}\b")
 _MAIL = re.compile(r"\b[\w.+-]+@[\w-]+\.[\w.-]+\b")
 
@@ -79,15 +79,11 @@ def _ended(row: Row) -> str:
 
 def _attempts(facts: Facts) -> Iterator[Hop]:
     for place, row in enumerate(facts.attempts):
-        refused = row["answer"] == pipeline.DUPLICATE
-        bad = row["status"] not in (None, "ok")
+        status, proves = _answered(row, facts)
         yield Hop(
             row["started_utc"] or row["logged_utc"], INGEST,
             f"attempt {place + 1}: ingest answered {row['answer'] or 'nothing'}{_ended(row)}",
-            ERROR if bad else GUARD if refused else OK,
-            "request_id", row["request_id"] or "",
-            "the gate refused a repetition" if refused else "the client was told it is accepted",
-            "log_lines", row["ended_utc"],
+            status, "request_id", row["request_id"] or "", proves, "log_lines", row["ended_utc"],
         )  # fmt: skip
     for row in facts.arrived_in:
         yield Hop(
@@ -95,6 +91,19 @@ def _attempts(facts: Facts) -> Iterator[Hop]:
             "request_id", row["request_id"], "the event arrived while this invocation ran",
             "invocations", row["ended_utc"],
         )  # fmt: skip
+
+
+def _answered(row: Row, facts: Facts) -> tuple[str, str]:
+    """The status of an attempt, and what it proves: an answer reaches the client only if the
+    invocation that wrote it into its line ended well."""
+    bad = row["status"] not in (None, "ok")
+    if row["answer"] == facts.design.duplicate:
+        return ERROR if bad else GUARD, "the gate refused a repetition"
+    if bad:
+        return ERROR, "the client had no answer from ingest"
+    if row["answer"] == facts.design.accepted and row["status"]:
+        return OK, "the client was told it is accepted"
+    return UNKNOWN, "what the client was told is unknown"
 
 
 def _gate(facts: Facts) -> Iterator[Hop]:
@@ -109,39 +118,52 @@ def _objects(facts: Facts) -> Iterator[Hop]:
     for place, row in enumerate(facts.objects):
         what = "the object was written" if place == 0 else "another object of the id was written"
         if not row["readable"]:
-            what += f", and cannot be read: {row['error']}"
-        same = row["payload_sha"] == row["payload_sha_actual"]
-        proves = (
-            "nothing of its payload" if not row["readable"]
-            else "the payload is stored as it was accepted" if same
-            else "the payload is not the one that was accepted"
-        )  # fmt: skip
+            what += f", and cannot be read: {row['error'] or 'no reason recorded'}"
+        status, proves = _stored(row)
         yield Hop(
-            row["last_modified"], "raw", what, OK if row["readable"] and same else ERROR, "s3_key",
+            row["last_modified"], "raw", what, status, "s3_key",
             row["s3_key"], proves, "raw", digest=row["payload_sha_actual"],
         )  # fmt: skip
+
+
+def _stored(row: Row) -> tuple[str, str]:
+    """The status of an object, and what it proves: one that nobody could look into is no fault."""
+    if not row["readable"] and row["corrupt"]:
+        return ERROR, "nothing of its payload"
+    accepted, actual = row["payload_sha"], row["payload_sha_actual"]
+    if not row["readable"] or accepted is None or actual is None:
+        return UNKNOWN, "whether its payload is as it was accepted was not captured"
+    if accepted != actual:
+        return ERROR, "the payload is not the one that was accepted"
+    return OK, "the payload is stored as it was accepted"
 
 
 def _rows(facts: Facts) -> Iterator[Hop]:
     keys = {row["s3_key"] for row in facts.objects}
     for row in facts.rows:
-        again = row["status"] == pipeline.DUPLICATE  # its key is that of the accepted row (D1)
-        leads = row["s3_key"] in keys
+        again = row["status"] == facts.design.duplicate  # its key is that of the accepted row (D1)
+        status, proves = _leads_to(row, keys, listed=facts.raw_listed and row["in_reach"])
         yield Hop(
             row["ingest_time_utc"], "events",
             f"the row was written{' by a repetition' if again else ''}, "
             f"status {row['status']}",
-            OK if leads or not keys else ERROR, "sk", row["sk"], _leads_to(row, leads=leads),
-            "events", digest=row["payload_sha"],
+            status, "sk", row["sk"], proves, "events", digest=row["payload_sha"],
         )  # fmt: skip
 
 
-def _leads_to(row: Row, *, leads: bool) -> str:
-    if leads:
-        return "a replay finds the event and its object"
-    if row["s3_key"]:
-        return "a replay finds the event, and no object under its key"
-    return "no replay can send the event: its row has no key"
+def _leads_to(row: Row, keys: Collection[str], *, listed: bool) -> tuple[str, str]:
+    """The status of a row, and what it proves: an object that is not among those captured is
+    absent only where it would have been listed. Where the event has none at all, the row is not to
+    blame."""
+    if not row["s3_key"]:
+        return ERROR, "no replay can send the event: its row has no key"
+    if row["s3_key"] in keys:
+        return OK, "a replay finds the event and its object"
+    if listed:
+        return ERROR if keys else OK, "a replay finds the event, and no object under its key"
+    return UNKNOWN, (
+        "a replay finds the event; whether an object stands under its key was not captured"
+    )
 
 
 def _replays(facts: Facts) -> Iterator[Hop]:
@@ -175,15 +197,19 @@ def _messages(facts: Facts) -> Iterator[Hop]:
         )  # fmt: skip
 
 
+# By how the invocation ended, with None where nobody knows; every other end is a failure.
+_BATCH: Mapping[str | None, tuple[str, str]] = {
+    "ok": (OK, "its batch was processed"), None: (UNKNOWN, "how its batch ended is unknown"),
+}  # fmt: skip
+
+
 def _loads(facts: Facts) -> Iterator[Hop]:
     for place, row in enumerate(facts.loads):
-        bad = row["status"] not in (None, "ok")
+        status, proves = _BATCH.get(row["status"], (ERROR, "its batch failed, and comes back"))
         yield Hop(
             row["started_utc"] or row["logged_utc"], "processor",
-            f"load {place + 1}: the processor read its object{_ended(row)}",
-            ERROR if bad else OK, "request_id", row["request_id"] or "",
-            "its batch failed, and comes back" if bad else "its batch was processed",
-            "log_lines", row["ended_utc"],
+            f"load {place + 1}: the processor read its object{_ended(row)}", status,
+            "request_id", row["request_id"] or "", proves, "log_lines", row["ended_utc"],
         )  # fmt: skip
 
 

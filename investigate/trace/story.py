@@ -6,19 +6,28 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from investigate import pipeline
 from investigate.analysis.stages import stages
 from investigate.checks import book
 from investigate.evidence import Evidence
 from investigate.ledger import STATIONS
-from investigate.ledger.objections import objections, objections_of, possible
+from investigate.ledger.objections import objections_of, possible
 from investigate.ledger.stations import ABSENT, DENIED, EXPIRED, PENDING, PRESENT, TOLD_BY, UNKNOWN
 from investigate.trace.channels import channels_of
-from investigate.trace.facts import Facts, Row, facts_of
+from investigate.trace.facts import MOST, Facts, Row, facts_of
 from investigate.trace.focus import event_named, focus
 from investigate.trace.hops import ERROR, INGEST, SPAN, Hop, hops_of
 
 NOT_SAMPLED = "no X-Ray trace of its requests was captured; the hops are joined by ids in the lines"
+
+# The lists of a story's facts, as a person calls what is in them.
+_KINDS = {
+    "attempts": "requests to ingest", "arrived_in": "attempts that died without a word",
+    "gate": "rows of the gate", "objects": "writes of raw objects", "rows": "rows of the event",
+    "replays": "replays that sent it", "left_out": "replays that left it out",
+    "messages": "messages", "dead_letters": "dead letters", "loads": "loads by the processor",
+    "failures": "errors of its requests", "versions": "versions that count it",
+    "spans": "spans of its traces",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +84,10 @@ def story_of(evidence: Evidence, asked: str) -> Story:
     part = focus(evidence, event_id)
     known = stages(part)
     (stage,) = evidence.engine.rows(known.filter(known.event_id == event_id))
-    objections_of(part, possible(stage))
-    return told(part, facts_of(part, event_id))
+    return story_from(part, facts_of(part, event_id, possible(stage)))
 
 
-def told(evidence: Evidence, facts: Facts) -> Story:
+def story_from(evidence: Evidence, facts: Facts) -> Story:
     """Return the story that these facts of a focused evidence tell."""
     entry = facts.ledger
     cells = {station: str(entry.get(station, UNKNOWN)) for station in STATIONS}
@@ -88,40 +96,62 @@ def told(evidence: Evidence, facts: Facts) -> Story:
         facts.event_id,
         {name: entry.get(name) for name in ("entity_id", "source", "event_time_utc", "day")},
         cells, entry.get("divergence"), entry.get("code"), entry.get("reason"),
-        _further(evidence, facts.event_id, entry.get("code")), hops, _effects(facts),
+        _further(evidence, facts), hops, effects_of(facts),
         _guard(facts, cells), _finished(facts, cells), channels_of(evidence),
         _gaps(evidence, facts, cells),
     )  # fmt: skip
 
 
-def _further(evidence: Evidence, event_id: str, code: str | None) -> list[str]:
+def _further(evidence: Evidence, facts: Facts) -> list[str]:
     """The checks that object to the event as well, in the order of the stations."""
-    rows = objections(evidence)
-    own = evidence.engine.rows(rows.filter(rows.event_id == event_id).order_by("rank"))
-    return [row["code"] for row in own if row["code"] != code]
+    rows = objections_of(evidence, facts.codes)
+    own = evidence.engine.rows(rows.filter(rows.event_id == facts.event_id).order_by("rank"))
+    return [row["code"] for row in own if row["code"] != facts.ledger.get("code")]
 
 
-def _effects(facts: Facts) -> dict[str, int]:
-    """How often each thing happened that should happen once."""
-    accepted = [row for row in facts.attempts if row["answer"] == pipeline.ACCEPTED]
+def effects_of(facts: Facts) -> dict[str, int]:
+    """Return how often each thing happened that should happen once; requests of which the answer
+    is unknown are named only where there are some."""
+    answers = [row["answer"] for row in facts.attempts]
+    accepted = facts.totals.get("accepted", answers.count(facts.design.accepted))
+    refused = facts.totals.get("refused", answers.count(facts.design.duplicate))
+    unknown = _number(facts, "attempts") - accepted - refused
+    keys = {row["s3_key"] for row in facts.objects}
+    most = max((row["times"] for row in facts.versions), default=0)
     return {
-        "requests that ingest accepted": len(accepted),
-        "requests that ingest refused": len(facts.attempts) - len(accepted),
-        "raw objects": len({row["s3_key"] for row in facts.objects}),
-        "rows": len(facts.rows),
-        "replays that sent it": len(facts.replays),
-        "messages waiting": len(facts.messages),
-        "loads by the processor": len(facts.loads),
-        "versions that count it": len(facts.versions),
-        "most counts in one version": max((row["times"] for row in facts.versions), default=0),
+        "requests that ingest accepted": accepted,
+        "requests that ingest refused": refused,
+        **({"requests whose answer is unknown": unknown} if unknown else {}),
+        "raw objects": facts.totals.get("keys", len(keys)),
+        "rows": _number(facts, "rows"),
+        "replays that sent it": _number(facts, "replays"),
+        "messages waiting": _number(facts, "messages"),
+        "loads by the processor": _number(facts, "loads"),
+        "versions that count it": _number(facts, "versions"),
+        "most counts in one version": facts.totals.get("times", most),
     }
+
+
+def _number(facts: Facts, kind: str) -> int:
+    """How many there are of a kind, listed or not."""
+    return facts.totals.get(kind, len(getattr(facts, kind)))
+
+
+def what_is_cut(facts: Facts) -> list[str]:
+    """Return in words of which kinds of hops the story shows the first only."""
+    return [
+        f"only the first {MOST} of {facts.totals[kind]:,} {words} are shown"
+        for kind, words in _KINDS.items()
+        if kind in facts.totals
+    ]
 
 
 def _guard(facts: Facts, cells: Mapping[str, str]) -> str:
     """What the guard against repetitions did, told apart from what it is blamed for."""
-    effects = _effects(facts)
+    effects = effects_of(facts)
     refused = effects["requests that ingest refused"]
-    again = any(row["status"] == pipeline.DUPLICATE for row in facts.rows)
+    marked = [row for row in facts.rows if row["status"] == facts.design.duplicate]
+    again = facts.totals.get("marked", len(marked))
     if effects["requests that ingest accepted"] > 1 or effects["raw objects"] > 1:
         return "the guard failed: the event was accepted more than once"
     if effects["most counts in one version"] > 1:
@@ -136,7 +166,7 @@ def _guard(facts: Facts, cells: Mapping[str, str]) -> str:
 
 
 def _finished(facts: Facts, cells: Mapping[str, str]) -> str:
-    accepted = any(row["answer"] == pipeline.ACCEPTED for row in facts.attempts)
+    accepted = effects_of(facts)["requests that ingest accepted"]
     was = "accepted" if accepted or cells["dedupe"] == PRESENT else "known"
     if cells["aggregates"] == PRESENT:
         return f"{was} and finished: a version of its day counts it"
@@ -149,16 +179,17 @@ def _finished(facts: Facts, cells: Mapping[str, str]) -> str:
 
 def _gaps(evidence: Evidence, facts: Facts, cells: Mapping[str, str]) -> list[str]:
     """What would settle each cell that this evidence leaves open."""
-    words = {UNKNOWN: "is not known", DENIED: "was denied", EXPIRED: "has expired"}
+    words = {UNKNOWN: "is not known", DENIED: "was denied", EXPIRED: "cannot be told any more"}
     said = []
     for station, cell in cells.items():
         if cell in words:
             table = TOLD_BY[station]
-            why = "" if evidence.is_whole(table) else f" ({evidence.absence(table)})"
-            said.append(f"{station} {words[cell]}: {table} would tell{why}")
+            why = "" if evidence.is_whole(table) else f" ({evidence.capture_gap(table)})"
+            would = "told of it, and has expired" if cell == EXPIRED else "would tell"
+            said.append(f"{station} {words[cell]}: {table} {would}{why}")
     if not facts.spans and (facts.attempts or facts.loads):
         said.append(NOT_SAMPLED)
-    return said
+    return said + what_is_cut(facts)
 
 
 def document(story: Story, case: str) -> dict[str, Any]:
@@ -203,4 +234,4 @@ def _plain(value: Any) -> Any:
     return f"{value.isoformat()}Z" if hasattr(value, "isoformat") else value
 
 
-__all__ = ["INGEST", "SPAN", "Story", "document", "story_of", "told"]
+__all__ = ["INGEST", "SPAN", "Story", "document", "story_from", "story_of"]

@@ -21,6 +21,7 @@ from investigate.case import Coverage
 from investigate.errors import NotEvaluable, UsageError
 from investigate.evidence import Evidence, Scope
 from investigate.model import Window
+from investigate.pipeline import REFERENCE
 from tests.builders import (
     CAPTURED,
     END,
@@ -257,7 +258,10 @@ def test_a_day_with_every_event_twice(tmp_path):
 
 def test_a_version_of_no_inputs_is_explained_by_having_none(tmp_path):
     empty = aggregate_row(
-        [A], inputs_hash=pipeline.inputs_hash([]), input_count=0, sample_event_ids=[]
+        [A],
+        inputs_hash=REFERENCE.aggregate.inputs_hash([]),
+        input_count=0,
+        sample_event_ids=[],
     )
     evidence = a_case(tmp_path, [A], [empty])
     assert explained(evidence) == [("sample-ids", "both")]
@@ -413,7 +417,7 @@ def test_two_versions_differ_by_a_changed_payload(tmp_path):
     changed = event_row(A, payload_sha="e" * 64)
     listed = [(A.body["event_time"], A.id, "e" * 64), (B.body["event_time"], B.id, B.sha)]
     first = aggregate_row([A, B])
-    second = aggregate_row([A, B], at(31), inputs_hash=pipeline.inputs_hash(listed))
+    second = aggregate_row([A, B], at(31), inputs_hash=REFERENCE.aggregate.inputs_hash(listed))
     evidence = a_case(tmp_path, [A, B], [first, second], events=[changed, event_row(B)])
     rows = compare(evidence, "e1", A.day, first["version"], second["version"])
     changes = {row["event_id"]: row["change"] for row in evidence.engine.rows(rows)}

@@ -206,3 +206,16 @@ def test_of_a_batch_that_never_succeeds_nobody_knows_which_record_is_bad(tmp_pat
     told = loads(("p1", at(30), "error", EVENTS[:3]))
     (row,) = rows(a_case(tmp_path, **told), failed_batches)
     assert (row["cause"], row["bad"], row["collateral"]) == ("not known", 0, 0)
+
+
+def test_the_measure_of_synchrony_does_not_depend_on_the_order_of_minutes(tmp_path):
+    lines, client = [], 0
+    for minute, retries in enumerate(([0, 0, 0], [0, 0, 0], [0, 0, 1])):
+        for second in retries:
+            event, client = Event(f"c{client}", at(5), source="herd"), client + 1
+            again = at(5) + seconds(60 * (minute + 1) + second)
+            lines.append(ingested(event, again - seconds(30), f"{client}-0"))
+            lines.append(ingested(event, again, f"{client}-1"))
+    (row,) = rows(a_case(tmp_path, log_lines=lines), synchrony)
+    # Summed as fractions these are off in the last digit, whatever the order.
+    assert (row["fano"], row["pairs"], row["pairs_by_chance"]) == (1353 / 531, 7, 18 / 120)

@@ -10,10 +10,10 @@ from investigate.analysis.error_rules import (
     denied_action,
     denied_resource,
     denied_role,
+    error_text,
     fingerprint_of,
     kind_of,
     lasting_of,
-    said,
     why_of,
 )
 from investigate.engine import DuckDBEngine
@@ -115,10 +115,10 @@ def test_a_denial_names_action_resource_and_role():
 
 def test_type_and_message_stand_together_once():
     told = answers(
-        lambda error: said(ibis.literal("KeyError"), error), ["'a'", "KeyError: 'a'", None]
+        lambda error: error_text(ibis.literal("KeyError"), error), ["'a'", "KeyError: 'a'", None]
     )
     assert told == ["KeyError: 'a'", "KeyError: 'a'", "KeyError"]
-    assert answers(lambda error: said(ibis.null("string"), error), ["x", None]) == ["x", ""]
+    assert answers(lambda error: error_text(ibis.null("string"), error), ["x", None]) == ["x", ""]
 
 
 def test_every_rule_is_an_expression_of_spark_too():

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from investigate.analysis.loading import unloadable, unlooked
+from investigate.analysis.loading import count_unverifiable, unloadable
 from investigate.case import Coverage
 from investigate.evidence import Evidence
 from tests.builders import Event, at, event_row, evidence_of, raw_row, unreadable_row
@@ -29,7 +29,7 @@ def test_an_object_that_cannot_be_read_cannot_be_loaded(tmp_path: Path, error: s
 def test_an_object_the_capture_could_not_look_at_is_no_proof(tmp_path: Path, error: str) -> None:
     case = evidence_of(tmp_path, events=[event_row(A)], raw=[unreadable_row(A, error)])
     assert reasons(case) == {}
-    assert unlooked(case, case["events"]) == 1
+    assert count_unverifiable(case, case["events"]) == 1
 
 
 def test_a_key_without_an_object_is_proof_only_where_all_objects_were_listed(

@@ -86,7 +86,7 @@ RUN = invocation_row("p1", at(30), function="replay")
 
 
 def silence(folder: Path, role: str = "replay", **tables: Any) -> str:
-    return logs.silence(evidence_of(folder, **tables), role)
+    return logs.info_lines_gap(evidence_of(folder, **tables), role)
 
 
 def test_a_role_whose_runs_all_left_their_line_is_not_silent(tmp_path: Path) -> None:

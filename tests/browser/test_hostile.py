@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from investigate.report.notebooks import NOTEBOOKS
-from investigate.unseen import unseen_in
 from tests.hostile import HOST, MARK
+from tests.invisible import invisible_in
 
 pytestmark = pytest.mark.browser
 
@@ -44,6 +44,6 @@ def test_nothing_of_the_evidence_acts_and_all_of_it_is_text(visit, hostile_repor
     assert f"<script>window.__{MARK}=1;alert(1)</script>" in text
     assert "\\u001b[31m" in text
     assert "\\u202e" in text
-    assert unseen_in(visit.ask("document.body.innerText + document.title")) == []
+    assert invisible_in(visit.ask("document.body.innerText + document.title")) == []
     drawn = visit.count("figure.plot .js-plotly-plot svg.main-svg:first-child")
     assert drawn == visit.count("figure.plot")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from investigate.report.build import write_assets
-from investigate.report.folder import drafted
+from investigate.report.folder import report_draft
 from investigate.report.publish import add_run
 from investigate.report.runs import Run
 from tests.report.samples import document, entry
@@ -19,7 +19,7 @@ def out(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "out"
     for number in range(61):
         told = document(entry("raw/missing", "found" if number % 2 else "passed"))
-        with drafted(folder) as draft:
+        with report_draft(folder) as draft:
             write_assets(draft)
             run = Run("one", {"n": number, "pipeline": "p", "thresholds": {}})
             add_run(draft, run, told, {}, lambda known: None)

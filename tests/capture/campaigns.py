@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import multiprocessing as mp
 import os
 import signal
@@ -19,6 +18,8 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from benchmarks.reliability.captures import FEEDS
+from benchmarks.reliability.commands import HURRY
 from investigate.aws import Connection, connect
 from investigate.capture import (
     CaptureOptions,
@@ -30,14 +31,13 @@ from investigate.capture import (
     spans,
     tables,
 )
-from investigate.case import MANIFEST, Case, open_case
+from investigate.case import Case, open_case
 from investigate.case_writer import CaseWriter
 from investigate.errors import InvestigationError
 from investigate.sandbox.cloud import CREDENTIAL
 from investigate.sandbox.demo import staged
 from investigate.sandbox.serve import Served, serve
 from investigate.sandbox.stories import CAPTURED, WINDOW
-from investigate.sandbox.traffic import LIGHT
 from investigate.sandbox.truth import GroundTruth
 from investigate.sandbox.weather import CALM
 from investigate.sandbox.world import Sandbox
@@ -45,12 +45,9 @@ from investigate.settings import PipelineNames, Settings
 
 OPTIONS = CaptureOptions(WINDOW, CAPTURED)
 PATIENCE = 120.0
-HURRY = 20  # waits between two tries are so many times shorter than they would be
 # A pipeline so small is read in steps as small, so that each table takes many: only then does a
 # capture that goes on need what it noted.
 FEW = 5
-# A few events a day are steps enough: the time of a trial is that of its requests.
-FEEDS = tuple(replace(feed, per_day=4) for feed in LIGHT)
 STEPS = (
     (raw, "STEP_OBJECTS"),
     (tables, "STEP_ROWS"),
@@ -69,7 +66,7 @@ _SHORT: dict[str, dict[str, Any]] = {
 
 # A process that has everything imported, and none of the emulator's frozen time.
 _PROCESSES = mp.get_context("forkserver")
-_PROCESSES.set_forkserver_preload(["tests.capture.warm"])
+_PROCESSES.set_forkserver_preload(["benchmarks.reliability.warm"])
 
 
 @dataclass(frozen=True)
@@ -242,20 +239,6 @@ def campaigning(*faults: str) -> Iterator[Campaign]:
     """A small pipeline, with faults by name, behind a URL."""
     with staged(faults, FEEDS) as (sandbox, truth), serve(sandbox) as served:
         yield Campaign(sandbox, served, truth)
-
-
-def contents(folder: Path) -> dict[str, bytes | dict[str, Any]]:
-    """Everything a case says: each table file's bytes, and the manifest but for what it took."""
-    manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    manifest.pop("consumed", None)
-    files = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*.parquet")}
-    return {**files, MANIFEST: manifest}
-
-
-def differences(folder: Path, other: Path) -> list[str]:
-    """Return what differs between two cases."""
-    one, two = contents(folder), contents(other)
-    return sorted(name for name in {*one, *two} if one.get(name) != two.get(name))
 
 
 def moments(count: int, seed: int) -> Iterator[tuple[float, float]]:

@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from investigate.aws import Connection, connect
-from investigate.capture.draft import Draft
+from investigate.capture.draft import CaptureDraft
 from investigate.capture.source import Captured, CaptureOptions, Row, Source
 from investigate.model import Window
 from investigate.sandbox.world import Sandbox
@@ -35,16 +35,16 @@ def source_of(world: Sandbox, *, without: tuple[str, ...] = (), **options: Any) 
     return Source(connection, replace(world.names, **empty), chosen, scratch())
 
 
-def scratch() -> Draft:
+def scratch() -> CaptureDraft:
     """A draft of its own, which is gone when the tests are."""
     folder = Path(mkdtemp(prefix="draft-"))
     atexit.register(rmtree, folder, ignore_errors=True)
-    draft = Draft(folder / "case", {}).__enter__()
+    draft = CaptureDraft(folder / "case", {}).__enter__()
     _DRAFTS.append(draft)  # open as long as the tests run
     return draft
 
 
-_DRAFTS: list[Draft] = []
+_DRAFTS: list[CaptureDraft] = []
 
 
 def rows_of(captured: Captured) -> list[Row]:

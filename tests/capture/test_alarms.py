@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from investigate import pipeline
 from investigate.capture import alarms
 from investigate.errors import AccessError
+from investigate.pipeline import REFERENCE
 from investigate.sandbox.world import Sandbox, SandboxOptions, emulator
 from investigate.tables import as_table
 from tests.builders import START
@@ -144,8 +144,8 @@ def stat(found):
         (metric(QueueName="demo-replay"), True),
         (metric(QueueName="another"), False),
         (metric(FunctionName="demo-replay"), False),  # the name of a queue, not of a function
-        (metric(pipeline.METRIC_NAMESPACE), True),
-        (metric(pipeline.METRIC_NAMESPACE, Service="x"), True),
+        (metric(REFERENCE.metric_namespace), True),
+        (metric(REFERENCE.metric_namespace, Service="x"), True),
         (metric("AWS/Lambda", "Errors"), True),  # of all functions of the account
         (computed(stat(metric("AWS/Lambda", "Throttles"))), True),
         (metric("AWS/Lambda", "Errors", FunctionName="another"), False),
@@ -162,11 +162,12 @@ def stat(found):
     ids=lambda value: str(value)[:60],
 )
 def test_an_alarm_concerns_the_pipeline_by_what_it_looks_at(alarm, own):
-    assert alarms.concerns(alarm, WATCHED) is own
+    assert alarms.concerns(alarm, WATCHED, REFERENCE.metric_namespace) is own
 
 
 def test_an_alarm_on_all_functions_is_of_no_pipeline_without_functions():
-    assert not alarms.concerns(metric("AWS/Lambda", "Errors"), {"QueueName": frozenset({"q"})})
+    watched = {"QueueName": frozenset({"q"})}
+    assert not alarms.concerns(metric("AWS/Lambda", "Errors"), watched, "PipelineInvestigationKit")
 
 
 def test_an_alarm_on_all_functions_has_no_dimension():

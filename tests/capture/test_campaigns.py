@@ -18,8 +18,9 @@ from typing import Any
 
 import pytest
 
+from benchmarks.reliability.judge import differences
 from investigate.aws import READ_ONLY, action_of
-from investigate.capture.draft import JOURNAL, draft_of
+from investigate.capture.draft import JOURNAL, draft_folder_of
 from investigate.case import MANIFEST, Case, open_case
 from investigate.errors import CaseError
 from investigate.model import Outcome
@@ -31,7 +32,6 @@ from tests.capture.campaigns import (
     Client,
     Ending,
     campaigning,
-    differences,
     moments,
 )
 from tests.capture.delivered import Objects
@@ -176,7 +176,7 @@ def test_captures_that_were_killed_and_resumed_are_all_the_same_bytes(
         kill(campaign, folder, at, after, asked)
         if number % 5 == 0:  # and once more while it goes on
             kill(campaign, folder, 1 + at % 40, after, asked)
-        begun = draft_of(folder).exists()  # not if it was killed at its first look
+        begun = draft_folder_of(folder).exists()  # not if it was killed at its first look
         campaign.served.become(CALM)
         campaign.take(folder, resume=begun, **asked)
         resumed += begun
@@ -189,7 +189,7 @@ def test_captures_that_were_killed_and_resumed_are_all_the_same_bytes(
 
 def kill(campaign: Campaign, folder: Path, at: int, after: float, asked: Mapping[str, Any]) -> None:
     """Kill a capture that is begun or goes on; if it was faster than `after`, without waiting."""
-    ending = campaign.killed(folder, at, after, resume=draft_of(folder).exists(), **asked)
+    ending = campaign.killed(folder, at, after, resume=draft_folder_of(folder).exists(), **asked)
     if ending == Ending("finished"):
         shutil.rmtree(folder)
         ending = campaign.killed(folder, at, **asked)
@@ -199,8 +199,8 @@ def kill(campaign: Campaign, folder: Path, at: int, after: float, asked: Mapping
 
 def unfinished(folder: Path) -> None:
     """A killed capture leaves no case, and nothing that could be taken for one."""
-    assert [path.name for path in folder.parent.iterdir()] in ([], [draft_of(folder).name])
-    for path in (folder, draft_of(folder)):
+    assert [path.name for path in folder.parent.iterdir()] in ([], [draft_folder_of(folder).name])
+    for path in (folder, draft_folder_of(folder)):
         with pytest.raises(CaseError):
             open_case(path)
 
@@ -217,15 +217,15 @@ def test_wherever_its_journal_ends_a_capture_goes_on_to_the_same_bytes(
         left = tmp_path / kind / "left" / "case"
         ending = campaign.ending(left, dies_before_it_publishes=True, **asked)
         assert ending == Ending("killed")
-        journal = (draft_of(left) / JOURNAL).read_bytes()
+        journal = (draft_folder_of(left) / JOURNAL).read_bytes()
         ends = [] if units else [0, len(journal)]
         within = {unit: end for unit, end in second_steps(journal) if unit not in units}
         units |= within.keys()
         torn = [end + 9 for end in sorted(within.values())[::TORN]]  # while a line was written
         for end in [*ends, *within.values(), *torn]:
             folder = tmp_path / kind / str(end) / "case"
-            shutil.copytree(draft_of(left), draft_of(folder))
-            (draft_of(folder) / JOURNAL).write_bytes(journal[:end])
+            shutil.copytree(draft_folder_of(left), draft_folder_of(folder))
+            (draft_folder_of(folder) / JOURNAL).write_bytes(journal[:end])
             campaign.take(folder, resume=True, **asked)
             wrong += [(kind, end, name) for name in differences(folder, expected)]
     functions = campaign.sandbox.names.functions.values()
@@ -260,7 +260,7 @@ def test_a_capture_that_was_begun_is_not_begun_again(campaign: Campaign, laptop:
     assert ending.how == "UsageError"
     assert ending.said == (
         f"a capture of {laptop} was begun and not finished\n"
-        f"  go on with it: the same command with --resume; or remove {draft_of(laptop)}"
+        f"  go on with it: the same command with --resume; or remove {draft_folder_of(laptop)}"
     )
 
 
@@ -325,7 +325,7 @@ def test_credentials_that_expire_stop_with_one_message_and_the_rest_is_captured_
     assert "renew the credentials" in hint
     assert "--resume" in hint
     unfinished(folder)
-    assert draft_of(folder).is_dir()
+    assert draft_folder_of(folder).is_dir()
     campaign.served.become(CALM)
     case = campaign.take(folder, resume=True, objects=objects)
     assert differences(case.folder, quiet.case.folder) == []

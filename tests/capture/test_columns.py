@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from investigate.aws.items import taken
+from investigate.aws.items import parse_page
 from investigate.capture.columns import of_page
 from investigate.capture.rows import converted
 from investigate.capture.source import stored
+from investigate.pipeline import REFERENCE
 
 KEYS = {"PK": {"S": "ENTITY#e1"}, "SK": {"S": "TS#1"}}
 
@@ -25,13 +26,13 @@ def page_of(*items: Mapping[str, Any], **more: Any) -> bytes:
 
 def columns_of(table: str, *items: Mapping[str, Any]) -> Any:
     """The rows as they come from columns, which are compared with the rows one by one."""
-    found = taken(page_of(*items))
+    found = parse_page(page_of(*items))
     assert found is not None
     assert found[0].columns is not None
     rows = of_page(table, found[0].columns)
     assert rows is not None
     rows.validate(full=True)
-    assert rows.equals(stored(table, converted(table, items)).combine_chunks())
+    assert rows.equals(stored(table, converted(table, items, REFERENCE)).combine_chunks())
     return rows
 
 
@@ -89,13 +90,15 @@ NAMES = ("event_id", "event_time", "ingest_time", "ingest_lag_ms", "ttl_epoch", 
 @given(st.lists(st.dictionaries(st.sampled_from(NAMES), VALUES), min_size=1, max_size=4))
 def test_whatever_the_values_are_columns_give_the_rows_or_nothing(table, found):
     items = [{"SK": {"S": str(number)}, **item} for number, item in enumerate(found)]
-    page = taken(page_of(*items))
+    page = parse_page(page_of(*items))
     if page is None:
         return
     assert (list(page[0]), len(page[0])) == (items, len(items))
     assert page[1]["LastEvaluatedKey"] == KEYS
     rows = None if page[0].columns is None else of_page(table, page[0].columns)
-    assert rows is None or rows.equals(stored(table, converted(table, items)).combine_chunks())
+    assert rows is None or rows.equals(
+        stored(table, converted(table, items, REFERENCE)).combine_chunks()
+    )
 
 
 @pytest.mark.parametrize(
@@ -106,7 +109,7 @@ def test_whatever_the_values_are_columns_give_the_rows_or_nothing(table, found):
 )  # fmt: skip
 def test_items_that_are_not_plain_are_taken_as_they_are(value):
     item = {**KEYS, "other": value}
-    found = taken(page_of(item, {**KEYS, "more": {"S": "}}]"}}))
+    found = parse_page(page_of(item, {**KEYS, "more": {"S": "}}]"}}))
     assert found is not None
     assert found[0].columns is None
     assert found[0][0] == item
@@ -115,13 +118,13 @@ def test_items_that_are_not_plain_are_taken_as_they_are(value):
 
 def test_attributes_of_different_kinds_are_taken_as_they_are():
     items = [{**KEYS, "status": {"S": "a"}}, {**KEYS, "status": {"N": "1"}}]
-    found = taken(page_of(*items))
+    found = parse_page(page_of(*items))
     assert found is not None
     assert (found[0].columns, list(found[0])) == (None, items)
 
 
 def test_an_attribute_in_both_cases_is_read_item_by_item():
-    found = taken(page_of({**KEYS, "pk": {"S": "small"}}))
+    found = parse_page(page_of({**KEYS, "pk": {"S": "small"}}))
     assert found is not None
     assert found[0].columns is not None
     assert of_page("events", found[0].columns) is None
@@ -140,4 +143,4 @@ def test_an_attribute_in_both_cases_is_read_item_by_item():
     ids=["escapes", "no items", "cut off", "no page", "not utf-8", "looks like the end"],
 )
 def test_a_page_that_cannot_be_cut_apart_safely_is_left_alone(page):
-    assert taken(page) is None
+    assert parse_page(page) is None

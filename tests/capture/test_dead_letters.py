@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from investigate import pipeline
-from investigate.capture.dead_letters import Place, channel_of, row_of, taken_apart, topics_of
+from investigate.capture.dead_letters import LetterQueue, channel_of, row_of, taken_apart, topics_of
+from investigate.pipeline import REFERENCE
 from investigate.tables import as_table
 
 SENT = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
@@ -17,7 +18,7 @@ REPLAY = "arn:aws:sqs:eu-west-1:123456789012:replay"
 FUNCTION = "arn:aws:lambda:eu-west-1:123456789012:function:orders"
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:orders"
 RULE = "arn:aws:events:eu-west-1:123456789012:rule/orders"
-PLACE = Place(QUEUE, retention_s=4 * 86_400)
+PLACE = LetterQueue(QUEUE, retention_s=4 * 86_400)
 LETTER = {"event_id": "e-1", "s3_bucket": "raw", "s3_key": "raw/e-1.json"}
 
 
@@ -38,7 +39,7 @@ def message(body, given=None, **system):
 
 
 def row(received, place=PLACE):
-    found = row_of(taken_apart(received, place))
+    found = row_of(taken_apart(received, place, REFERENCE))
     as_table("dead_letters", [found])  # every column is an agreed one, of the right type
     return {name: value for name, value in found.items() if value is not None}
 
@@ -72,7 +73,7 @@ FAILED_CALL = {"RequestID": "r-1", "ErrorCode": "200", "ErrorMessage": "Task tim
 
 
 def test_a_dead_letter_of_an_asynchronous_call_has_its_error_and_no_attempts():
-    found = told(message(LETTER, FAILED_CALL), Place(QUEUE, 60, functions=(FUNCTION,)))
+    found = told(message(LETTER, FAILED_CALL), LetterQueue(QUEUE, 60, functions=(FUNCTION,)))
     assert json.loads(found.pop("attributes")) == FAILED_CALL
     assert found == {
         "channel": "lambda-dlq",
@@ -87,7 +88,9 @@ def test_a_dead_letter_of_an_asynchronous_call_has_its_error_and_no_attempts():
 
 
 def test_of_several_functions_with_one_dead_letter_queue_none_is_named():
-    found = told(message(LETTER, FAILED_CALL), Place(QUEUE, 60, functions=(FUNCTION, "other")))
+    found = told(
+        message(LETTER, FAILED_CALL), LetterQueue(QUEUE, 60, functions=(FUNCTION, "other"))
+    )
     assert "source_arn" not in found
 
 
@@ -192,7 +195,7 @@ def test_records_of_a_dynamodb_stream_are_gone_a_day_after_the_first_arrived():
 
 
 def test_a_pointer_that_its_queue_deletes_sooner_expires_with_it():
-    found = row(message(pointer("DDBStreamBatchInfo")), Place(QUEUE, retention_s=60))
+    found = row(message(pointer("DDBStreamBatchInfo")), LetterQueue(QUEUE, retention_s=60))
     assert found["expires_utc"] == SENT + timedelta(seconds=60)
 
 
@@ -264,14 +267,14 @@ def test_a_notification_in_its_envelope_names_its_topic():
 
 
 def test_a_raw_notification_is_known_by_the_policy_of_its_queue():
-    found = told(message(LETTER), Place(QUEUE, 60, topics=(TOPIC,)))
+    found = told(message(LETTER), LetterQueue(QUEUE, 60, topics=(TOPIC,)))
     assert (found["channel"], found["source_arn"], found["event_id"]) == ("sns-dlq", TOPIC, "e-1")
 
 
 def test_what_sqs_moved_is_its_own_whatever_stands_in_it():
     for body, given in ((DESTINATION, {}), (LETTER, FAILED_CALL), (LETTER, UNDELIVERED)):
         moved = message(body, given, DeadLetterQueueSourceArn=REPLAY)
-        assert channel_of(taken_apart(moved, PLACE)) == "sqs-redrive"
+        assert channel_of(taken_apart(moved, PLACE, REFERENCE)) == "sqs-redrive"
 
 
 @pytest.mark.parametrize(
@@ -307,7 +310,7 @@ def test_a_damaged_record_is_a_row_with_what_can_be_read(damaged, channel):
 
 
 def test_a_queue_whose_retention_is_unknown_leaves_the_expiry_unknown():
-    assert "expires_utc" not in row(message(LETTER), Place(QUEUE))
+    assert "expires_utc" not in row(message(LETTER), LetterQueue(QUEUE))
 
 
 def test_the_topics_in_a_policy_are_those_that_it_allows():

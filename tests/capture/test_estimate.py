@@ -9,7 +9,7 @@ from typing import Any
 import boto3
 import pytest
 
-from investigate.aws import Limits, connect
+from investigate.aws import RequestLimits, connect
 from investigate.capture import cost_objects, prices
 from investigate.capture.cost import Cost
 from investigate.capture.estimate import check_limits, estimate
@@ -296,13 +296,13 @@ COSTS = [
 
 
 def test_a_capture_within_its_limits_may_begin():
-    check_limits(COSTS, Limits())
-    check_limits(COSTS, Limits(requests=5_012, read_units=1380.5))
+    check_limits(COSTS, RequestLimits())
+    check_limits(COSTS, RequestLimits(requests=5_012, read_units=1380.5))
 
 
 def test_too_many_read_units_are_refused_with_what_takes_them_and_what_to_do():
     with pytest.raises(UsageError) as refused:
-        check_limits(COSTS, Limits(read_units=1000))
+        check_limits(COSTS, RequestLimits(read_units=1000))
     assert refused.value.message == (
         "the capture would take 1,381 read units, --max-read-units is 1,000: "
         "events (dynamodb:Scan) 1,281, dedupe (dynamodb:Scan) 100"
@@ -312,7 +312,7 @@ def test_too_many_read_units_are_refused_with_what_takes_them_and_what_to_do():
 
 def test_too_many_requests_are_refused_and_upper_bounds_do_not_count():
     with pytest.raises(UsageError, match="5,012 requests, --max-requests is 5,000: raw"):
-        check_limits(COSTS, Limits(requests=5_000))
+        check_limits(COSTS, RequestLimits(requests=5_000))
 
 
 def test_every_price_says_where_it_stands():

@@ -116,11 +116,11 @@ def test_an_export_that_was_left_in_the_middle_of_a_file_is_read_on(
     monkeypatch.setattr(exported, "STEP_ROWS", 1)
     seen = []
 
-    def broken_off(table, items):
+    def broken_off(table, items, design):
         if len(seen) == steps:
             raise KeyboardInterrupt
         seen.extend(items)
-        return converted(table, items)
+        return converted(table, items, design)
 
     converted = exported.converted
     with monkeypatch.context() as patch:

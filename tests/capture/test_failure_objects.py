@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
+from weakref import WeakValueDictionary
 
 import pytest
 
 from investigate import pipeline
 from investigate.capture import dead_letter_queues, failure_objects, queues
 from investigate.model import Window
+from investigate.pipeline import REFERENCE
 from tests.builders import START
 from tests.capture.helpers import coverage, refuse, rows_of, source_of
 
@@ -78,7 +82,7 @@ def folder(prefix: str = "aws/lambda/u/") -> dead_letter_queues.Folder:
 
 def row_of(body: Any) -> Any:
     listed = {"Key": "k", "LastModified": START}
-    return failure_objects.row_of(folder(), listed, json.dumps(body).encode())
+    return failure_objects.row_of(folder(), listed, json.dumps(body).encode(), REFERENCE)
 
 
 def test_a_failure_of_a_function_is_a_dead_letter_without_any_sampling(failing):
@@ -162,6 +166,32 @@ def test_of_too_many_the_newest_are_read_and_the_rest_is_said(failing, monkeypat
     assert [row["message_id"] for row in rows_of(captured)] == [f"{KEY}1", f"{KEY}2"]
     said = "s3://failures/aws/lambda/async/demo-ingest/: the newest 2 of 3 failures"
     assert coverage(captured) == ("partial", said)
+
+
+class Object(dict[str, Any]):
+    """An entry of a listing of which one can tell whether anybody still holds it."""
+
+
+def test_no_more_failures_are_held_than_are_read(monkeypatch):
+    monkeypatch.setattr(failure_objects, "MOST_OBJECTS", 3)
+    held: WeakValueDictionary[int, Object] = WeakValueDictionary()
+    most = []
+
+    def pages(*_: Any, **__: Any) -> Iterator[dict[str, Any]]:
+        for number in range(50):
+            when = START + timedelta(minutes=number * 7 % 50)
+            one = Object(Key=f"k{number:02d}", LastModified=when)
+            held[number] = one
+            most.append(len(held))
+            yield {"Contents": [one]}
+
+    source = SimpleNamespace(
+        connection=SimpleNamespace(pages=pages), options=SimpleNamespace(since=START)
+    )
+    newest, many = failure_objects._newest(source, folder())
+    assert [one["Key"] for one in newest] == ["k21", "k14", "k07"]
+    assert many == 50
+    assert max(most) < 10
 
 
 @pytest.mark.parametrize(

@@ -121,8 +121,8 @@ def test_without_entities_every_id_is_wanted(world):
 
 
 def test_words_name_the_number_and_the_entities():
-    assert known_ids.words({"a"}, ["e0"]) == "1 known event of e0"
-    assert known_ids.words({"a", "b"}, ["e0", "e1"]) == "2 known events of e0, e1"
+    assert known_ids.in_words({"a"}, ["e0"]) == "1 known event of e0"
+    assert known_ids.in_words({"a", "b"}, ["e0", "e1"]) == "2 known events of e0, e1"
 
 
 def test_an_object_whose_key_names_no_event_is_kept_if_its_body_may_be_the_entitys(full, tmp_path):

@@ -6,8 +6,16 @@ from typing import Any
 import pytest
 
 from investigate.aws import Listed
-from investigate.capture.partitions import Place, covers, dates_of, is_before, listed, places
+from investigate.capture.partitions import (
+    Partition,
+    covers,
+    dates_of,
+    is_before,
+    listed,
+    partitions,
+)
 from investigate.model import Window
+from investigate.pipeline import REFERENCE
 
 DATES = ("2026-03-09", "2026-03-11")
 
@@ -39,7 +47,7 @@ def day(date: str, name: str = "x", source: str = "web") -> str:
 
 
 def keys_of(bucket: Bucket, dates: tuple[str, str] | None = DATES, after: str = "") -> list[str]:
-    found = places(bucket.level, "raw/", dates)
+    found = partitions(bucket.level, "raw/", dates, REFERENCE.raw_layout)
     return [one.key for one in listed(bucket, found, after)]  # type: ignore[arg-type]
 
 
@@ -111,11 +119,11 @@ def test_after_a_key_come_the_keys_after_it_and_what_is_before_is_not_listed_aga
 @pytest.mark.parametrize(
     ("place", "after", "before"),
     [
-        (Place("raw/a/"), "raw/b", True),
-        (Place("raw/a/"), "raw/a/x", False),
-        (Place("raw/b/"), "raw/a/x", False),
-        (Place("raw/", (entry("raw/a"),)), "raw/a", True),
-        (Place("raw/", (entry("raw/b"),)), "raw/a", False),
+        (Partition("raw/a/"), "raw/b", True),
+        (Partition("raw/a/"), "raw/a/x", False),
+        (Partition("raw/b/"), "raw/a/x", False),
+        (Partition("raw/", (entry("raw/a"),)), "raw/a", True),
+        (Partition("raw/", (entry("raw/b"),)), "raw/a", False),
     ],
 )
 def test_a_place_is_behind_if_all_its_keys_are(place, after, before):
@@ -136,5 +144,5 @@ def test_a_place_is_behind_if_all_its_keys_are(place, after, before):
     ],
 )
 def test_a_list_of_dates_covers_them_and_what_is_named_otherwise(key, expected):
-    assert covers(key, "raw/", DATES) is expected
+    assert covers(key, "raw/", DATES, REFERENCE.raw_layout) is expected
     assert (key in keys_of(Bucket(key))) is expected

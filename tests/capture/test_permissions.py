@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from investigate.aws import READ_ONLY, SIDE_EFFECTS, action_of
-from investigate.capture.permissions import NEEDS, Scope, document, policy, statements
+from investigate.capture.permissions import NEEDS, PolicyScope, document, policy, statements
 from investigate.settings import PipelineNames
 from investigate.tables import TABLES
-from tests import permissions_page
+from tests.pages import permissions as permissions_page
 
 WHOLE = permissions_page.example()
 # It opens its files without closing them, and has an escape that newer Pythons warn of.
@@ -122,7 +122,7 @@ def test_an_inventory_is_allowed_with_its_data_and_an_export_with_its_own():
 
 
 def test_what_has_no_name_has_no_statement():
-    scope = Scope(PipelineNames(events_table="events"), "123456789012", "eu-west-1")
+    scope = PolicyScope(PipelineNames(events_table="events"), "123456789012", "eu-west-1")
     assert set(by_sid(policy(scope, sampling=True))) == {
         "ReadDynamodbTables", "ReadLambdaAccount", "ReadLogsAccount", "ReadCloudwatchAccount",
         "ReadCloudwatchAlarms", "ReadXrayAccount", "ReadEventsAccount", "ReadSnsAccount",
@@ -169,4 +169,4 @@ def test_some_needs_alone_make_the_statements_to_add():
 
 def test_the_page_is_generated_from_the_code():
     page = permissions_page.PAGE.read_text(encoding="utf-8")
-    assert page == permissions_page.written(page), "run: python tests/permissions_page.py"
+    assert page == permissions_page.written(page), "run: make docs"

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from investigate.capture import publishing
-from investigate.capture.draft import Draft
+from investigate.capture.draft import CaptureDraft
 from investigate.capture.publishing import publish
 from investigate.capture.source import Captured
 from investigate.case import Case, Coverage, open_case
@@ -24,11 +24,11 @@ WHOLE = Coverage("captured")
 
 @pytest.fixture
 def draft(tmp_path):
-    with Draft(tmp_path / "case", {}) as begun:
+    with CaptureDraft(tmp_path / "case", {}) as begun:
         yield begun
 
 
-def keep(draft: Draft, table: str, *steps: Sequence[str]) -> None:
+def keep(draft: CaptureDraft, table: str, *steps: Sequence[str]) -> None:
     """Keep rows in steps; each row is no more than the first column of its order."""
     first = ORDER[table][0]
     for step in steps:
@@ -37,7 +37,7 @@ def keep(draft: Draft, table: str, *steps: Sequence[str]) -> None:
         draft.write(table, {table: (ordered, ORDER[table])}, {})
 
 
-def published(draft: Draft, *known: Captured, hidden=str) -> Case:
+def published(draft: CaptureDraft, *known: Captured, hidden=str) -> Case:
     folder = draft.case.parent.parent / "case"
     with CaseWriter(
         folder=folder,
@@ -119,7 +119,7 @@ def test_reasons_are_hidden_as_rows_are(draft):
 
 
 def test_the_draft_is_gone_and_only_the_case_is_left(tmp_path: Path):
-    with Draft(tmp_path / "case", {}) as draft:
+    with CaptureDraft(tmp_path / "case", {}) as draft:
         keep(draft, "raw", ["a"])
         published(draft, Captured("raw", WHOLE, kept=True))
     assert [path.name for path in tmp_path.iterdir()] == ["case"]

@@ -474,7 +474,7 @@ def test_a_dead_letter_queue_that_cannot_be_found_is_a_gap_and_its_name_stays(co
 def test_a_queue_of_the_same_name_in_another_region_is_not_taken_for_it():
     with guarded(3) as world:
         elsewhere = "arn:aws:sqs:us-east-1:123456789012:demo-dead-letters"
-        found = dead_letter_queues.Targets(queues=[elsewhere])
+        found = dead_letter_queues.FailureTargets(queues=[elsewhere])
         (known,) = dead_letter_queues.opened(source_of(world), found)
     assert (known.status, "not in this region (eu-west-1)" in known.reason) == ("failed", True)
 

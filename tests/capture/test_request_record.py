@@ -24,10 +24,10 @@ ELSEWHERE = {
     ("cloudformation", "DescribeStackEvents"),
     ("xray", "BatchGetTraces"),
 }
-# Asked of a stream that a received dead letter points into; DynamoDB Streams signs as DynamoDB.
+# Asked of a stream that a received dead letter points into.
 RESCUE = {
     (service, operation)
-    for service in ("kinesis", "dynamodb")
+    for service in ("kinesis", "dynamodbstreams")
     for operation in ("GetShardIterator", "GetRecords")
 }
 
@@ -90,9 +90,4 @@ def before_the_functions(sandbox: Sandbox) -> None:
 
 
 def pairs(operations: Mapping[str, frozenset[str]]) -> set[tuple[str, str]]:
-    # DynamoDB Streams signs its requests as DynamoDB.
-    return {
-        (service.removesuffix("streams"), name)
-        for service, names in operations.items()
-        for name in names
-    }
+    return {(service, name) for service, names in operations.items() for name in names}

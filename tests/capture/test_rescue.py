@@ -14,6 +14,7 @@ from investigate.capture import dead_letters, queues, rescue, shards
 from investigate.capture.run import _settle
 from investigate.capture.values import MASKED
 from investigate.errors import AccessError
+from investigate.pipeline import REFERENCE
 from investigate.tables import schema_of
 from tests.builders import START
 from tests.capture.helpers import coverage, loaded, refuse, rows_of, source_of
@@ -39,7 +40,9 @@ def letter(name: str = "m1", queue: str = DEAD, **batch: Any) -> dict[str, Any]:
     known = {**OF_A_STREAM["KinesisBatchInfo"], "shardId": "shardId-000000000000", **batch}
     body = {**OF_A_STREAM, "KinesisBatchInfo": known}
     message = {"MessageId": name, "Body": json.dumps(body)}
-    return dead_letters.row_of(dead_letters.taken_apart(message, dead_letters.Place(queue)))
+    return dead_letters.row_of(
+        dead_letters.taken_apart(message, dead_letters.LetterQueue(queue), REFERENCE)
+    )
 
 
 def source_with(

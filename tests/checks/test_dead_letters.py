@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from investigate.analysis.dead_letters import judged, urgent_first
+from investigate.analysis.dead_letters import letter_decisions, urgent_first
 from investigate.case import Coverage
 from investigate.checks.registry import book, offending_rows
 from investigate.model import Outcome, Step
@@ -207,14 +207,14 @@ def test_a_pointer_lasts_no_longer_than_its_stream_keeps_the_records(tmp_path, c
     letter = {**pointer("d1", "1", first_failed_utc=at(48.5)), **changes}
     maps = [mapping_row(), mapping_row(uuid="2", source_arn=STREAM, source_retention_s=86_400)]
     evidence = a_case(tmp_path, [letter], mappings=maps)
-    (row,) = evidence.engine.rows(judged(evidence))
+    (row,) = evidence.engine.rows(letter_decisions(evidence))
     assert row["left_s"] == (None if hours is None else hours * 3600)
 
 
 def test_an_object_holds_the_records_which_nobody_has_to_fetch(tmp_path):
     letter = pointer("d1", "1", **IN_BUCKET, **THROTTLED)
     evidence = a_case(tmp_path, [letter])
-    (row,) = evidence.engine.rows(judged(evidence))
+    (row,) = evidence.engine.rows(letter_decisions(evidence))
     assert (row["pointer"], row["decision"]) == (False, "repair")
     assert "the object holds the records" in row["reason"]
 
@@ -329,7 +329,7 @@ def test_without_metrics_no_discard_is_no_pass(tmp_path):
 
 
 def decision(evidence):
-    (row,) = evidence.engine.rows(judged(evidence))
+    (row,) = evidence.engine.rows(letter_decisions(evidence))
     return row["decision"], row["reason"]
 
 
@@ -375,10 +375,10 @@ def test_a_pointer_needs_its_records_first(tmp_path):
 
 def test_what_came_back_without_a_deployment_is_escalated(tmp_path):
     letters = [letter_row(A, name, **THROTTLED) for name in ("d1", "d2")]
-    rows = (evidence := a_case(tmp_path, letters, **BEFORE)).engine.rows(judged(evidence))
+    rows = (evidence := a_case(tmp_path, letters, **BEFORE)).engine.rows(letter_decisions(evidence))
     assert {row["decision"] for row in rows} == {"escalate"}
     assert "dead-lettered 2 times, and nothing was deployed since" in rows[0]["reason"]
-    rows = (evidence := a_case(tmp_path, letters, **SINCE)).engine.rows(judged(evidence))
+    rows = (evidence := a_case(tmp_path, letters, **SINCE)).engine.rows(letter_decisions(evidence))
     assert {row["decision"] for row in rows} == {"retry"}
 
 
@@ -393,7 +393,7 @@ def test_the_logs_name_the_error_that_a_moved_message_does_not(tmp_path):
         invocation_row("r3", at(30), status="error", error_message="of another event"),
     ]
     evidence = a_case(tmp_path, [letter_row(A)], log_lines=loads[:1], invocations=calls)
-    (row,) = evidence.engine.rows(judged(evidence))
+    (row,) = evidence.engine.rows(letter_decisions(evidence))
     assert (row["error"], row["kind"], row["function"]) == (
         "KeyError: 'x'",
         "malformed",
@@ -408,14 +408,14 @@ def test_a_request_id_leads_to_the_logged_error(tmp_path):
     )  # fmt: skip
     calls = [invocation_row("r1", at(28), status="error", error_message="ThrottlingException")]
     evidence = a_case(tmp_path, [letter], invocations=calls)
-    (row,) = evidence.engine.rows(judged(evidence))
+    (row,) = evidence.engine.rows(letter_decisions(evidence))
     assert (row["kind"], row["function"]) == ("throttle", "ingest")
 
 
 def test_the_consumers_are_those_that_read_the_queue(tmp_path):
     maps = [mapping_row(), mapping_row(uuid="2"), mapping_row(uuid="3", state="Disabled")]
     evidence = a_case(tmp_path, [letter_row(A)], mappings=maps)
-    assert [row["consumers"] for row in evidence.engine.rows(judged(evidence))] == [2]
+    assert [row["consumers"] for row in evidence.engine.rows(letter_decisions(evidence))] == [2]
 
 
 def test_the_most_urgent_comes_first(tmp_path):
@@ -425,5 +425,50 @@ def test_the_most_urgent_comes_first(tmp_path):
         letter_row(None, "d3", expires_utc=at(80)),
     ]
     evidence = a_case(tmp_path, letters)
-    rows = evidence.engine.rows(urgent_first(judged(evidence)))
+    rows = evidence.engine.rows(urgent_first(letter_decisions(evidence)))
     assert [row["message_id"] for row in rows] == ["d3", "d1", "d2"]
+
+
+def test_of_a_request_s_errors_the_newest_counts_and_not_the_last_of_the_alphabet(tmp_path):
+    letter = letter_row(
+        None, channel="lambda-dlq", request_id="r1", error_code="200", error_message=None,
+        target_arn="arn:aws:lambda:eu-west-1:123456789012:function:ingest",
+    )  # fmt: skip
+    calls = [
+        invocation_row("r1", at(28), status="error", error_message="ThrottlingException"),
+        invocation_row("r1", at(29), status="error", error_message="NoSuchKey"),
+        invocation_row("r1", at(30), status="timeout"),  # which says nothing
+    ]
+    evidence = a_case(tmp_path, [letter], invocations=calls)
+    (row,) = evidence.engine.rows(letter_decisions(evidence))
+    assert row["error"] == "NoSuchKey"
+
+
+@pytest.mark.parametrize(
+    ("statuses", "changes", "wanted"),
+    [
+        (("error", "error", None), {}, Outcome.NOT_EVALUATED),
+        (("error", None), {}, Outcome.PASSED),
+        (("error", "ok", None), {}, Outcome.PASSED),
+        (("error", "error", None), {"on_failure_arn": DEAD_LETTERS_ARN}, Outcome.PASSED),
+    ],
+)
+def test_an_attempt_without_a_known_end_leaves_open_what_was_discarded(
+    tmp_path, statuses, changes, wanted
+):
+    functions = [function_row("processor", **changes)]
+    evidence = a_case(tmp_path, functions=functions, invocations=attempts("r1", *statuses))
+    finding = finding_of("dead-letters/silent-discard", evidence)
+    assert finding.outcome is wanted
+    if wanted is Outcome.NOT_EVALUATED:
+        assert finding.reason.endswith(
+            "processor: 1 request failed, and how one of the attempts ended is unknown"
+        )
+
+
+def test_principals_with_a_region_do_not_wait_either(tmp_path):
+    by_logs = '[{"principal": "logs.eu-west-1.amazonaws.com", "source_arn": null}]'
+    functions = [function_row("ingest", max_retry_attempts=0, invokers=by_logs)]
+    calls = attempts("r1", "error", function="ingest")
+    evidence = a_case(tmp_path, functions=functions, invocations=calls)
+    assert outcome("silent-discard", evidence) == found("ingest")

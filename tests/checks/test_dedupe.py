@@ -6,10 +6,10 @@ from datetime import timedelta
 
 import pytest
 
-from investigate import pipeline
 from investigate.case import Coverage
 from investigate.evidence import Evidence
 from investigate.model import Outcome
+from investigate.pipeline import REFERENCE
 from investigate.settings import Thresholds
 from tests.builders import (
     CAPTURED,
@@ -239,7 +239,7 @@ def everywhere(folder, *events):
     return behind_the_gate(folder, raw=events, events=events, dedupe=events)
 
 
-@pytest.mark.parametrize("mark", pipeline.DELIMITERS)
+@pytest.mark.parametrize("mark", REFERENCE.delimiters)
 @pytest.mark.parametrize("field", ["source", "event_type", "entity_id"])
 def test_a_delimiter_in_a_field_is_a_risk(tmp_path, field, mark):
     risky = Event("r", at(1), **{field: f"a{mark}b"})

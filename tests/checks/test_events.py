@@ -6,11 +6,11 @@ from datetime import timedelta
 
 import pytest
 
-from investigate import pipeline
 from investigate.case import Coverage
 from investigate.checks import book, offending_rows
 from investigate.evidence import Evidence, Scope
 from investigate.model import Outcome, Window
+from investigate.pipeline import REFERENCE
 from investigate.settings import Thresholds
 from tests.builders import (
     CAPTURED,
@@ -498,7 +498,10 @@ def test_what_is_unknown_repeats_nothing(tmp_path, unknown):
 
 
 def test_rows_are_judged_by_the_status_names_of_the_pipeline():
-    assert pipeline.STATUSES == (pipeline.ACCEPTED, pipeline.DUPLICATE)
+    assert REFERENCE.statuses == (
+        REFERENCE.accepted,
+        REFERENCE.duplicate,
+    )
 
 
 FAULTS = {

@@ -173,6 +173,16 @@ def test_what_the_bucket_keeps_of_a_deleted_object_is_told_beside_its_missing_ev
     assert "can be restored" in finding_of("raw/missing", evidence).advice
 
 
+def test_a_part_without_deletions_does_not_speak_for_the_whole_case(tmp_path):
+    raw = [raw_row(A), deleted_version(B, 8, "new"), deleted_version(B, 9, "zz-marker", etag=None)]
+    evidence = evidence_of(tmp_path, raw=raw, events=[event_row(A), event_row(B)])
+    kept = evidence["raw"]
+    part = evidence.cut({"raw": kept.filter(kept.error.isnull())})
+    for asked in (part, evidence):  # the part asks first
+        rows = offending_rows(book["raw/missing"], asked).rows
+        assert "deleted_versions" in rows.columns
+
+
 def test_where_nothing_was_deleted_no_version_is_looked_for(tmp_path):
     evidence = evidence_of(tmp_path, raw=[raw_row(A)], events=[event_row(A), event_row(B)])
     (row,) = rows("raw/missing", evidence)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from investigate import pipeline
+from investigate.analysis import replays
 from investigate.case import Coverage
 from investigate.checks.registry import book, offending_rows
 from investigate.evidence import Evidence, Scope
@@ -326,3 +327,34 @@ def test_a_replay_without_an_end_is_no_pass(tmp_path: Path) -> None:
     finding = finding_of("replay/failures", a_case(tmp_path, invocations=calls))
     assert finding.outcome is Outcome.NOT_EVALUATED
     assert "the end of 1 replay invocation is not in the log" in str(finding.reason)
+
+
+@pytest.mark.parametrize("unread", ["start", "end", "entity_id"])
+def test_a_replay_whose_line_names_no_window_has_no_known_number_of_rows(
+    tmp_path: Path, unread: str
+) -> None:
+    case = a_case(tmp_path, replayed(0, 0, **{unread: None}))
+    (row,) = case.engine.rows(offending_rows(book["replay/nothing-sent"], case).rows)
+    assert (row["rows_there"], row["why"]) == (None, "its window is not in the log")
+    (row,) = case.engine.rows(replays.outcomes(case))
+    assert row["rows_with_refs"] is None
+
+
+@pytest.mark.parametrize("unread", ["start", "end", "entity_id"])
+def test_a_replay_whose_line_names_no_window_may_have_stopped_early(
+    tmp_path: Path, unread: str
+) -> None:
+    finding = finding_of("replay/truncated", a_case(tmp_path, replayed(100, 100, **{unread: None})))
+    assert finding.outcome is Outcome.NOT_EVALUATED
+    assert "1 logged replay whose window or scanned rows are not in the log" in str(finding.reason)
+
+
+def test_a_replay_of_unknown_size_may_have_stopped_early_but_none_of_another_scope(
+    tmp_path: Path,
+) -> None:
+    asked = {"entity_id": "e1", "start": FROM, "end": TO, "sent": 0}
+    line = log_line("replay_enqueued", at(30), "p1", **asked)
+    finding = finding_of("replay/truncated", a_case(tmp_path, line))
+    assert finding.outcome is Outcome.NOT_EVALUATED
+    other = a_case(tmp_path, line, scope=Scope(Window(START, END), ("e2",)))
+    assert the(finding_of("replay/truncated", other)) == PASSED

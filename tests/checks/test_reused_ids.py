@@ -10,6 +10,7 @@ import pytest
 from investigate import pipeline
 from investigate.analysis.arrivals import with_arrival
 from investigate.model import Outcome
+from investigate.pipeline import REFERENCE
 from tests.builders import (
     Event,
     aggregate_row,
@@ -33,7 +34,7 @@ def reused(event: Event, when: datetime, arrived: datetime) -> dict[str, Any]:
     """The row of another event that was refused under the same id."""
     text = pipeline.format_time(when)
     return event_row(
-        event, sk=pipeline.event_sk(text, event.id), event_time=text, event_time_utc=when,
+        event, sk=REFERENCE.event_sk(text, event.id), event_time=text, event_time_utc=when,
         ingest_time=pipeline.format_time(arrived), ingest_time_utc=arrived, status="DUPLICATE",
         payload_sha=pipeline.payload_sha({"other": 1}), s3_key=f"raw/event_id={event.id}.json",
     )  # fmt: skip

@@ -8,7 +8,7 @@ import signal
 import pytest
 
 from investigate import tables
-from investigate.capture.draft import draft_of
+from investigate.capture.draft import draft_folder_of
 from investigate.case import open_case
 from investigate.cli import main
 from investigate.commands import capture_options
@@ -122,9 +122,11 @@ def test_one_entity_is_captured_by_queries(capture, served, tmp_path):
 
 def test_what_is_denied_is_said_in_the_table(capture, served):
     served.become(Weather(denied=frozenset({"dynamodb:Scan"})))
-    code, out, _ = capture()
+    code, out, err = capture()
     assert code == 0
     assert words(out)["events"] == "denied AccessDeniedException: dynamodb:Scan of demo-events"
+    assert "not everything was allowed: investigate doctor --config" in err
+    assert "not everything was answered" not in err
 
 
 # What it would take
@@ -267,7 +269,7 @@ def test_ctrl_c_keeps_what_was_read_says_how_to_go_on_and_that_goes_on(capture, 
         "what was read is kept: the same command with --resume goes on",
         "investigate: stopped",
     ]
-    assert left(tmp_path) == [draft_of(tmp_path / "case").name, "whole"]
+    assert left(tmp_path) == [draft_folder_of(tmp_path / "case").name, "whole"]
     assert len(served.record) < half + 40, "every thread stops with its request"
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     served.hook = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from investigate.capture.cost import Cost
-from investigate.commands.costs import told
+from investigate.commands.costs import cost_text
 
 SCAN = Cost(
     "events", "dynamodb:Scan", "20,000 rows", "about",
@@ -23,7 +23,7 @@ def cells(text: str, start: str) -> list[str]:
 
 
 def test_each_operation_is_a_line_and_the_sum_is_the_last():
-    text = told([READ, SCAN, DENIED, LOGS])
+    text = cost_text([READ, SCAN, DENIED, LOGS])
     assert cells(text, "raw") == ["raw", "s3:GetObject", "about 2,000", "0.0008"]
     assert cells(text, "events") == [
         "events", "dynamodb:Scan", "about 10", "1,280.0", "10.5 MB", "0.0002",
@@ -48,17 +48,17 @@ def test_each_operation_is_a_line_and_the_sum_is_the_last():
     ],
 )
 def test_the_sum_is_no_surer_than_its_parts(costs, requests):
-    assert cells(told(costs), "together")[1] == requests
+    assert cells(cost_text(costs), "together")[1] == requests
 
 
 def test_how_each_figure_was_reckoned_and_whose_prices_these_are_stands_below():
-    text = told([SCAN, DENIED])
+    text = cost_text([SCAN, DENIED])
     assert "Scan: 20,000 rows" in text
     assert "Scan: AccessDenied: dynamodb:DescribeTable" in text
     assert "list prices of us-east-1" in text
 
 
 def test_a_price_too_small_to_show_is_not_nothing():
-    assert cells(told([Cost("raw", "s3:GetObject", "", price_usd=0.0000004)]), "raw")[-1] == (
+    assert cells(cost_text([Cost("raw", "s3:GetObject", "", price_usd=0.0000004)]), "raw")[-1] == (
         "<0.0001"
     )

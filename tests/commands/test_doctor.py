@@ -14,7 +14,7 @@ import boto3
 import pytest
 
 from investigate.aws import Connection, connect
-from investigate.capture.permissions import Scope, policy
+from investigate.capture.permissions import PolicyScope, policy
 from investigate.commands import doctor, environment
 from investigate.commands.console import Console
 from investigate.errors import AccessError, EngineError
@@ -161,7 +161,7 @@ def test_without_a_configuration_only_what_is_here_is_looked_at(ask):
 
 def test_the_policy_is_printed_alone(ask, world):
     code, text = ask(policy=True)
-    scope = Scope(
+    scope = PolicyScope(
         world.names, "123456789012", "eu-west-1",
         tuple(f"/aws/lambda/demo-{role}" for role in ("ingest", "replay", "processor")),
     )  # fmt: skip
@@ -239,3 +239,8 @@ def test_what_is_missing_or_too_old_or_broken_is_said(ask, monkeypatch):
     assert ["no-such-package", "not", "installed", ">=1"] in lines
     assert any(line[:1] == ["duckdb"] and line[-1] == ">=99" for line in lines)
     assert ["engine", "duckdb", "the", "query", "failed"] in lines
+
+
+def test_whose_credentials_these_are_is_asked_once(ask, connection):
+    ask()
+    assert connection.meter.snapshot()["requests"]["sts:GetCallerIdentity"] == 1

@@ -7,7 +7,19 @@ import json
 import pytest
 
 from investigate.case import Coverage
-from tests.builders import Event, at, event_row, evidence_of, raw_row, unreadable_row
+from investigate.plan_integrity import shape_error
+from investigate.replay_plan import SHAPE
+from tests.builders import (
+    Event,
+    at,
+    event_row,
+    evidence_of,
+    function_row,
+    mapping_row,
+    queue_row,
+    raw_row,
+    unreadable_row,
+)
 from tests.commands.conftest import CASES, END, START
 
 
@@ -128,3 +140,36 @@ def test_a_plan_says_what_it_should_have_sent(plan):
     head = " ".join(plan()[1].split("\n\n")[1].split())
     assert "should send 8 events" in head
     assert "left out (1 outside by text)" in head
+
+
+@pytest.mark.parametrize(
+    ("tables", "said"),
+    [
+        ({"mappings": [mapping_row()]}, "a processor reads the replay queue"),
+        (
+            {"mappings": [mapping_row(state="Disabled")]},
+            "nobody reads replay-queue (the mapping is Disabled): the messages would wait there",
+        ),
+        ({"mappings": [], "queue_state": []}, "unknown: queue_state: no queue has the role replay"),
+        ({}, "unknown: mappings: skipped (not in this test)"),
+        (
+            {"mappings": [mapping_row()], "functions": []},
+            "unknown: functions: none has the role processor",
+        ),
+    ],
+    ids=["read", "paused", "no queue", "not captured", "no processor"],
+)
+def test_a_plan_says_who_would_read_what_it_sends(ask, tmp_path, tables, said):
+    known = {"queue_state": [queue_row()], "functions": [function_row("processor")], **tables}
+    evidence = evidence_of(tmp_path, events=[event_row(Event("a"))], **known)
+    lines = planned(ask, evidence.case.folder).splitlines()
+    (reader,) = (line for line in lines if line.startswith("  reader"))
+    assert reader == f"  reader     {said}"
+
+
+def test_a_plan_with_a_row_that_lacks_what_a_row_may_lack_is_whole(ask, tmp_path):
+    bare = dict.fromkeys(("event_id", "event_time", "event_time_utc", "s3_bucket", "s3_key"))
+    rows = [event_row(Event("a")), event_row(Event("b"), **bare)]
+    plan = in_json(ask, evidence_of(tmp_path, events=rows, raw=[raw_row(Event("a"))]).case.folder)
+    assert [row["event_time"] for row in plan["leave_out"]] == [None]
+    assert shape_error(plan, SHAPE) == ""

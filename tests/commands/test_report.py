@@ -51,6 +51,7 @@ def test_a_notebook_that_fails_still_leaves_a_report_and_exits_with_3(ask, noteb
     code, _, err = ask("report", HEALTHY, "--out", tmp_path / "out", "--allow-gaps")
     assert code == 3
     assert "02_events_table: cell 3 failed: ZeroDivisionError" in err
+    assert "1 notebook did not come to an end: 02_events_table\n  the findings stand" in err
     assert "did not come to its end" in (tmp_path / "out" / "index.html").read_text(
         encoding="utf-8"
     )

@@ -133,4 +133,5 @@ def test_a_memory_that_cannot_be_kept_hides_nothing_and_is_exit_code_4(run, list
     code, out, err = run("--notify", listener.url)
     assert code == 4
     assert out.startswith("ESCALATE  ")
-    assert "not everybody was told" in err
+    assert "not told: target 1 (json://" in err
+    assert "the next run tells them" in err

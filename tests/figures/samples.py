@@ -172,7 +172,8 @@ SAMPLES: dict[str, Sequence[Numbers]] = {
     "replays_logged": [
         numbers(
             {"logged": "2026-03-11 00:00:00", "entity": HOSTILE, "start": HOSTILE, "end": HOSTILE,
-             "rows_there": 9, "scanned": 4, "sent": 4, "of": 1, "of_short": 1}
+             "rows_there": 9, "scanned": 4, "sent": 4, "of": 1, "of_short": 1,
+             "of_unknown": 0}
         )
     ],
     "retry_arrivals": [

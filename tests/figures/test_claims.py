@@ -87,18 +87,23 @@ def test_a_replay_sends_what_is_in_by_text_wherever_its_time_is():
 
 
 @pytest.mark.parametrize(
-    ("short", "claim"),
+    ("of", "short", "unknown", "claim"),
     [
-        (1, "1 of 1 logged replay stopped before the end of the window"),
-        (0, "1 logged replay, none stopped before the end of its window"),
+        (1, 1, 0, "1 of 1 logged replay stopped before the end of the window"),
+        (1, 0, 0, "1 logged replay, none stopped before the end of its window"),
+        (1, 0, 1, "1 logged replay, none known to have stopped before the end of its window; "
+                  "of 1 it is not known"),
+        (3, 1, 2, "1 of 3 logged replays stopped before the end of the window; "
+                  "of 2 it is not known"),
     ],
-)
-def test_replays_that_stopped_early_are_the_claim(short, claim):
+)  # fmt: skip
+def test_replays_that_stopped_early_are_the_claim(of, short, unknown, claim):
     row = {
         "logged": "2026-03-11 00:00:00", "entity": "e1", "rows_there": 9, "scanned": 9, "sent": 9,
-        "of": 1, "of_short": short,
+        "of": of, "of_short": short, "of_unknown": unknown,
     }  # fmt: skip
-    assert title(figures.replays_logged(numbers(row))) == claim
+    rows = [row] * of
+    assert title(figures.replays_logged(numbers(*rows))) == claim
 
 
 def test_rows_of_one_moment_stand_above_each_other():
@@ -224,7 +229,7 @@ def test_versions_that_are_not_drawn_are_told_in_the_title():
 def test_replays_that_are_not_drawn_are_told_in_the_title():
     row = {
         "logged": "2026-03-11 00:00:00", "entity": "e1", "rows_there": 9, "scanned": 9, "sent": 9,
-        "of": 82, "of_short": 2,
+        "of": 82, "of_short": 2, "of_unknown": 0,
     }  # fmt: skip
     assert title(figures.replays_logged(numbers(row))).endswith("; drawn: the 1 that left out most")
 
@@ -235,7 +240,9 @@ def test_what_could_not_be_told_is_counted_beside_the_faults():
         for word in ("dangerous", "expected", "not-evaluated", "passed")
     ]
     claim = title(figures.checks_by_step(Numbers("verdicts", rows)))
-    assert claim == "2 of 8 checks found a fault, 2 could not be evaluated"
+    assert (
+        claim == "2 of 8 checks found a fault, 2 found what is expected, 2 could not be evaluated"
+    )
 
 
 def test_storms_are_counted_with_what_the_repeats_were_billed():
@@ -272,3 +279,12 @@ def test_a_failed_attempt_has_another_sign_than_one_that_ended_ok():
         "client: ended ok": "circle",
         "client: failed": "x",
     }
+
+
+def test_hops_of_which_nobody_knows_how_they_went_are_not_said_to_have_gone_well():
+    (sample,) = SAMPLES["trace_hops"]
+    well = {**sample.rows[0], "what": "a hop", "status": "ok"}
+    assert title(figures.trace_hops(numbers(well))) == "1 hop, none of which went wrong"
+    figure = figures.trace_hops(numbers(well, {**well, "place": 1, "status": "unknown"}))
+    assert title(figure) == ("2 hops, none known to have gone wrong; how 1 went is not known")
+    assert figure.data[0].text[1] == "? not known how it went"

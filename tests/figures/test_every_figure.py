@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 
 from investigate import figures
-from investigate.display import Numbers
-from investigate.figures.style import PLOTLY_MIME
+from investigate.display import PLOTLY_MIME, Numbers
 from tests.figures.samples import SAMPLES, draw
 
 NAMES = sorted(SAMPLES)

@@ -273,6 +273,19 @@ def test_verify_in_place_counts_what_is_gone_and_what_was_written_again(full, tm
         list(changes(case, engine))
 
 
+def test_the_command_ends_with_2_only_if_what_is_in_place_changed(full, tmp_path, capsys):
+    names = synced(full, tmp_path, CAPTURED_AT)
+    case = pointed(full, tmp_path / "case", names, only=("raw",))
+    asked = ["verify", str(case.folder), "--in-place"]
+    assert cli.main(asked) == 0
+    assert "is what it was when the case was captured" in capsys.readouterr().out
+    sorted((tmp_path / "bucket").rglob("*.json"))[0].unlink()
+    assert cli.main(asked) == 2
+    err = capsys.readouterr().err
+    assert "is not what it was: raw: of 6" in err
+    assert "a copy (capture without --in-place) stays" in err
+
+
 # another command, another process
 
 

@@ -15,6 +15,7 @@ from types import SimpleNamespace
 
 import boto3
 
+from investigate.pipeline import REFERENCE
 from investigate.sandbox import handlers
 from investigate.sandbox.clock import WallClock
 from investigate.sandbox.function import Context
@@ -45,6 +46,7 @@ def _run(handler, event, lambda_context):
         environment=os.environ,
         clients=CLIENTS,
         clock=CLOCK,
+        design=REFERENCE,
     )
     written = []
     try:

@@ -26,6 +26,7 @@ from investigate.case import Case
 from investigate.evidence import Evidence
 from investigate.findings import examine
 from investigate.model import STEPS, Finding, Outcome, Severity, Window, isoformat
+from investigate.pipeline import REFERENCE
 from investigate.settings import PipelineNames, Settings, Thresholds
 from tests.conftest import FAKE, UNSET
 from tests.live.server import REGION, Clients
@@ -33,7 +34,7 @@ from tests.live.stack import HERE, Stack, deploy
 
 ENTITIES = ("ada", "bob", "cyd", "dan")
 EACH = (
-    pipeline.BATCH_SIZE
+    REFERENCE.batch_size
 )  # events of one entity: one batch, so no second batch in its second (D14)
 REPEATED = 3  # the number of the event of each entity that its client sends twice
 ROLES = {"IngestFunction": 44, "ReplayFunction": 4, "ProcessorFunction": 4}  # invocations
@@ -270,7 +271,7 @@ def test_the_mapping_is_as_it_was_deployed(captured):
     assert mapping["function"] == captured.function("ProcessorFunction")
     assert mapping["source_arn"].endswith(":" + captured.function("ReplayQueue").split("/")[-1])
     assert mapping["state"] == "Enabled"
-    assert mapping["batch_size"] == pipeline.BATCH_SIZE
+    assert mapping["batch_size"] == REFERENCE.batch_size
     assert mapping["partial_batch_response"] is False
     # AWS says "OK" or the problem; ministack adds a number, so only its first word is held to.
     assert mapping["last_result"].startswith("OK")

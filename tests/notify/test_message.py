@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from investigate.model import Severity
-from investigate.notify.message import LONGEST, Where, compose
+from investigate.notify.message import LONGEST, ReportPaths, compose
 from investigate.notify.news import News, at_or_above
 from tests.report.samples import HOSTILE, document, entry
 
-WHERE = Where("cases/incident-42", "reports/index.html")
+WHERE = ReportPaths("cases/incident-42", "reports/index.html")
 KEYS = [f"k{number}" for number in range(8)]
 
 

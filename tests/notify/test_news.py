@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from investigate.model import Severity
-from investigate.notify.news import at_or_above, identity, untold
+from investigate.notify.news import at_or_above, identity, not_told_before
 from tests.report.samples import document, entry
 
 
@@ -18,23 +18,23 @@ def known(*states):
 
 
 def test_what_was_never_told_is_new():
-    assert [news.before for news in untold(found("a"), {})] == [None]
+    assert [news.before for news in not_told_before(found("a"), {})] == [None]
 
 
 def test_what_was_told_with_these_keys_is_no_news():
-    assert untold(found("a", "b"), known("ab")) == []
+    assert not_told_before(found("a", "b"), known("ab")) == []
 
 
 def test_more_keys_are_news_and_say_how_many_there_were():
-    assert [news.before for news in untold(found("a", "b"), known("a"))] == [1]
+    assert [news.before for news in not_told_before(found("a", "b"), known("a"))] == [1]
 
 
 def test_other_keys_of_the_same_number_are_news():
-    assert [news.before for news in untold(found("c"), known("a"))] == [1]
+    assert [news.before for news in not_told_before(found("c"), known("a"))] == [1]
 
 
 def test_a_finding_that_comes_back_as_it_was_is_no_news():
-    assert untold(found("a"), known("a", "ab")) == []
+    assert not_told_before(found("a"), known("a", "ab")) == []
 
 
 def test_a_count_beyond_the_listed_keys_makes_a_difference():

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import os
 import re
+import socket
+import threading
 from pathlib import Path
 
 import pytest
 
 from investigate.errors import UsageError
 from investigate.model import Severity
+from investigate.notify import courier
 from investigate.notify import targets as module
 from investigate.notify.message import LONGEST, Message
 from investigate.notify.targets import masked, targets_of, without_secrets
@@ -97,6 +103,84 @@ def test_an_answer_that_is_a_refusal_is_a_failure(listener, more, capfd):
 def test_no_answer_is_a_failure(listener, monkeypatch):
     monkeypatch.setattr(module, "SECONDS", 0.000001)
     assert targets_of([listener.url])[0].send(MESSAGE)
+
+
+def _endless(listening: socket.socket, cut: threading.Event) -> None:
+    client, _ = listening.accept()
+    with client:
+        client.recv(65_536)
+        client.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000000\r\n\r\n")
+        with contextlib.suppress(OSError):
+            while True:
+                client.sendall(b"x" * 65_536)
+        cut.set()
+
+
+def test_an_answer_without_an_end_is_a_failure_and_is_not_waited_for(monkeypatch):
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setattr(module, "SECONDS", 5)
+    cut = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        threading.Thread(target=_endless, args=(listening, cut), daemon=True).start()
+        target = targets_of([f"json://127.0.0.1:{listening.getsockname()[1]}/hook"])[0]
+        assert target.send(MESSAGE)
+        assert cut.wait(60)  # whoever read is gone, or this would go on for ever
+
+
+@pytest.fixture
+def customized(tmp_path, monkeypatch):
+    """Let the process that sends run some lines before anything else."""
+
+    def customize(*lines: str) -> None:
+        (tmp_path / "sitecustomize.py").write_text("\n".join(lines), encoding="utf-8")
+        monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{ROOT}")
+
+    return customize
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("import resource",
+         "def refused(*_): raise ValueError",
+         "resource.setrlimit = refused"),
+        ("print('told', flush=True)",),
+        ("import os", "os.write(2, b'\\xe9')"),
+    ],
+    ids=["no bound of memory", "words on its output", "bytes on its error"],
+)  # fmt: skip
+def test_a_message_arrives_whatever_else_its_process_does(customized, listener, lines):
+    customized(*lines)
+    assert targets_of([listener.url])[0].send(MESSAGE) == ""
+    assert [heard["title"] for heard in listener.heard] == ["A title"]
+
+
+def test_a_process_that_dies_before_it_asks_has_sent_nothing_and_says_so(customized, listener):
+    customized("import os", "os._exit(7)")
+    told = targets_of([listener.url])[0].send(MESSAGE)
+    assert told == "it was not sent: the process that sends ended with 7"
+    assert listener.heard == []
+
+
+def test_a_process_that_dies_as_it_asks_had_a_bound_of_memory_and_is_a_failure(
+    customized, listener
+):
+    customized(
+        "import os, resource, apprise",
+        f"bounded = lambda: resource.getrlimit(resource.RLIMIT_AS)[0] == {courier.MEMORY}",
+        "apprise.Apprise.notify = lambda *_, **__: os._exit(9 if bounded() else 8)",
+    )
+    told = targets_of([listener.url])[0].send(MESSAGE)
+    assert told == "what it answered could not be read; the process that did ended with 9"
+
+
+def test_a_process_that_the_system_refuses_is_a_failure_of_this_target(listener, monkeypatch):
+    def refused(*_, **__):
+        raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(courier.subprocess, "run", refused)
+    told = targets_of([listener.url])[0].send(MESSAGE)
+    assert told == "the process that sends was not started: Resource temporarily unavailable"
 
 
 def test_what_a_service_says_is_told_without_parts_of_the_url():

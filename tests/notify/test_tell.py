@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from investigate.model import Severity
-from investigate.notify.memory import Memory, file_for
-from investigate.notify.message import Where
+from investigate.notify.message import ReportPaths
 from investigate.notify.targets import targets_of
 from investigate.notify.tell import Delivery, tell
+from investigate.notify.told_before import ToldBefore, file_for
 from tests.report.samples import document, entry
 
 FIRST = entry("raw/missing", severity="escalate", keys=["a", "b"])
@@ -22,7 +22,7 @@ def run(listener, tmp_path):
                 document(*entries, **changes),
                 targets_of(urls or [listener.url]),
                 level=level,
-                where=Where("CASE", "out/index.html"),
+                where=ReportPaths("CASE", "out/index.html"),
                 memory=file_for(tmp_path / "out"),
             )
         )
@@ -78,7 +78,7 @@ def test_what_was_told_but_cannot_be_remembered_is_a_failure(run, listener, monk
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Memory, "add", full)
+    monkeypatch.setattr(ToldBefore, "add", full)
     assert run(FIRST) == [
         Delivery(
             f"target 1 (json://127.0.0.1:{listener.port}/***)",

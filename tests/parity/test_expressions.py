@@ -12,13 +12,17 @@ import pyarrow.parquet as pq
 import pytest
 
 from investigate.analysis.error_rules import denied_action, fingerprint_of, kind_of
+from investigate.analysis.explanation import _item_text
 from investigate.analysis.logs import moment_of, text_in, whole_in
+from investigate.analysis.queues import last_part
 from investigate.engine import (
     DuckDBEngine,
     blank,
     day_of,
     differ,
     filled,
+    hour_text_of,
+    is_day,
     literal_rows,
     milliseconds_since_1970,
     number_text,
@@ -27,6 +31,7 @@ from investigate.engine import (
     text_of,
 )
 from investigate.errors import EngineError
+from investigate.sandbox.meter_readings import METER_READINGS
 from tests.parity.cases import ODD_NUMBERS, ODD_TEXTS
 
 DUCKDB = DuckDBEngine()
@@ -50,11 +55,23 @@ ERRORS = [
     "ThrottlingException: Rate exceeded 0x1F 2026-03-10T00:00:00Z", "Task timed out after 3.00 s",
     "KeyError: 'é' [12]\nTraceback", "", None,
 ]  # fmt: skip
+KEYS = METER_READINGS.raw_layout
+LINE_ENDS = ("\n", "\r", "\r\n", "\u0085", "\u2028")  # as one engine or the other sees them
+DATES = ["2026-03-10", *(f"2026-03-10{end}" for end in LINE_ENDS), "2026-3-10", "", None]
+ARNS = ["arn:aws:sqs:eu-west-1:123456789012:a", "arn:x/b", *(f"arn:c{end}" for end in LINE_ENDS)]
+KEY_TEXTS = [
+    "readings/2026-03-10/order/web/07h/2026-03-11.a.json", "readings/2026-03-10/a/b/c/7h/x.y.json",
+    "readings/someday/order/web/07h/2026-03-11.ab.json", "other/2026-03-10/order/web/07h/d.ab.json",
+    "readings/2026-03-10/order/web\n/07h/d.ab.json", "", None,
+    *(f"readings/2026-03-10/order/w{end}b/07h/d.ab.json" for end in LINE_ENDS),
+    *(f"readings/2026-03-10/order/web/07h/d.ab.json{end}" for end in LINE_ENDS),
+]  # fmt: skip
 NUMBERS = [*ODD_NUMBERS, 300.0, -2.5, 0.000123, 1e9, None, 1e30, -1.5e30, 123_456_789_012.3]
 NUMBERS += [float("inf"), float("-inf"), float("nan"), 1e15, 999e12, 1_234_567.25, 1e-12]
 
 FUNCTIONS = {
     "day_of": lambda t: day_of(t.at),
+    "hour_text_of": lambda t: hour_text_of(t.at),
     "text_of": lambda t: text_of(t.at),
     "seconds_since_1970": lambda t: seconds_since_1970(t.at),
     "milliseconds_since_1970": lambda t: milliseconds_since_1970(t.at),
@@ -71,6 +88,13 @@ FUNCTIONS = {
     "denied_action": lambda t: denied_action(t.error),
     "the first letter": lambda t: t.text.substr(0, 1),
     "the length": lambda t: t.text.length(),
+    "the source in a key": lambda t: t.key.re_extract(KEYS.part_in_key("source", "readings/"), 1),
+    "the event date in a key": lambda t: t.key.re_extract(KEYS.date_in_key("readings/"), 1),
+    "the inputs of a version": lambda t: _item_text(
+        METER_READINGS.aggregate, ibis.struct({"event_id": t.text, "payload_sha": t.said})
+    ).hexdigest("sha256"),
+    "is a day": lambda t: is_day(t.date),
+    "the last part of an ARN": lambda t: last_part(t.arn),
     "a hash": lambda t: t.text.hexdigest("sha256"),
     "a place in order": lambda t: ibis.row_number().over(order_by=["text", "n"]),
     "a place in reverse": lambda t: ibis.row_number().over(order_by=[ibis.desc("at"), "n"]),
@@ -80,7 +104,7 @@ FUNCTIONS = {
 def table(engine) -> ibis.Table:
     columns = {
         "text": ODD_TEXTS, "at": TIMES, "said": SAID, "json": JSON, "error": ERRORS,
-        "number": NUMBERS,
+        "number": NUMBERS, "key": KEY_TEXTS, "date": DATES, "arn": ARNS,
     }  # fmt: skip
     length = max(map(len, columns.values()))
     rows = {name: (values * length)[:length] for name, values in columns.items()}

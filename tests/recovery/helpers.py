@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
@@ -100,6 +101,17 @@ def configuration(names: PipelineNames, **changes: str) -> str:
     }
     lines = [f"{name} = {json.dumps(value)}" for name, value in {**texts, **changes}.items()]
     return "\n".join(["[pipeline]", *lines])
+
+
+@contextmanager
+def full(path: Path, room: int = 0) -> Iterator[None]:
+    """No file of this process becomes longer than this one and some bytes: as on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + room, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def mapping_state(sandbox: Sandbox) -> str:

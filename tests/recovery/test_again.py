@@ -12,17 +12,20 @@ from types import SimpleNamespace
 import pytest
 
 from investigate.aws.failures import access_error
+from investigate.case import RECORD
 from investigate.errors import AccessError, RecoveryRefused
 from investigate.model import isoformat
 from investigate.recovery import redriving, replaying, undo
 from investigate.recovery.live import Live
-from investigate.recovery.pace import Limits, Pace, signals_noted
-from investigate.recovery.place import Place
+from investigate.recovery.pace import Pace, SendLimits
 from investigate.recovery.record import DONE, ENABLE, INTENT, opened, read
+from investigate.recovery.region_and_account import RegionAndAccount
 from investigate.recovery.sending import Run
+from investigate.recovery.signals import signals_noted
 from tests.recovery.helpers import (
     LIMITS,
     dead_letters,
+    full,
     ingest,
     mapping_state,
     plan_file,
@@ -96,6 +99,24 @@ def test_a_replay_sends_also_what_the_pipelines_own_would_miss(ask, stopped):
     assert sum(depth(stopped.sandbox)) == 2
 
 
+@pytest.mark.parametrize(
+    ("tables", "said"),
+    [
+        (("events", "raw"), "how many messages wait was not captured: an event may be among them"),
+        (("events", "raw", "queue_state"), "1 message waits unseen: an event may be among them"),
+    ],
+)
+def test_a_replay_says_what_of_the_queue_nobody_saw(ask, stopped, tables, said):
+    ingest(stopped.sandbox, "acme", 1)
+    stopped.sandbox.replay("acme", *DAY)
+    unsampled = {"sample_messages": 0, "force_sampling": False}
+    case = stopped.capture(only=tables, **unsampled)
+    plan = replay_plan(ask, stopped, case, "acme")
+    code, out, err = ask("replay", case, "--plan", plan, *WRITE, *stopped.aws())
+    assert code == 0, err
+    assert said in " ".join((out + err).split())
+
+
 def test_a_replay_that_a_signal_ends_is_no_success(ask, stopped, monkeypatch):
     ingest(stopped.sandbox, "acme", 4)
     case = repaired(stopped)
@@ -129,9 +150,10 @@ def test_what_was_sent_stands_in_the_end_although_the_pipeline_is_gone(ask, stop
         return send(*given)
 
     monkeypatch.setattr(replaying, "_send", and_gone)
-    code, out, err = ask("replay", case, "--plan", plan, *WRITE, *stopped.aws())
-    assert (code, "2 messages" in out) == (0, True)
-    assert "how the pipeline is now cannot be seen" in err
+    code, out, _ = ask("replay", case, "--plan", plan, *WRITE, *stopped.aws())
+    assert (code, "2 messages" in out) == (3, True)
+    assert "unknown    how the pipeline is now: " in out
+    assert "capture the case again to see what came of it" in out
     assert record_of(case)[-1]["action"] == "run"
 
 
@@ -274,14 +296,14 @@ NOW = datetime(2026, 3, 12, tzinfo=UTC)
 
 
 def pace(rate=None, seconds=60.0):
-    return Pace(Limits(50, seconds, rate), lambda: NOW, poll_seconds=0.0)
+    return Pace(SendLimits(50, seconds, rate), lambda: NOW, poll_seconds=0.0)
 
 
 def reached(account="1" * 12, region="eu-west-1", **mapping):
     """A connection that leads to a place, and what answers there for the mapping."""
     connection = SimpleNamespace(region=region, account=lambda: account)
     known = {"UUID": "u", "State": "Enabled", "LastModified": NOW, **mapping}
-    return SimpleNamespace(connection=connection, mapping=lambda: known, place=Place())
+    return SimpleNamespace(connection=connection, mapping=lambda: known, place=RegionAndAccount())
 
 
 @pytest.fixture
@@ -305,6 +327,39 @@ def test_a_mapping_is_gone_only_where_it_was_enabled(tmp_path, not_there):
             assert list(record.open_mappings()) == ["u"]
         undo.undo_open(record, reached(), pace())
         assert record.open_mappings() == {}
+
+
+def test_a_full_disk_does_not_hide_that_a_mapping_may_still_be_enabled(tmp_path, not_there):
+    with opened(tmp_path) as record:
+        record.write(INTENT, ENABLE, "t", item="u", region="us-east-1")
+    with (
+        full(tmp_path / RECORD),
+        pytest.raises(AccessError, match="THE MAPPING u MAY STILL BE ENABLED"),
+        opened(tmp_path) as record,
+    ):
+        undo.disable(record, reached(), pace(), "u", why="x")
+    assert [(line["kind"], line["action"]) for line in read(tmp_path)] == [(INTENT, ENABLE)]
+
+
+def test_a_mapping_that_was_disabled_is_so_on_a_full_disk_too(tmp_path, monkeypatch):
+    answer = {"State": "Disabling"}
+    monkeypatch.setattr(undo.WriteDoor, "call", lambda *given, **parameters: answer)
+    with opened(tmp_path) as record:
+        record.write(INTENT, ENABLE, "t", item="u")
+        with full(record.path):
+            assert undo.disable(record, reached(), pace(), "u", why="x") == answer
+        assert list(record.open_mappings()) == ["u"], "the next command disables it once more"
+
+
+def test_a_line_that_a_full_disk_cut_leaves_nothing_behind(tmp_path):
+    with opened(tmp_path) as record:
+        record.write(INTENT, "send", "t", item="a")
+        size = record.path.stat().st_size
+        with full(record.path, room=10), pytest.raises(OSError, match="too large"):
+            record.write(DONE, "send", "t", item="a")
+        assert record.path.stat().st_size == size
+        record.write(DONE, "send", "t", item="a")
+    assert [line["kind"] for line in read(tmp_path)] == [INTENT, DONE]
 
 
 def test_an_answer_without_a_state_closes_nothing(tmp_path, monkeypatch):

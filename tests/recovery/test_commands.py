@@ -15,6 +15,8 @@ import pytest
 
 from investigate import cli
 from investigate.case import RECORD
+from investigate.commands import redrive
+from investigate.commands.recovering import _USED
 from investigate.recovery.record import DONE, ENABLE, INTENT, Record, opened, read
 from investigate.sandbox.weather import CALM, Weather
 from tests.recovery.helpers import (
@@ -166,6 +168,7 @@ def test_a_write_that_aws_denies_ends_the_run_and_is_sent_by_the_next(ask, troub
     code, out, _ = ask("replay", case, *options)
     assert code == 1
     assert "AccessDenied" in out
+    assert "look into what ended it; then run the same again: what is on record is not" in out
     trouble.served.become(CALM)
     code, out, _ = ask("replay", case, *options)
     assert code == 0
@@ -179,6 +182,7 @@ def test_a_redrive_goes_on_where_the_one_before_ended(ask, trouble, case, plans)
     code, out, err = ask("redrive", case, *options, *one)
     assert code == 0, err
     assert "--max-messages 1 are sent" in out
+    assert "run the same again for the rest: what is on record is not done twice" in out
     assert sum(depth(trouble.sandbox, dead)) == 2
     later(trouble.sandbox, minutes=2)
     sent = [line for line in read(case) if line["action"] == "send-letter"]
@@ -196,6 +200,24 @@ def test_a_redrive_goes_on_where_the_one_before_ended(ask, trouble, case, plans)
     assert code == 0, err
     assert sum(depth(trouble.sandbox, dead)) == 0
     assert sum(depth(trouble.sandbox)) == waiting + 1
+
+
+@pytest.mark.parametrize("failed", [False, True])
+def test_after_a_move_that_was_stopped_nobody_is_told_to_run_the_same_again(
+    ask, trouble, case, plans, monkeypatch, failed
+):
+    # No emulator has the operation; see test_moving for the requests.
+    def cancelled(run, *_):
+        run.stop("the processor failed" if failed else "--max-seconds 30 are over", failed=failed)
+
+    monkeypatch.setattr(redrive, "move", cancelled)
+    options = ("--plan", plans["redrive"], "--move", *WRITE, *trouble.aws())
+    code, out, err = ask("redrive", case, *options)
+    assert code == int(failed), err
+    told = " ".join(out.split())
+    ended = "look into what ended it; then " if failed else ""
+    assert f"next {ended}capture the case again and make a new plan" in told
+    assert "run the same again" not in told
 
 
 def test_a_letter_that_is_gone_is_told(ask, trouble, case, plans):
@@ -225,6 +247,7 @@ def test_processing_stops_at_the_first_failure(ask, trouble, case, plans):
     code, out, _ = ask("process-briefly", case, *brief(trouble, plans))
     assert code == 1
     assert "the processor failed" in out
+    assert _USED in " ".join(out.split())
     assert mapping_state(trouble.sandbox) == "Disabled"
 
 
@@ -317,6 +340,24 @@ def test_what_was_left_enabled_is_told_to_who_may_not_write_and_undone_by_who_ma
     assert code == 0
     assert "enabled any more" in out
     assert mapping_state(trouble.sandbox) == "Disabled"
+
+
+def test_a_damaged_record_ends_a_command_in_words_after_what_is_enabled_was_disabled(
+    ask, trouble, case, plans
+):
+    uuid = trouble.sandbox.clients.lambda_.list_event_source_mappings()["EventSourceMappings"][0][
+        "UUID"
+    ]
+    with opened(case) as record:
+        record.write(INTENT, ENABLE, "t", item=uuid, plan="p")
+        record.write(DONE, "send-letter", "t", event="x")  # of which letter?
+    trouble.served.work = None
+    trouble.sandbox.start_consumer()
+    code, _, err = ask("replay", case, "--plan", plans["replay"], *WRITE, *trouble.aws())
+    assert (code, "it is disabled again" in err) == (2, True)
+    assert f"line 2 of {case / RECORD} is damaged" in err
+    assert mapping_state(trouble.sandbox) == "Disabled"
+    assert "SendMessage" not in {operation for _, operation in trouble.served.requests}
 
 
 def test_a_case_is_whole_with_its_record_and_with_nothing_else(ask, trouble, case):

@@ -10,7 +10,7 @@ from botocore.stub import Stubber
 
 from investigate.aws.connection import Connection
 from investigate.recovery import moving
-from investigate.recovery.pace import Limits, Pace
+from investigate.recovery.pace import Pace, SendLimits
 from investigate.recovery.record import opened
 from investigate.recovery.sending import Run
 from tests.builders import DEAD_LETTERS_ARN
@@ -51,7 +51,7 @@ def stub(live, monkeypatch):
 @pytest.fixture
 def run(tmp_path):
     def made(watch: Watch, seconds: float = 60.0) -> Run:
-        pace = Pace(Limits(10, seconds, 5.0), lambda: NOW, poll_seconds=0.0)
+        pace = Pace(SendLimits(10, seconds, 5.0), lambda: NOW, poll_seconds=0.0)
         return Run(record, pace, watch, "plan")
 
     with opened(tmp_path) as record:

@@ -15,13 +15,13 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 from botocore.stub import Stubber
 
 from investigate.aws.connection import Connection
-from investigate.aws.failures import told
-from investigate.aws.writing import Targets, WriteDoor, surely_refused
+from investigate.aws.failures import as_access_errors
+from investigate.aws.writing import WriteDoor, WriteTargets, surely_refused
 from investigate.errors import AccessError
 from investigate.recovery import guard
-from investigate.recovery.brief import unproved
-from investigate.recovery.live import Watch
-from investigate.recovery.pace import Limits, Pace
+from investigate.recovery.live import FailureWatch
+from investigate.recovery.pace import Pace, SendLimits
+from investigate.recovery.processing_briefly import unproved
 from investigate.recovery.record import FAILED, INTENT, opened
 from investigate.recovery.sending import Run, send_each
 
@@ -31,7 +31,7 @@ URL = "https://sqs.eu-west-1.amazonaws.com/123456789012/q"
 
 
 def pace(rate: float | None = None, seconds: float = 60.0) -> Pace:
-    return Pace(Limits(50, seconds, rate), lambda: NOW, poll_seconds=0.0)
+    return Pace(SendLimits(50, seconds, rate), lambda: NOW, poll_seconds=0.0)
 
 
 def test_after_a_stall_no_burst_follows(tmp_path):
@@ -66,7 +66,7 @@ def test_what_aws_refused_was_not_done_and_of_the_rest_nobody_knows(tmp_path, st
     )
     connection = Connection(boto3.Session("a", "b", None, "eu-west-1"))
     connection.open_with = lambda service, config: client
-    door = WriteDoor(connection, Targets(send_to=frozenset({URL})))
+    door = WriteDoor(connection, WriteTargets(send_to=frozenset({URL})))
     with Stubber(client) as stub, opened(tmp_path) as record:
         stub.add_client_error("send_message", code, "no", http_status_code=status)
         run = Run(record, pace(), CALM, "plan")
@@ -77,7 +77,7 @@ def test_what_aws_refused_was_not_done_and_of_the_rest_nobody_knows(tmp_path, st
 
 @pytest.mark.parametrize("error", [ReadTimeoutError(endpoint_url="x"), ClientError({}, "x")])
 def test_without_an_answer_nobody_knows(error):
-    with pytest.raises(AccessError) as caught, told("sqs:SendMessage", "eu-west-1", {}):
+    with pytest.raises(AccessError) as caught, as_access_errors("sqs:SendMessage", "eu-west-1", {}):
         raise error
     assert not surely_refused(caught.value)
 
@@ -143,7 +143,7 @@ def watched(*counts: int):
         return [SimpleNamespace(waiting=left.pop(0) if len(left) > 1 else left[0])]
 
     live = SimpleNamespace(dead_letter_queues=queues, errors_since=lambda moment: {})
-    return Watch(live, NOW, 0.0)
+    return FailureWatch(live, NOW, 0.0)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 
 from investigate.commands.options import COMMANDS, build_parser
 from investigate.recovery.rules import RULES
-from tests.recovery.page import PAGE, written
+from tests.pages.recovery import PAGE, written
 
 TESTS = "".join(
     (Path(__file__).parent / name).read_text(encoding="utf-8")
@@ -19,7 +19,7 @@ TESTS = "".join(
 
 def test_the_page_is_as_the_code_says():
     page = PAGE.read_text(encoding="utf-8")
-    assert page == written(page), "write it anew: python -m tests.recovery.page"
+    assert page == written(page), "write it anew: make docs"
 
 
 @pytest.mark.parametrize("rule", RULES)

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from investigate import pipeline
+from investigate.pipeline import REFERENCE
 from tests.recovery.helpers import (
     LIMITS,
     dead_letters,
@@ -62,7 +62,7 @@ def test_an_incident_is_taken_from_its_first_failure_to_whole_aggregates(ask, tr
         "never-sent": "complete",
     }
     for name, day in days.items():
-        expected = pipeline.inputs_hash(
+        expected = REFERENCE.aggregate.inputs_hash(
             (row["event_time"], row["event_id"], row["payload_sha"])
             for row in rows(sandbox, "events")
             if row["entity_id"] == name

@@ -5,17 +5,18 @@ from __future__ import annotations
 import pytest
 
 from benchmarks import undo
+from benchmarks.reliability.trouble import trouble
 
 
 @pytest.fixture(scope="module")
-def stage():
-    with undo.stage() as known:
+def known(tmp_path_factory):
+    with trouble(tmp_path_factory.mktemp("trouble"), processing=False) as known:
         yield known
 
 
 @pytest.fixture(scope="module")
-def operations(stage):
-    return undo.operations_of_a_run(stage)
+def operations(known, tmp_path_factory):
+    return undo.operations_of_a_run(known, known.copy(tmp_path_factory.mktemp("undisturbed")))
 
 
 def position(operations, change: int) -> int:
@@ -34,12 +35,13 @@ MOMENTS = [
 
 
 @pytest.mark.parametrize("number", range(len(MOMENTS)), ids=[one[0] for one in MOMENTS])
-def test_after_a_kill_the_next_command_disables_the_mapping(stage, operations, number):
+def test_after_a_kill_the_next_command_disables_the_mapping(known, operations, number, tmp_path):
     _, change, more, left = MOMENTS[number]
     request = position(operations, change) + more
-    known = undo.trial(stage, number + 100, request, 0.0)
-    assert known.killed
-    assert (known.left, known.after) == (left, "Disabled")
+    next_command = undo.NEXT[number % len(undo.NEXT)]
+    trial = undo.trial(known, known.copy(tmp_path), next_command, request, 0.0)
+    assert trial.killed
+    assert (trial.left, trial.after) == (left, "Disabled")
 
 
 def test_a_run_rehearses_the_way_back_before_it_enables(operations):

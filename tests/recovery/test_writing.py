@@ -11,7 +11,7 @@ from botocore.stub import Stubber
 
 from investigate.aws import READ_ONLY
 from investigate.aws.connection import Connection
-from investigate.aws.writing import WRITES, Targets, WriteDoor, listed
+from investigate.aws.writing import WRITES, WriteDoor, WriteTargets, listed
 from investigate.errors import AccessError, WriteRefused
 from tests.test_layers import PACKAGE, imported, modules, room
 
@@ -19,7 +19,7 @@ URL = "https://sqs.eu-west-1.amazonaws.com/123456789012/replay-queue"
 OTHER = "https://sqs.eu-west-1.amazonaws.com/123456789012/other"
 DEAD = "arn:aws:sqs:eu-west-1:123456789012:dead-letters"
 UUID = "11111111-2222-3333-4444-555555555555"
-TARGETS = Targets(frozenset({URL}), frozenset({URL}), frozenset({DEAD}), frozenset({UUID}))
+TARGETS = WriteTargets(frozenset({URL}), frozenset({URL}), frozenset({DEAD}), frozenset({UUID}))
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from investigate.report.folder import drafted
+from investigate.report.folder import report_draft
 from investigate.report.publish import add_run
 from investigate.report.runs import Run
 from tests.report.samples import document, entry
@@ -16,7 +16,7 @@ def publish(out: Path, number: int) -> None:
     """A small run, every fourth of which is of the same incident."""
     told = document(entry("raw/missing", keys=[f"key-{number}"]))
     run = Run(f"incident-{number % 4}", {"n": number, "pipeline": "p", "thresholds": {}})
-    with drafted(out) as draft:
+    with report_draft(out) as draft:
 
         def write_index(known):
             for folder in (draft.files, draft.run):

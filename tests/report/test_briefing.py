@@ -51,7 +51,7 @@ def test_no_step_is_called_broken_without_a_finding_in_it(entries):
 
 def test_what_has_no_answer_is_listed_the_failed_checks_first():
     told = document(entry("raw/gap", "not-evaluated"), entry("sqs/lost", "error"))
-    assert [one["code"] for one in briefing.untold(told)] == ["sqs/lost", "raw/gap"]
+    assert [one["code"] for one in briefing.unanswered(told)] == ["sqs/lost", "raw/gap"]
 
 
 def test_completeness_names_every_table_that_is_not_whole():

@@ -15,9 +15,9 @@ from investigate.findings import Examination, dump, examine
 from investigate.model import Window
 from investigate.report import build
 from investigate.report.build import name_of, write_report
-from investigate.report.folder import drafted
+from investigate.report.folder import report_draft
 from investigate.report.notebooks import NOTEBOOKS, sources
-from investigate.report.site import PLOTLY
+from investigate.report.site import PLOTLY_SCRIPT
 from tests.builders import END, START, Event, event_row, evidence_of, raw_row
 from tests.report.markup import ADDRESS, Markup
 from tests.report.samples import HOSTILE, document, entry, seven_notebooks
@@ -67,7 +67,7 @@ def test_a_report_is_an_index_the_findings_and_a_page_and_a_notebook_of_each_ste
     each |= {"report.html"}
     lists = {"runs.html", "runs/index.json", "runs/test/index.html", "runs/test/index.json"}
     scripts = {f"assets/{name}.js" for name in ("report", "figures", "runs", "display")}
-    shared = {*scripts, PLOTLY, ".lock"}
+    shared = {*scripts, PLOTLY_SCRIPT, ".lock"}
     run = run_folder(out).relative_to(out).as_posix()
     assert files == each | {f"{run}/{name}" for name in each} | lists | shared
 
@@ -84,10 +84,10 @@ def test_the_run_of_its_own_is_the_newest_report_with_other_ways_to_what_is_shar
 
 def test_a_second_report_writes_no_shared_file_again(report, tmp_path):
     out, _, _ = report
-    with drafted(tmp_path / "out") as draft:
+    with report_draft(tmp_path / "out") as draft:
         build.write_assets(draft)
-        assert (draft.files / PLOTLY).is_file()
-    with drafted(out) as draft:
+        assert (draft.files / PLOTLY_SCRIPT).is_file()
+    with report_draft(out) as draft:
         build.write_assets(draft)
         assert list(draft.files.iterdir()) == []
 
@@ -162,7 +162,7 @@ def test_a_saved_notebook_holds_nothing_of_papermill(report):
 def test_plotly_is_there_once_and_a_page_without_figures_does_not_load_it(report):
     out, _, _ = report
     assert len(list(out.rglob("plotly*"))) == 1
-    loading = [p.stem for p in pages(out) if PLOTLY in p.read_text(encoding="utf-8")]
+    loading = [p.stem for p in pages(out) if PLOTLY_SCRIPT in p.read_text(encoding="utf-8")]
     assert loading == ["00_overview"]
 
 

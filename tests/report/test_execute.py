@@ -11,12 +11,12 @@ import nbformat
 import pytest
 
 from investigate.investigation import RESULT_MIME
-from investigate.memory import Memory, Room
+from investigate.memory import EngineMemory, MemoryLimit
 from investigate.report import execute as module
 from investigate.report.ending import DONE
 from investigate.report.execute import OwnKernel, execute, execute_all
 from investigate.report.tidy import tidied, written
-from investigate.report.watch import Limits
+from investigate.report.watch import RunLimits
 from tests.report.samples import END, notebook
 
 PARAMETERS = {"case": "sample"}
@@ -27,7 +27,7 @@ def run(folder, *code, end=END, **limits):
     nbformat.write(notebook(*code, end=end), source)
     place = folder / "place"
     place.mkdir()
-    return execute(source, PARAMETERS, place, limits=Limits(**limits))
+    return execute(source, PARAMETERS, place, limits=RunLimits(**limits))
 
 
 def outputs(executed):
@@ -121,6 +121,7 @@ def test_without_the_end_marker_in_the_last_cell_there_is_no_result(tmp_path, en
     executed = run(tmp_path, END, "1", end=end)
     assert executed.state.value == "no-result"
     assert "it ended without a result, after cell" in executed.failure
+    assert "its last cell must be incident.result(…); put your own above it" in executed.failure
 
 
 def test_an_error_stays_one_where_the_notebook_says_that_it_expects_it(tmp_path):
@@ -165,8 +166,10 @@ def other_program(*command):
     [
         (("sleep", "60"), "the kernel did not start: Kernel didn't respond in 2 seconds"),
         (("false",), "the kernel did not start: Kernel died before replying to kernel_info"),
+        (("/dev/null",), "the kernel did not start: Permission denied: /dev/null"),
+        (("/no/such",), "the kernel did not start: No such file or directory: /no/such"),
     ],
-    ids=["silent", "dead"],
+    ids=["silent", "dead", "forbidden", "absent"],
 )
 def test_a_kernel_that_does_not_start_is_tried_once_more_and_shows_no_old_output(
     tmp_path, monkeypatch, program, said
@@ -179,7 +182,7 @@ def test_a_kernel_that_does_not_start_is_tried_once_more_and_shows_no_old_output
     nbformat.write(old, source)
     place = tmp_path / "place"
     place.mkdir()
-    executed = execute(source, PARAMETERS, place, limits=Limits(start=2))
+    executed = execute(source, PARAMETERS, place, limits=RunLimits(start=2))
     assert executed.state.value == "no-kernel"
     assert executed.failure == said
     assert starts == [program, program]
@@ -286,7 +289,7 @@ def test_kernels_share_the_room_of_the_run_and_leave_nothing_there(tmp_path, mon
     nbformat.write(notebook("import os; os.environ['INVESTIGATE_MEMORY']", left), source)
     for folder in (place, spill):
         folder.mkdir()
-    limits = Limits(room=Room(Memory.parse("900MB"), spill))
+    limits = RunLimits(memory=EngineMemory(MemoryLimit.parse("900MB"), spill))
     (done,) = execute_all([source], PARAMETERS, place, limits=limits)
     assert shown(done) == ["'300.000MB'", "0"]
     assert list(spill.iterdir()) == []

@@ -11,7 +11,7 @@ import pytest
 
 from investigate.errors import UsageError
 from investigate.report import folder
-from investigate.report.folder import alone, drafted, refuse_foreign, refuse_unwritable
+from investigate.report.folder import alone, refuse_foreign, refuse_unwritable, report_draft
 
 RUN = "runs/incident/0123"
 NEWEST = (
@@ -33,7 +33,7 @@ def a_report(out):
 
 
 def publish(out, text="new", run=RUN):
-    with drafted(out) as draft:
+    with report_draft(out) as draft:
         for name in ("index.html", "runs.html"):
             (draft.files / name).write_text(text, encoding="utf-8")
         (draft.files / "runs").mkdir()
@@ -56,7 +56,7 @@ PUBLISHED = [".lock", "index.html", "runs.html", f"{RUN}/index.html", "runs/inde
 
 def test_a_report_appears_only_when_it_is_published(tmp_path):
     out = tmp_path / "deep" / "out"
-    with drafted(out) as draft:
+    with report_draft(out) as draft:
         (draft.files / "index.html").write_text("new", encoding="utf-8")
         assert not (out / "index.html").exists()
     assert not out.exists()
@@ -75,7 +75,7 @@ def test_a_report_of_an_older_version_is_replaced_and_its_assets_stay(tmp_path):
 def test_an_error_leaves_the_older_report_as_it_was(tmp_path):
     out = a_report(tmp_path / "out")
     before = names(out)
-    with pytest.raises(KeyError), drafted(out):
+    with pytest.raises(KeyError), report_draft(out):
         raise KeyError
     assert text(out / "index.html") == "old"
     assert names(out) == sorted([*before, ".lock"])
@@ -101,7 +101,7 @@ def test_files_that_no_report_wrote_are_never_replaced(tmp_path, name):
     out = a_report(tmp_path / "out")
     (out / name).parent.mkdir(exist_ok=True)
     (out / name).write_text("mine", encoding="utf-8")
-    with pytest.raises(UsageError, match=name.split("config")[0]), drafted(out):
+    with pytest.raises(UsageError, match=name.split("config")[0]), report_draft(out):
         raise AssertionError("nothing may be written")
     assert text(out / name) == "mine"
 
@@ -171,8 +171,8 @@ def test_the_draft_of_a_killed_process_is_removed_by_the_next(tmp_path):
     out = tmp_path / "out"
     killed_while(
         tmp_path,
-        "from pathlib import Path; from investigate.report.folder import drafted\n"
-        f"held = drafted(Path({str(out)!r})); draft = held.__enter__()\n"
+        "from pathlib import Path; from investigate.report.folder import report_draft\n"
+        f"held = report_draft(Path({str(out)!r})); draft = held.__enter__()\n"
         "(draft.files / 'index.html').write_text('half')",
     )
     assert len(list((out / ".drafts").iterdir())) == 1
@@ -182,7 +182,7 @@ def test_the_draft_of_a_killed_process_is_removed_by_the_next(tmp_path):
 
 def test_the_draft_of_a_living_process_stays(tmp_path):
     out = tmp_path / "out"
-    with drafted(out) as draft:
+    with report_draft(out) as draft:
         (draft.files / "index.html").write_text("mine", encoding="utf-8")
         publish(out, "theirs")
         assert text(draft.files / "index.html") == "mine"
@@ -202,13 +202,13 @@ def test_killed_between_any_two_steps_a_report_is_finished_by_the_next(tmp_path,
     killed_while(
         tmp_path,
         "from pathlib import Path; import sys\n"
-        "from investigate.report.folder import drafted, alone\n"
+        "from investigate.report.folder import report_draft, alone\n"
         f"real, calls = Path.{step}, []\n"
         "def stop(*arguments, **more):\n"
         f"    if len(calls) == {moment}:\n"
         "        print('there', flush=True); sys.stdin.read()\n"
         "    calls.append(1); return real(*arguments, **more)\n"
-        f"with drafted(Path({str(out)!r})) as draft:\n"
+        f"with report_draft(Path({str(out)!r})) as draft:\n"
         "    for name in ('index.html', 'runs.html'): (draft.files / name).write_text('second')\n"
         "    (draft.files / 'runs').mkdir()\n"
         "    (draft.files / 'runs/index.json').write_text('second')\n"
@@ -233,7 +233,7 @@ def test_a_folder_that_is_called_publishing_and_is_none_is_told(tmp_path):
 
 def test_without_locks_nobody_removes_a_draft(tmp_path, monkeypatch):
     monkeypatch.setattr(folder, "locked_at_once", lambda file: None)
-    with drafted(tmp_path / "out") as draft:
+    with report_draft(tmp_path / "out") as draft:
         publish(tmp_path / "out")
         assert draft.files.is_dir()
     assert names(tmp_path / "out") == PUBLISHED
@@ -256,13 +256,13 @@ def test_stopped_by_a_signal_between_any_two_steps_a_report_is_whole_at_once(
             raise SystemExit(143)
         return real(*arguments, **more)
 
-    real_publish = folder.Draft.publish
+    real_publish = folder.ReportDraft.publish
 
     def stopped(draft, run):
         monkeypatch.setattr(Path, step, stop)
         real_publish(draft, run)
 
-    monkeypatch.setattr(folder.Draft, "publish", stopped)
+    monkeypatch.setattr(folder.ReportDraft, "publish", stopped)
     with pytest.raises(SystemExit):
         publish(out, "second")
     committed = step != "rename" or moment > 0

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from investigate.errors import UsageError
-from investigate.report.folder import drafted
-from investigate.report.history import OPEN, PAGE, List, Row, list_text, read_list
+from investigate.report.folder import report_draft
+from investigate.report.history import OPEN, PAGE, RunList, RunRow, list_text, read_list
 from investigate.report.publish import add_run
 from investigate.report.runs import Run, folder_of, incident_named
 from tests.report.markup import Markup
@@ -29,7 +29,7 @@ def a_run(name, incident="one", **asked):
 
 def add(out, name, told=FOUND, incident="one", failed=(), **asked):
     """Add a run with a page of its own, as `write_report` does."""
-    with drafted(out) as draft:
+    with report_draft(out) as draft:
 
         def write_index(known):
             for folder in (draft.files, draft.run):
@@ -251,12 +251,12 @@ def row(number, **changes):
     told = {"verdict": "dangerous", "broken": "raw", "found": 1, "untold": 0, "passed": 1}
     window = {"start": "2026-03-10T00:00:00Z", "end": "2026-03-11T00:00:00Z"}
     at = {"window": window, "captured_at": "2026-03-12T00:00:00Z"}
-    return Row(**words, **given, **told, **at, failed=[], changes=None, **changes)
+    return RunRow(**words, **given, **told, **at, failed=[], changes=None, **changes)
 
 
 def listed(many, incident=None):
     """A list to which so many runs were added."""
-    known = List(incident)
+    known = RunList(incident)
     for number in range(1, many + 1):
         known, _ = known.with_row(row(number))
     return known
@@ -269,7 +269,7 @@ def test_a_list_seals_its_older_half_and_never_grows_beyond_its_size():
 
 
 def test_every_run_stands_on_exactly_one_page():
-    known, pages = List(None), {}
+    known, pages = RunList(None), {}
     for number in range(1, 4 * PAGE + 8):
         known, sealed = known.with_row(row(number))
         if sealed:

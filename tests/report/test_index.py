@@ -9,9 +9,9 @@ import pytest
 
 from investigate.display import MARKS
 from investigate.model import STEPS
+from investigate.report.changes_since import ChangesSince, compare
 from investigate.report.index import KEYS_SHOWN, LINES_SHOWN, MOVES_SHOWN, ROWS_SHOWN, UNTOLD_SHOWN
 from investigate.report.notebooks import NOTEBOOKS
-from investigate.report.since import Since, compare
 from investigate.report.site import Site, pages_of
 from tests.report.markup import ADDRESS, Markup
 from tests.report.samples import HARMLESS, HOSTILE, document, entry, notebook
@@ -379,7 +379,7 @@ def test_a_severity_is_told_by_word_and_mark_and_not_by_colour_alone(word):
     assert f"{MARKS[word]} {word}" in body_of(document(entry("raw/corrupt", severity=word)))
 
 
-LAST = Since("0123", "runs/one/0123", 3, "sample", BROKEN["window"], "2026-03-11T12:00:00Z")
+LAST = ChangesSince("0123", "runs/one/0123", 3, "sample", BROKEN["window"], "2026-03-11T12:00:00Z")
 
 
 def since(last, now, **changes):

@@ -21,7 +21,7 @@ from investigate.report.ending import RunState
 from investigate.report.execute import execute, execute_all
 from investigate.report.kernel_server import Channel
 from investigate.report.kernels import CAN_FORK, LOST, warm_kernels
-from investigate.report.watch import KILL, LIMITS, STOPPED, Limits, Switch, Watch
+from investigate.report.watch import KILL, LIMITS, STOPPED, KernelWatch, RunLimits, Switch
 from tests.report.samples import notebook
 
 pytestmark = pytest.mark.skipif(not CAN_FORK, reason="kernels are started one by one here")
@@ -47,7 +47,7 @@ def run(folder: Path, *code: str, switch: Switch | None = None, **limits: float)
     place.mkdir(parents=True)
     source = folder / "01_raw_data.ipynb"
     nbformat.write(notebook(*code), source)
-    return execute(source, {"case": "sample"}, place, limits=Limits(**limits), switch=switch)
+    return execute(source, {"case": "sample"}, place, limits=RunLimits(**limits), switch=switch)
 
 
 def launched(server, folder: Path, name: str = "kernel"):
@@ -278,7 +278,7 @@ class Starting:
 
 
 def test_a_notebook_that_is_stopped_just_before_its_start_ends_leaves_no_kernel():
-    kernel, watch = Starting(), Watch(LIMITS)
+    kernel, watch = Starting(), KernelWatch(LIMITS)
 
     async def stopped_meanwhile():
         asyncio.get_running_loop().call_later(0.02, watch.stop, STOPPED)

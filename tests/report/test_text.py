@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from investigate.report.text import WIDTH, labelled, printable, render, table
+from investigate.report.text import render
+from investigate.terminal_text import WIDTH, labelled, printable, table
 from tests.report.samples import HOSTILE, document, entry
 
 

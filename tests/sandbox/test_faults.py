@@ -13,7 +13,7 @@ import pytest
 
 from investigate.checks import book
 from investigate.errors import UsageError
-from investigate.sandbox.faults import Faults, attempts, faults, told
+from investigate.sandbox.faults import Faults, attempts, faults, stories_of_faults
 from investigate.sandbox.stories import Plot, Story, at, perform
 from investigate.sandbox.truth import GroundTruth
 from tests.sandbox.pipelines import rows, running
@@ -29,7 +29,7 @@ def gaps_of(fault: str) -> list[list[float]]:
     """The waiting times that a fault of repeated attempts yields, one list per sequence."""
     with running() as sandbox:
         truth, moments = GroundTruth(), []
-        (story,) = told(Plot(sandbox, truth, chance(7), "test"), [fault])
+        (story,) = stories_of_faults(Plot(sandbox, truth, chance(7), "test"), [fault])
         perform(sandbox, [noted(story, moments)], until=at(10, "23:00"))
     seconds = [(later - earlier).total_seconds() for earlier, later in pairwise(moments)]
     sequences: list[list[float]] = [[]]
@@ -125,7 +125,7 @@ def test_a_fault_is_the_same_whatever_it_is_told_together_with() -> None:
     def sent_by(names: Sequence[str]) -> list[str]:
         with running() as sandbox:
             plot = Plot(sandbox, GroundTruth(), chance(7), "test")
-            perform(sandbox, told(plot, names), until=at(12, "00:00"))
+            perform(sandbox, stories_of_faults(plot, names), until=at(12, "00:00"))
             return [
                 row["SK"] for row in rows(sandbox, "events") if row["source"] == "double-charge"
             ]

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from investigate import pipeline
+from investigate.pipeline import REFERENCE
 from investigate.sandbox.world import Sandbox
 from tests.sandbox.pipelines import (
     DAY,
@@ -37,16 +38,16 @@ def test_an_event_is_stored_in_all_three_places(sandbox: Sandbox) -> None:
     body = raw(sandbox, row["s3_key"])
     assert {name: body[name] for name in request()} == request()
     assert body["event_id"] == row["event_id"] == seen["event_id"] == answer.event_id
-    assert pipeline.recomputed_event_id(body) == answer.event_id
+    assert REFERENCE.recomputed_event_id(body) == answer.event_id
     assert (row["status"], row["ingest_lag_ms"]) == ("ACCEPTED", 3_600_000)
-    assert row["SK"] == pipeline.event_sk("2026-03-10T05:00:00Z", row["event_id"])
+    assert row["SK"] == REFERENCE.event_sk("2026-03-10T05:00:00Z", row["event_id"])
     assert seen["ttl_epoch"] == START.timestamp() + 30 * 86_400
 
 
 def test_the_key_of_an_object_tells_where_it_belongs(sandbox: Sandbox) -> None:
     sandbox.ingest(request(event_time="2026-03-09T23:30:00+00:00"))
     (key,) = keys(sandbox)
-    parts = pipeline.parse_raw_key(key)
+    parts = REFERENCE.parse_raw_key(key)
     assert parts
     assert (parts.event_date, parts.ingest_date, parts.hour) == ("2026-03-09", "2026-03-10", "23")
 
@@ -211,7 +212,7 @@ def test_d27_a_null_source_and_an_empty_type_are_accepted(
 ) -> None:
     answer = sandbox.ingest(request(**changes))
     assert answer.status == "ACCEPTED"
-    assert pipeline.recomputed_event_id(raw(sandbox, str(answer.s3_key))) == answer.event_id
+    assert REFERENCE.recomputed_event_id(raw(sandbox, str(answer.s3_key))) == answer.event_id
 
 
 def test_d27_what_is_no_text_is_the_text_of_it_in_rows_and_as_sent_in_the_object(

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from investigate import pipeline
+from investigate.pipeline import REFERENCE
 from investigate.sandbox.world import Sandbox
 from tests.sandbox.pipelines import (
     DAY,
@@ -40,7 +40,7 @@ def test_a_batch_becomes_an_aggregate_whose_hash_can_be_recomputed(sandbox: Sand
     assert sandbox.consume() == 3
     (row,), events = rows(sandbox, "aggregates"), rows(sandbox, "events")
     inputs = [(one["event_time"], one["event_id"], one["payload_sha"]) for one in events]
-    assert row["inputs_hash"] == pipeline.inputs_hash(inputs)
+    assert row["inputs_hash"] == REFERENCE.aggregate.inputs_hash(inputs)
     assert row["value"] == row["input_count"] == 3
     assert row["sample_event_ids"] == [event_id for _, event_id, _ in sorted(inputs)]
     version = int(START.timestamp())

@@ -9,6 +9,7 @@ import pytest
 
 from investigate import pipeline
 from investigate.model import parse_time
+from investigate.pipeline import REFERENCE
 from investigate.sandbox.demo import staged
 from investigate.sandbox.stories import WINDOW
 from investigate.sandbox.traffic import FEEDS, Arrival, Feed, arrivals_of
@@ -26,7 +27,7 @@ def events(feed: Feed) -> list[Arrival]:
 @pytest.mark.parametrize("feed", FEEDS, ids=lambda feed: feed.source)
 def test_a_day_of_an_entity_fits_into_one_batch(feed: Feed) -> None:
     days = Counter((a.event["entity_id"], a.event["event_time"][:10]) for a in events(feed))
-    assert max(days.values()) <= pipeline.BATCH_SIZE
+    assert max(days.values()) <= REFERENCE.batch_size
     assert len(days) == 3 * len(feed.entities)
 
 

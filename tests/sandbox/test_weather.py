@@ -257,7 +257,7 @@ FATES = Weather(throttled=0.3, failed=0.1, dropped=0.05, broken=0.05, seed=3)
 
 def fates(weather: Weather, paths: list[str]) -> list[str | None]:
     forecast = Forecast(weather)
-    return [forecast.lot("s3", "GetObject", reading(path), b"").fate for path in paths]
+    return [forecast.fate("s3", "GetObject", reading(path), b"").fate for path in paths]
 
 
 def reading(path: str) -> dict[str, str]:
@@ -312,3 +312,52 @@ def test_a_denial_says_who_and_what() -> None:
         "User: arn:aws:iam::123456789012:user/investigator is not authorized to perform: "
         "dynamodb:Scan because no identity-based policy allows the dynamodb:Scan action"
     )
+
+
+def raw_answer(served: Served, sandbox: Sandbox) -> tuple[int, bytes]:
+    """What a client gets that takes every answer for the content of the object."""
+    answer = client(served, "s3").get_object(Bucket=sandbox.names.raw_bucket, Key=keys(sandbox)[0])
+    return answer["ResponseMetadata"]["HTTPStatusCode"], answer["Body"].read()
+
+
+@pytest.mark.parametrize(
+    ("fate", "content"),
+    [
+        ("emptied", b""),
+        ("misshapen", b"<!DOCTYPE html>"),
+        ("unrelated", b'{"status": "ok"}'),
+    ],
+)
+def test_an_answer_of_somebody_else_has_a_good_status(
+    sandbox: Sandbox, served: Served, fate: str, content: bytes
+) -> None:
+    served.become(Weather(**{fate: 1.0}))  # type: ignore[arg-type]
+    status, body = raw_answer(served, sandbox)
+    assert status == 200
+    assert body[: len(content)] == content
+    assert bool(body) == bool(content)
+
+
+def test_a_swollen_answer_says_the_same_with_much_behind_it(
+    sandbox: Sandbox, served: Served
+) -> None:
+    _, whole = raw_answer(served, sandbox)
+    served.become(Weather(swollen=1))
+    _, body = raw_answer(served, sandbox)
+    assert body.rstrip() == whole
+    assert len(body) > 8_000_000
+
+
+def test_a_request_that_hangs_gets_no_answer(sandbox: Sandbox, served: Served) -> None:
+    served.become(Weather(hung=1))
+    with pytest.raises(ReadTimeoutError):
+        read(served, sandbox, patience=0.2)
+
+
+def test_the_weather_can_be_that_of_one_service_or_operation(
+    sandbox: Sandbox, served: Served
+) -> None:
+    served.become(Weather(throttled=1, only=frozenset({"s3:ListObjectsV2", "dynamodb"})))
+    assert raw_answer(served, sandbox)[0] == 200
+    for service in ("s3", "dynamodb"):
+        assert refusal(served, service)[:2] in THROTTLED[service]

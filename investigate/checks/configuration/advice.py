@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import ibis
 import ibis.expr.types as ir
 
-from investigate.checks.registry import Partly
+from investigate.checks.registry import PartialRows
 from investigate.evidence import Evidence
 from investigate.model import counted, joined
 
@@ -16,7 +16,7 @@ NONE = "none"
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class AuditRule:
     """A setting with what is advised for it, which page says so, and what can be lost else."""
 
     setting: str
@@ -25,17 +25,17 @@ class Rule:
     lost: str
 
 
-def judged(
+def apply_rule(
     evidence: Evidence,
     rows: ir.Table,
-    rule: Rule,
+    rule: AuditRule,
     *,
     found: ir.Value,
     bad: ir.BooleanValue,
     noun: str,
     advised: ir.Value | None = None,
     gap: str = "",
-) -> Partly:
+) -> PartialRows:
     """Return the rows whose setting is `bad`, with what the rule says of each; `rows` have a text
     column `key`. Where `bad` is null the setting is unknown, and no finding is no pass. `advised`
     where it differs from row to row."""
@@ -48,10 +48,10 @@ def judged(
         source=ibis.literal(rule.source),
         lost=ibis.literal(rule.lost),
     )
-    unknown = int(evidence.engine.scalar(told.filter(told.bad.isnull()).count()))
+    unknown = evidence.engine.count(told.filter(told.bad.isnull()))
     reason = f"the setting {rule.setting} of {counted(unknown, noun)} is unknown"
     wrong = told.filter(told.bad.fill_null(False)).select("key", *SHOWN)
-    return Partly(wrong, joined(gap, reason if unknown else ""))
+    return PartialRows(wrong, joined(gap, reason if unknown else ""))
 
 
 def seconds(value: ir.Value) -> ir.StringValue:

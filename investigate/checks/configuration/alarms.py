@@ -6,8 +6,8 @@ import ibis
 
 from investigate.analysis import alarms
 from investigate.analysis.logs import text_in
-from investigate.checks.configuration.advice import Rule, judged
-from investigate.checks.registry import Partly, check
+from investigate.checks.configuration.advice import AuditRule, apply_rule
+from investigate.checks.registry import PartialRows, check
 from investigate.engine import literal_rows, number_text
 from investigate.evidence import Evidence
 from investigate.model import Severity, counted
@@ -27,12 +27,12 @@ _PAGE = "Using Amazon CloudWatch alarms (Amazon CloudWatch User Guide)"
     "does not count what SQS itself moves there.",
     avoid="Do not wait for Lambda's Errors where errors are swallowed: it stays 0.",
 )
-def no_alarm(evidence: Evidence) -> Partly:
+def no_alarm(evidence: Evidence) -> PartialRows:
     """Is somebody told when something fails?"""
     wanted = alarms.watched(evidence)
     rows = wanted.anti_join(alarms.watching(evidence).select("key").distinct(), "key")
-    rule = Rule("alarm", "", _PAGE, "customers notice first")
-    return judged(
+    rule = AuditRule("alarm", "", _PAGE, "customers notice first")
+    return apply_rule(
         evidence, rows, rule, found=ibis.null("string"), bad=ibis.literal(True), noun="metric",
         advised=ibis.literal("one that fires when ") + rows.why,
     )  # fmt: skip
@@ -48,13 +48,15 @@ def no_alarm(evidence: Evidence) -> Partly:
     "where a maintenance switched them off.",
     avoid="Do not take a red alarm in the console for a notification.",
 )
-def alarm_unwired(evidence: Evidence) -> Partly:
+def alarm_unwired(evidence: Evidence) -> PartialRows:
     """Does each alarm tell somebody?"""
     rows = alarms.unwired(evidence)
     rows = rows.mutate(key=rows.name)
-    rule = Rule("AlarmActions", "a topic or a pager", _PAGE, "the alarm fires and nobody knows")
+    rule = AuditRule(
+        "AlarmActions", "a topic or a pager", _PAGE, "the alarm fires and nobody knows"
+    )
     found = ibis.ifelse(rows.actions.length() > 0, "actions switched off", "no action")
-    return judged(evidence, rows, rule, found=found, bad=ibis.literal(True), noun="alarm")
+    return apply_rule(evidence, rows, rule, found=found, bad=ibis.literal(True), noun="alarm")
 
 
 @check(
@@ -66,7 +68,7 @@ def alarm_unwired(evidence: Evidence) -> Partly:
     advice="Use GreaterThanOrEqualToThreshold with 1, or GreaterThanThreshold with 0.",
     avoid="Do not wait for a hundred dead letters: each is a loss unless somebody acts.",
 )
-def alarm_misses_first(evidence: Evidence) -> Partly:
+def alarm_misses_first(evidence: Evidence) -> PartialRows:
     """Does an alarm on a dead-letter queue fire with the first message?"""
     queues, rows = evidence["queue_state"], evidence["alarms"]
     dead = queues.filter(queues.role == "dead-letter").select(queue="name")
@@ -76,12 +78,12 @@ def alarm_misses_first(evidence: Evidence) -> Partly:
     above = (rows.comparison == "GreaterThanThreshold") & (rows.threshold >= 1)
     from_on = (rows.comparison == "GreaterThanOrEqualToThreshold") & (rows.threshold > 1)
     never = rows.comparison.startswith("Less")
-    rule = Rule(
+    rule = AuditRule(
         "Threshold", "GreaterThanOrEqualToThreshold 1", _PAGE,
         "the first dead letters expire without anybody having been told",
     )  # fmt: skip
     told = rows.comparison + " " + number_text(rows.threshold)
-    return judged(evidence, rows, rule, found=told, bad=above | from_on | never, noun="alarm")
+    return apply_rule(evidence, rows, rule, found=told, bad=above | from_on | never, noun="alarm")
 
 
 @check(
@@ -94,7 +96,7 @@ def alarm_misses_first(evidence: Evidence) -> Partly:
     "would have been told of. Compare the worst period with the threshold.",
     avoid="Do not take OK for an alarm that could never have fired.",
 )
-def alarm_silent(evidence: Evidence) -> Partly:
+def alarm_silent(evidence: Evidence) -> PartialRows:
     """Would each alarm on failures have fired in this incident?"""
     judged_ones = (*alarms.FAILURES, alarms.COMPUTED)
     tests = [one for one in alarms.back_tests(evidence) if one.metric in judged_ones]
@@ -108,12 +110,12 @@ def alarm_silent(evidence: Evidence) -> Partly:
         if one.silent
     ]
     rows = literal_rows(silent, {"key": "string", "threshold": "string", "told": "string"})
-    rule = Rule("Threshold", "", _PAGE, "an incident like this one goes unnoticed again")
+    rule = AuditRule("Threshold", "", _PAGE, "an incident like this one goes unnoticed again")
     unknown = [one for one in tests if one.unknown]
     gap = "; ".join(dict.fromkeys(f"{one.alarm}: {one.unknown}" for one in unknown[:3]))
     if len(unknown) > 3:
         gap += f"; and {counted(len(unknown) - 3, 'more alarm')}"
-    return judged(
+    return apply_rule(
         evidence, rows, rule, found=rows.threshold, bad=ibis.literal(True), noun="alarm", gap=gap,
         advised=ibis.literal("what fires at ") + rows.told,
     )  # fmt: skip

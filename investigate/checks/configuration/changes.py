@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from investigate.analysis.changes import near_failures
-from investigate.checks.registry import Partly, check
+from investigate.checks.registry import PartialRows, check
 from investigate.evidence import Evidence
 from investigate.model import Severity
 
@@ -21,7 +21,7 @@ from investigate.model import Severity
     avoid="Do not redrive before the function is repaired: what fails for a lasting reason fails "
     "again.",
 )
-def change_before_failure(evidence: Evidence) -> Partly:
+def change_before_failure(evidence: Evidence) -> PartialRows:
     """Did a function begin to fail shortly after it was changed?"""
     rows, gap = near_failures(evidence)
-    return Partly(rows.mutate(key=rows.function), gap)
+    return PartialRows(rows.mutate(key=rows.function), gap)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from investigate.checks.configuration.advice import Rule, judged, seconds
-from investigate.checks.registry import Partly, check
+from investigate.checks.configuration.advice import AuditRule, apply_rule, seconds
+from investigate.checks.registry import PartialRows, check
 from investigate.evidence import Evidence
 from investigate.model import Severity
 
@@ -21,17 +21,17 @@ SHORTEST_AGE = 3600  # seconds; a target that is down for an hour must not cost 
     avoid="Do not expect failures of the function in it: once Lambda has taken the event, they "
     "are the function's own.",
 )
-def delivery_dead_letters(evidence: Evidence) -> Partly:
+def delivery_dead_letters(evidence: Evidence) -> PartialRows:
     """Is an event kept that EventBridge or SNS cannot deliver?"""
     rows = evidence["deliveries"].mutate(key=evidence["deliveries"].arn)
-    rule = Rule(
+    rule = AuditRule(
         "DeadLetterConfig or RedrivePolicy", "a queue for each target and subscription",
         "Using dead-letter queues to process undelivered events (Amazon EventBridge User Guide); "
         "Amazon SNS dead-letter queues",
         "events that cannot be delivered are dropped when the retries are used up, and at once "
         "where a permission or the target is missing",
     )  # fmt: skip
-    return judged(
+    return apply_rule(
         evidence, rows, rule, found=rows.dead_letter_arn, bad=rows.dead_letter_arn.isnull(),
         noun="target",
     )  # fmt: skip
@@ -48,14 +48,14 @@ def delivery_dead_letters(evidence: Evidence) -> Partly:
     avoid="Do not count these retries as retries of the function: they end when Lambda takes the "
     "event.",
 )
-def delivery_retries(evidence: Evidence) -> Partly:
+def delivery_retries(evidence: Evidence) -> PartialRows:
     """Is an event offered to a target for long enough?"""
     rows = evidence["deliveries"]
     rows = rows.filter(rows.kind == "eventbridge").mutate(key=rows.arn)
     hasty = (rows.max_retry_attempts == 0).fill_null(False) | (
         rows.max_event_age_s < SHORTEST_AGE
     ).fill_null(False)
-    rule = Rule(
+    rule = AuditRule(
         "RetryPolicy", "185 attempts, 86400 s",
         "Event retry policy (Amazon EventBridge User Guide)",
         "an outage of minutes drops events",
@@ -65,4 +65,4 @@ def delivery_retries(evidence: Evidence) -> Partly:
         + " attempts, "
         + seconds(rows.max_event_age_s.fill_null(86_400))
     )
-    return judged(evidence, rows, rule, found=found, bad=hasty, noun="target")
+    return apply_rule(evidence, rows, rule, found=found, bad=hasty, noun="target")

@@ -5,23 +5,18 @@ from __future__ import annotations
 import ibis
 import ibis.expr.types as ir
 
-from investigate.checks.configuration.advice import Rule, judged, seconds
-from investigate.checks.registry import Partly, check
+from investigate.analysis import invokers
+from investigate.analysis.logs import TROUBLE
+from investigate.checks.configuration.advice import AuditRule, apply_rule, seconds
+from investigate.checks.registry import PartialRows, check
 from investigate.engine import number_text
 from investigate.evidence import Evidence
 from investigate.model import Severity, counted
 
 API_SECONDS = 29  # the longest that API Gateway waits for an integration by default
 LEAST_RETENTION_DAYS = 14
-# Services that hand an event over and do not wait: "Understanding asynchronous invocation".
-_DOMAIN = r'\.([a-z0-9-]+\.)?amazonaws\.com"'  # some principals name a region
-_ASYNCHRONOUS = '"(sns|s3|events|scheduler|iot|ses|config|logs|codecommit)' + _DOMAIN
-_SYNCHRONOUS = '"(apigateway|elasticloadbalancing|cognito-idp|lex|edgelambda)' + _DOMAIN
-# How the entry of an invoker ends that names no version or alias, and how a version or alias keeps
-# failures, in the JSON of `functions`.
-_OF_THE_FUNCTION = r', "source_arn": (null|"[^"]*")\}'
+# How a version or alias keeps failures, in the JSON of `functions`.
 _KEPT_BY_ALIAS = r'"on_failure_arn": "'
-_QUIET = ("WARN", "WARNING", "ERROR", "CRITICAL", "FATAL")
 # Columns that a case may be older than.
 _LATER = ("handler", "runtime", "log_group_exists", "invokers")
 _ASYNC_PAGE = "How Lambda handles errors with asynchronous invocation (AWS Lambda Developer Guide)"
@@ -38,21 +33,21 @@ _ASYNC_PAGE = "How Lambda handles errors with asynchronous invocation (AWS Lambd
     "and three attributes.",
     avoid="Do not take 202 for done: it says that the event was accepted.",
 )
-def no_async_destination(evidence: Evidence) -> Partly:
+def no_async_destination(evidence: Evidence) -> PartialRows:
     """Is an event kept that a function failed on, if it was called asynchronously?"""
     rows = _functions(evidence, "invokers", "dlq_arn", "on_failure_arn", "qualified_invoke_configs")
-    called = rows.invokers.re_search(_ASYNCHRONOUS)
+    called = invokers.asynchronous(rows.invokers)
     kept = rows.dlq_arn.notnull() | rows.on_failure_arn.notnull()
-    rule = Rule(
+    rule = AuditRule(
         "OnFailure", "a queue, a topic or a bucket", _ASYNC_PAGE,
         "after three attempts, or six hours, the event is discarded without a trace",
     )  # fmt: skip
     # Settings hold for the qualifier that a caller names: what an alias keeps is only of its calls.
-    directly = rows.invokers.re_search(_ASYNCHRONOUS + _OF_THE_FUNCTION)
+    directly = invokers.asynchronous_directly(rows.invokers)
     by_alias = rows.qualified_invoke_configs.re_search(_KEPT_BY_ALIAS).fill_null(False)
     # Whether it is called so does not matter where its failures are kept.
     bad = ibis.ifelse(kept, ibis.literal(False), ibis.ifelse(by_alias, directly, called))
-    return judged(evidence, rows, rule, found=ibis.null("string"), bad=bad, noun="function")
+    return apply_rule(evidence, rows, rule, found=ibis.null("string"), bad=bad, noun="function")
 
 
 @check(
@@ -66,17 +61,17 @@ def no_async_destination(evidence: Evidence) -> Partly:
     "asynchronously as well.",
     avoid="Do not read its emptiness as a sign that no request failed.",
 )
-def useless_dead_letters(evidence: Evidence) -> Partly:
+def useless_dead_letters(evidence: Evidence) -> PartialRows:
     """Has a function that only an API calls a dead-letter queue that cannot receive anything?"""
     rows = _functions(evidence, "invokers", "dlq_arn", "on_failure_arn")
     rows = rows.filter(rows.dlq_arn.notnull() | rows.on_failure_arn.notnull())
-    waited = rows.invokers.re_search(_SYNCHRONOUS) & ~rows.invokers.re_search(_ASYNCHRONOUS)
-    rule = Rule(
+    waited = invokers.synchronous(rows.invokers) & ~invokers.asynchronous(rows.invokers)
+    rule = AuditRule(
         "DeadLetterConfig or OnFailure", "none, and callers that try again", _ASYNC_PAGE,
         "failed requests are believed to be kept, and are not",
     )  # fmt: skip
     found = ibis.coalesce(rows.on_failure_arn, rows.dlq_arn)
-    return judged(evidence, rows, rule, found=found, bad=waited, noun="function")
+    return apply_rule(evidence, rows, rule, found=found, bad=waited, noun="function")
 
 
 @check(
@@ -90,12 +85,12 @@ def useless_dead_letters(evidence: Evidence) -> Partly:
     "those of $LATEST.",
     avoid="Do not look at one of them alone and take it for the function's.",
 )
-def unqualified_invoke_settings(evidence: Evidence) -> Partly:
+def unqualified_invoke_settings(evidence: Evidence) -> PartialRows:
     """Do the settings for asynchronous calls hold for every version that may be called?"""
     rows = _functions(evidence, "qualified_invoke_configs", "dlq_arn", "on_failure_arn")
     rows = rows.filter(rows.qualified_invoke_configs.notnull())
     bare = rows.on_failure_arn.isnull() & rows.dlq_arn.isnull()
-    rule = Rule(
+    rule = AuditRule(
         "EventInvokeConfig", "the same on $LATEST and on each alias that is called",
         "PutFunctionEventInvokeConfig (AWS Lambda API Reference)",
         "failures of a call without the alias are discarded",
@@ -105,7 +100,7 @@ def unqualified_invoke_settings(evidence: Evidence) -> Partly:
     old = functions.filter(_before(functions)).count()
     unknown = int(evidence.engine.scalar(old))
     gap = f"the settings of {counted(unknown, 'function')} per version and alias are unknown"
-    return judged(
+    return apply_rule(
         evidence, rows, rule, found=found, bad=bare, noun="function", gap=gap if unknown else ""
     )
 
@@ -121,19 +116,19 @@ def unqualified_invoke_settings(evidence: Evidence) -> Partly:
     avoid="Do not take a 504 for a request that was not carried out: the function goes on, and a "
     "client that tries again does it twice.",
 )
-def api_timeout(evidence: Evidence) -> Partly:
+def api_timeout(evidence: Evidence) -> PartialRows:
     """Does an API wait for as long as its function may run?"""
     rows = _functions(evidence, "timeout_s", "invokers")
     # Up to the limit it does not matter who calls it.
     bad = ibis.ifelse(
         rows.timeout_s <= API_SECONDS, ibis.literal(False), rows.invokers.contains("apigateway")
     )
-    rule = Rule(
+    rule = AuditRule(
         "Timeout", f"less than {API_SECONDS} s",
         "Amazon API Gateway quotas: integration timeout",
         "the client is told 504 while the function finishes, and sends the same again",
     )  # fmt: skip
-    return judged(evidence, rows, rule, found=seconds(rows.timeout_s), bad=bad, noun="function")
+    return apply_rule(evidence, rows, rule, found=seconds(rows.timeout_s), bad=bad, noun="function")
 
 
 @check(
@@ -146,12 +141,12 @@ def api_timeout(evidence: Evidence) -> Partly:
     "queue's visibility timeout (six times as long), or lower the batch size.",
     avoid="Do not raise the timeout of a function behind an API above what the API waits for.",
 )
-def timeout_headroom(evidence: Evidence) -> Partly:
+def timeout_headroom(evidence: Evidence) -> PartialRows:
     """Is there room between the longest successful run and the time limit?"""
     rows = _with_most(evidence)
     longest = rows.longest_ms / 1000
     most = evidence.thresholds.headroom * rows.timeout_s
-    rule = Rule(
+    rule = AuditRule(
         "Timeout", "well above the longest run",
         "Best practices for working with AWS Lambda functions",
         "the next slow minute of a dependency cuts runs off in the middle of their work",
@@ -159,7 +154,7 @@ def timeout_headroom(evidence: Evidence) -> Partly:
     # Tenths are counted before they are divided: engines round 1.45 in two ways.
     tenths = (rows.longest_ms / 100).round()
     found = number_text(tenths / 10) + " s of " + seconds(rows.timeout_s)
-    return judged(
+    return apply_rule(
         evidence, rows, rule, found=found, bad=longest >= most, noun="function",
         gap=_without_success(evidence),
     )  # fmt: skip
@@ -175,17 +170,17 @@ def timeout_headroom(evidence: Evidence) -> Partly:
     "at once.",
     avoid="Do not judge by averages: the largest batch decides.",
 )
-def memory_headroom(evidence: Evidence) -> Partly:
+def memory_headroom(evidence: Evidence) -> PartialRows:
     """Is there room between the most memory that a successful run used and the limit?"""
     rows = _with_most(evidence)
     most = evidence.thresholds.headroom * rows.memory_mb
-    rule = Rule(
+    rule = AuditRule(
         "MemorySize", "well above the most that was used",
         "Best practices for working with AWS Lambda functions",
         "a larger batch ends the run in the middle of its work",
     )  # fmt: skip
     found = rows.largest_mb.cast("string") + " MB of " + rows.memory_mb.cast("string") + " MB"
-    return judged(
+    return apply_rule(
         evidence, rows, rule, found=found, bad=rows.largest_mb >= most, noun="function",
         gap=_without_success(evidence),
     )  # fmt: skip
@@ -201,14 +196,14 @@ def memory_headroom(evidence: Evidence) -> Partly:
     "refused, which no log line says.",
     avoid="Do not take a missing trace for a missing request: traces are a sample.",
 )
-def tracing(evidence: Evidence) -> Partly:
+def tracing(evidence: Evidence) -> PartialRows:
     """Does each function trace what it does?"""
     rows = _functions(evidence, "tracing")
-    rule = Rule(
+    rule = AuditRule(
         "TracingConfig", "Active", "Visualize Lambda function invocations using AWS X-Ray",
         "where time went, and which call failed, stays unknown",
     )  # fmt: skip
-    return judged(
+    return apply_rule(
         evidence, rows, rule, found=rows.tracing, bad=rows.tracing != "Active", noun="function"
     )
 
@@ -222,14 +217,14 @@ def tracing(evidence: Evidence) -> Partly:
     advice="Set the level to INFO. The lines that name an event and a batch are of that level.",
     avoid="Do not conclude from missing lines that the code did not run.",
 )
-def log_level(evidence: Evidence) -> Partly:
+def log_level(evidence: Evidence) -> PartialRows:
     """Do the functions log the lines that tell which events they saw?"""
     rows = _functions(evidence, "log_level", "log_format", *_LATER)
     # With format Text the runtime's own level holds, WARNING, whatever the code asks for (D20).
-    quiet = rows.log_level.upper().isin(_QUIET).fill_null(False) | (rows.log_format == "Text")
+    quiet = rows.log_level.upper().isin(TROUBLE).fill_null(False) | (rows.log_format == "Text")
     # A case of before there was such a column says nothing of it; none set means INFO.
     bad = ibis.ifelse(_before(rows) & ~quiet.fill_null(False), ibis.null("boolean"), quiet)
-    rule = Rule(
+    rule = AuditRule(
         "ApplicationLogLevel or LOG_LEVEL", "INFO, and LogFormat JSON",
         "Configuring advanced logging controls (AWS Lambda Developer Guide)",
         "which events a run loaded, sent or failed on is not recorded",
@@ -237,7 +232,7 @@ def log_level(evidence: Evidence) -> Partly:
     found = (
         rows.log_level.fill_null("no level") + ", format " + rows.log_format.fill_null("unknown")
     )
-    return judged(evidence, rows, rule, found=found, bad=bad, noun="function")
+    return apply_rule(evidence, rows, rule, found=found, bad=bad, noun="function")
 
 
 @check(
@@ -251,19 +246,19 @@ def log_level(evidence: Evidence) -> Partly:
     avoid="Do not count on the time after the incident: what is deleted is gone before anybody "
     "asks.",
 )
-def log_retention(evidence: Evidence) -> Partly:
+def log_retention(evidence: Evidence) -> PartialRows:
     """Does each function have a log group that keeps its lines long enough?"""
     rows = _functions(evidence, "log_group", "log_group_exists", "log_retention_days")
     brief = (rows.log_retention_days > 0) & (rows.log_retention_days < LEAST_RETENTION_DAYS)
     bad = ibis.ifelse(rows.log_group_exists, brief, ~rows.log_group_exists)
-    rule = Rule(
+    rule = AuditRule(
         "retentionInDays", f"at least {LEAST_RETENTION_DAYS}",
         "PutRetentionPolicy (Amazon CloudWatch Logs API Reference)",
         "the lines of an incident are deleted before it is looked into",
     )  # fmt: skip
     days = rows.log_retention_days.cast("string") + " days"
     found = ibis.ifelse(rows.log_group_exists, days, "no log group " + rows.log_group)
-    return judged(evidence, rows, rule, found=found, bad=bad, noun="function")
+    return apply_rule(evidence, rows, rule, found=found, bad=bad, noun="function")
 
 
 def _functions(evidence: Evidence, *settings: str) -> ir.Table:

@@ -7,9 +7,9 @@ import ibis.expr.types as ir
 
 from investigate.analysis import consumption, failures
 from investigate.analysis.logs import text_in
-from investigate.analysis.queues import named
-from investigate.checks.configuration.advice import Rule, judged, seconds
-from investigate.checks.registry import Partly, check
+from investigate.analysis.queues import last_part, named
+from investigate.checks.configuration.advice import AuditRule, apply_rule, seconds
+from investigate.checks.registry import PartialRows, check
 from investigate.engine import literal_rows
 from investigate.evidence import Evidence
 from investigate.model import Severity
@@ -32,15 +32,15 @@ _READING = ("Enabled", "Enabling", "Creating", "Updating")
     avoid="Do not configure it on the function instead: a function's own dead-letter queue is for "
     "asynchronous calls, and a queue's mapping never uses it.",
 )
-def no_dead_letter_queue(evidence: Evidence) -> Partly:
+def no_dead_letter_queue(evidence: Evidence) -> PartialRows:
     """Does a queue lack a place for messages that fail again and again?"""
     queues = _sources(evidence)
-    rule = Rule(
+    rule = AuditRule(
         "RedrivePolicy", "a dead-letter queue with maxReceiveCount 5", _DEAD,
         "what cannot be processed comes back until its retention ends, and is then deleted "
         "without a trace",
     )  # fmt: skip
-    return judged(
+    return apply_rule(
         evidence, queues, rule, found=queues.dead_letter_arn,
         bad=queues.dead_letter_arn.isnull(), noun="queue",
     )  # fmt: skip
@@ -56,7 +56,7 @@ def no_dead_letter_queue(evidence: Evidence) -> Partly:
     "holds at once, also for messages that are in it.",
     avoid="Do not shorten the retention of the source queue to get there: that deletes what waits.",
 )
-def dead_letter_retention(evidence: Evidence) -> Partly:
+def dead_letter_retention(evidence: Evidence) -> PartialRows:
     """Does a dead-letter queue keep messages longer than the queue they come from?"""
     queues = _sources(evidence)
     dead = evidence["queue_state"].select(
@@ -64,20 +64,20 @@ def dead_letter_retention(evidence: Evidence) -> Partly:
     )
     pairs = queues.filter(queues.dead_letter_arn.notnull())
     pairs = pairs.left_join(dead, pairs.dead_letter_arn == dead.dead_arn)
-    pairs = pairs.mutate(key=pairs.dead_name.fill_null(_last(pairs.dead_letter_arn)))
+    pairs = pairs.mutate(key=pairs.dead_name.fill_null(last_part(pairs.dead_letter_arn)))
     # A FIFO queue starts the clock anew with the move; a standard queue does not.
     short = ibis.ifelse(
         pairs.name.endswith(".fifo"),
         pairs.dead_retention < pairs.retention_s,
         pairs.dead_retention <= pairs.retention_s,
     )
-    rule = Rule(
+    rule = AuditRule(
         "MessageRetentionPeriod", "1209600 s, and more than the source queue's", _DEAD,
         "on a standard queue the clock runs from the first sending: what was moved late is "
         "deleted soon after, or at once",
     )  # fmt: skip
     found = seconds(pairs.dead_retention) + " after " + seconds(pairs.retention_s)
-    return judged(evidence, pairs, rule, found=found, bad=short, noun="dead-letter queue")
+    return apply_rule(evidence, pairs, rule, found=found, bad=short, noun="dead-letter queue")
 
 
 @check(
@@ -90,15 +90,15 @@ def dead_letter_retention(evidence: Evidence) -> Partly:
     "receives too, although nothing was tried.",
     avoid="Do not take maxReceiveCount for the number of attempts of your code.",
 )
-def max_receive_count(evidence: Evidence) -> Partly:
+def max_receive_count(evidence: Evidence) -> PartialRows:
     """Does a queue allow enough receives before it gives a message up?"""
     queues = _sources(evidence)
     queues = queues.filter(queues.dead_letter_arn.notnull())
-    rule = Rule(
+    rule = AuditRule(
         "maxReceiveCount", f"at least {LEAST_RECEIVES}", _SQS,
         "good messages go to the dead-letter queue because of a throttled minute",
     )  # fmt: skip
-    return judged(
+    return apply_rule(
         evidence, queues, rule, found=queues.max_receive_count,
         bad=queues.max_receive_count < LEAST_RECEIVES, noun="queue",
     )  # fmt: skip
@@ -115,21 +115,21 @@ def max_receive_count(evidence: Evidence) -> Partly:
     avoid="Do not raise the function's timeout without it. Do not take the default of 30 s for "
     "advice.",
 )
-def visibility_timeout(evidence: Evidence) -> Partly:
+def visibility_timeout(evidence: Evidence) -> PartialRows:
     """Is a queue's visibility timeout long enough for its function, retries within it included?"""
     maps = _mapped(evidence)
     maps = maps.filter(maps.source_arn.contains(":sqs:"))
     queues = _sources(evidence).select("arn", "visibility_timeout_s")
     pairs = maps.left_join(queues, maps.source_arn == queues.arn)
-    pairs = pairs.mutate(key=_last(pairs.source_arn))
+    pairs = pairs.mutate(key=last_part(pairs.source_arn))
     needed = VISIBILITY_FACTOR * pairs.timeout_s + pairs.window_s.fill_null(0)
-    rule = Rule(
+    rule = AuditRule(
         "VisibilityTimeout", "", _SQS,
         "a message comes back while its first attempt still runs: it is processed twice, and its "
         "receives are used up",
     )  # fmt: skip
     found = seconds(pairs.visibility_timeout_s) + ", timeout " + seconds(pairs.timeout_s)
-    return judged(
+    return apply_rule(
         evidence, pairs, rule, found=found, advised=seconds(needed),
         bad=pairs.visibility_timeout_s < needed, noun="queue",
     )  # fmt: skip
@@ -147,16 +147,16 @@ def visibility_timeout(evidence: Evidence) -> Partly:
     avoid="Do not catch the error of a record and return normally without it: the message is then "
     "deleted (`processor/swallowed-errors`).",
 )
-def partial_batch_response(evidence: Evidence) -> Partly:
+def partial_batch_response(evidence: Evidence) -> PartialRows:
     """Can a batch say which of its messages failed?"""
     maps = _by_uuid(evidence["mappings"])
     maps = maps.filter((maps.batch_size > 1).fill_null(True))
     unknown = maps.batch_size.isnull() & ~maps.partial_batch_response.fill_null(False)
-    rule = Rule(
+    rule = AuditRule(
         "FunctionResponseTypes", "ReportBatchItemFailures", _SQS,
         "one bad message makes the good ones of its batch come again, up to the dead-letter queue",
     )  # fmt: skip
-    return judged(
+    return apply_rule(
         evidence, maps, rule, found=ibis.null("string"), noun="mapping",
         bad=unknown.ifelse(ibis.null("boolean"), ~maps.partial_batch_response),
     )  # fmt: skip
@@ -173,25 +173,25 @@ def partial_batch_response(evidence: Evidence) -> Partly:
     "top means success.",
     avoid="Do not take the setting on the mapping for proof that failed messages come back.",
 )
-def response_ignored(evidence: Evidence) -> Partly:
+def response_ignored(evidence: Evidence) -> PartialRows:
     """Does a handler whose failed messages could be reported let them be deleted?"""
     maps = _by_uuid(evidence["mappings"])
     maps = maps.filter(maps.partial_batch_response, maps.source_arn.contains(":sqs:"))
     failed = failures.failures(evidence)
     failed = failed.filter(failed.failure == failures.SWALLOWED)
     failed = failed.group_by("function").agg(failed=failed.count())
-    maps = maps.mutate(name=named(maps.function), queue=_last(maps.source_arn))
+    maps = maps.mutate(name=named(maps.function), queue=last_part(maps.source_arn))
     maps = maps.inner_join(failed, maps.name == failed.function).drop("function_right")
     flow = _received_and_deleted(evidence)
     maps = maps.left_join(flow, "queue").drop("queue_right")
     # AWS's own test: what is reported as failed is received, and is not deleted.
-    rule = Rule(
+    rule = AuditRule(
         "the response of the handler", "batchItemFailures with each failed message id",
         "Implementing partial batch responses (AWS Lambda Developer Guide)",
         "each failed message is deleted as if it had been processed",
     )  # fmt: skip
     found = maps.failed.cast("string") + " failed, every received message deleted"
-    return judged(
+    return apply_rule(
         evidence, maps, rule, found=found, bad=maps.deleted >= maps.received, noun="mapping"
     )
 
@@ -209,7 +209,7 @@ def response_ignored(evidence: Evidence) -> Partly:
     avoid="Never deploy EnableProcessor=false to pause it: the AggregatesTable hangs on the same "
     "condition and is deleted with it.",
 )
-def mapping_disabled(evidence: Evidence) -> Partly:
+def mapping_disabled(evidence: Evidence) -> PartialRows:
     """Is a processor's event source mapping absent or switched off?"""
     processors = consumption.processors(evidence).select(key="name")
     maps = evidence["mappings"]
@@ -218,11 +218,11 @@ def mapping_disabled(evidence: Evidence) -> Partly:
     queues = maps.group_by("name", "source_arn").agg(on=maps.on.max(), state=maps.state.min())
     states = queues.group_by("name").agg(on=queues.on.min(), state=queues.state.min())
     pairs = processors.left_join(states, processors.key == states.name)
-    rule = Rule(
+    rule = AuditRule(
         "State", "Enabled", "Event source mappings (AWS Lambda Developer Guide)",
         "messages wait until the queue's retention deletes them",
     )  # fmt: skip
-    return judged(
+    return apply_rule(
         evidence, pairs, rule, found=pairs.state.fill_null("no mapping"),
         bad=(pairs.on != 1).fill_null(True), noun="processor",
     )  # fmt: skip
@@ -240,7 +240,7 @@ def mapping_disabled(evidence: Evidence) -> Partly:
     avoid="Do not calm a consumer down with a small reserved concurrency: the mapping goes on "
     "polling, and each throttled batch uses up a receive of its messages.",
 )
-def concurrency(evidence: Evidence) -> Partly:
+def concurrency(evidence: Evidence) -> PartialRows:
     """Does a queue's mapping start no more batches than its function may run?"""
     maps = _mapped(evidence)
     maps = maps.filter(maps.source_arn.contains(":sqs:"), maps.reserved_concurrency.notnull())
@@ -250,13 +250,13 @@ def concurrency(evidence: Evidence) -> Partly:
         unlimited=maps.max_concurrency.isnull().cast("int64").max(),
     )
     endless = maps.unlimited == 1
-    rule = Rule(
+    rule = AuditRule(
         "ReservedConcurrentExecutions", "at least MaximumConcurrency of the mapping", _SQS,
         "throttled batches count as receives, and good messages end in the dead-letter queue",
     )  # fmt: skip
     starts = endless.ifelse(ibis.literal("as many as it likes"), maps.wanted.cast("string"))
     found = maps.reserved_concurrency.cast("string") + ", its mappings start up to " + starts
-    return judged(
+    return apply_rule(
         evidence, maps, rule, found=found, noun="function",
         bad=endless | (maps.reserved_concurrency < maps.wanted),
     )  # fmt: skip
@@ -278,10 +278,6 @@ def _mapped(evidence: Evidence) -> ir.Table:
     maps = maps.mutate(name=named(maps.function))
     functions = evidence["functions"].select("timeout_s", "reserved_concurrency", own="name")
     return maps.left_join(functions, maps.name == functions.own).drop("own")
-
-
-def _last(arn: ir.StringValue) -> ir.StringValue:
-    return arn.re_extract("([^:/]+)$", 1)
 
 
 def _received_and_deleted(evidence: Evidence) -> ir.Table:

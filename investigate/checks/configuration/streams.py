@@ -5,8 +5,8 @@ from __future__ import annotations
 import ibis
 import ibis.expr.types as ir
 
-from investigate.checks.configuration.advice import Rule, judged
-from investigate.checks.registry import Partly, check
+from investigate.checks.configuration.advice import AuditRule, apply_rule
+from investigate.checks.registry import PartialRows, check
 from investigate.evidence import Evidence
 from investigate.model import Severity
 
@@ -24,18 +24,18 @@ _PAGE = "Configuring how Lambda handles errors with stream sources (AWS Lambda D
     "stream's retention), best both, together with an on-failure destination.",
     avoid="Do not set them without a destination: what is given up is then gone without a trace.",
 )
-def endless_retries(evidence: Evidence) -> Partly:
+def endless_retries(evidence: Evidence) -> PartialRows:
     """Does one bad record hold up its shard without end?"""
     maps = _of_streams(evidence)
     endless = (maps.max_retry_attempts.fill_null(ENDLESS) == ENDLESS) & (
         maps.max_record_age_s.fill_null(ENDLESS) == ENDLESS
     )
-    rule = Rule(
+    rule = AuditRule(
         "MaximumRetryAttempts and MaximumRecordAgeInSeconds", "both set to what can be waited for",
         _PAGE,
         "everything behind the bad record waits, and expires with the stream's retention",
     )  # fmt: skip
-    return judged(evidence, maps, rule, found=maps.endless, bad=endless, noun="mapping")
+    return apply_rule(evidence, maps, rule, found=maps.endless, bad=endless, noun="mapping")
 
 
 @check(
@@ -50,17 +50,17 @@ def endless_retries(evidence: Evidence) -> Partly:
     avoid="Do not set ReportBatchItemFailures alone: what follows the bad record in its batch is "
     "discarded with it.",
 )
-def no_bisect(evidence: Evidence) -> Partly:
+def no_bisect(evidence: Evidence) -> PartialRows:
     """Is a failed batch of a stream split, so that only the bad record is given up?"""
     maps = _of_streams(evidence)
     maps = maps.filter((maps.batch_size > 1).fill_null(True))
-    rule = Rule(
+    rule = AuditRule(
         "BisectBatchOnFunctionError", "true", _PAGE,
         "good records are discarded together with the bad one",
     )  # fmt: skip
     split = maps.bisect.fill_null(False)
     unknown = maps.batch_size.isnull() & ~split
-    return judged(
+    return apply_rule(
         evidence, maps, rule, found=maps.bisect.cast("string"), noun="mapping",
         bad=unknown.ifelse(ibis.null("boolean"), ~split),
     )  # fmt: skip
@@ -76,14 +76,14 @@ def no_bisect(evidence: Evidence) -> Partly:
     "receives the records themselves, the others a pointer that ends with the stream's retention.",
     avoid="Do not rely on the function's own dead-letter queue: a stream's mapping never uses it.",
 )
-def no_stream_destination(evidence: Evidence) -> Partly:
+def no_stream_destination(evidence: Evidence) -> PartialRows:
     """Has a stream's mapping a place for the records that are given up?"""
     maps = _of_streams(evidence)
-    rule = Rule(
+    rule = AuditRule(
         "DestinationConfig.OnFailure", "a bucket or a queue", _PAGE,
         "given-up records leave no trace but the metric DroppedEventCount",
     )  # fmt: skip
-    return judged(
+    return apply_rule(
         evidence, maps, rule, found=maps.on_failure_arn, bad=maps.on_failure_arn.isnull(),
         noun="mapping",
     )  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ibis.expr.types as ir
 
 from investigate.analysis import telemetry
-from investigate.checks.registry import Partly, check
+from investigate.checks.registry import PartialRows, check
 from investigate.evidence import Evidence
 from investigate.model import Severity
 
@@ -20,12 +20,12 @@ from investigate.model import Severity
     "whether the role has logs:CreateLogStream and logs:PutLogEvents. Lines can lag ten minutes.",
     avoid="Do not conclude from an empty log that the function did not run.",
 )
-def missing_logs(evidence: Evidence) -> Partly:
+def missing_logs(evidence: Evidence) -> PartialRows:
     """Did a function run without a line in its log?"""
     rows = telemetry.silent_functions(evidence)
-    unread = telemetry.unread(evidence)
+    unread = telemetry.functions_with_unread_logs(evidence)
     gap = f"the log of {', '.join(unread)} could not be read" if unread else ""
-    return Partly(rows.mutate(key=rows.function), gap)
+    return PartialRows(rows.mutate(key=rows.function), gap)
 
 
 @check(
@@ -74,9 +74,9 @@ def metrics_disagree(evidence: Evidence) -> ir.Table:
     avoid="Do not take a 403 for a missing object: without s3:ListBucket both look the same. Do "
     "not allow * to be done with it.",
 )
-def access_denied(evidence: Evidence) -> Partly:
+def access_denied(evidence: Evidence) -> PartialRows:
     """Was an action denied that a function or this capture needs?"""
     tables = ("invocations", "log_lines")
-    absent = [evidence.absence(table) for table in tables if not evidence.has(table)]
-    partial = evidence.incomplete([table for table in tables if evidence.has(table)])
-    return Partly(telemetry.denials(evidence), "; ".join([*absent, *partial]))
+    absent = [evidence.capture_gap(table) for table in tables if not evidence.has(table)]
+    partial = evidence.gaps([table for table in tables if evidence.has(table)])
+    return PartialRows(telemetry.denials(evidence), "; ".join([*absent, *partial]))

@@ -11,9 +11,9 @@ from investigate.sandbox.faults import (
     replays,
     rows,
 )
-from investigate.sandbox.faults.registry import Fault, Faults, fault, faults, told
+from investigate.sandbox.faults.registry import Fault, Faults, fault, faults, stories_of_faults
 
 __all__ = [
     "Fault", "Faults", "aggregates", "arrival", "attempts", "consumer", "fault", "faults",
-    "ingest", "objects", "queue", "replays", "rows", "told",
+    "ingest", "objects", "queue", "replays", "rows", "stories_of_faults",
 ]  # fmt: skip

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
-from typing import Any
 
 from investigate import pipeline
-from investigate.sandbox.faults.registry import fault
-from investigate.sandbox.function import from_item, to_item
+from investigate.sandbox.faults.registry import fault, with_batches_below
 from investigate.sandbox.stories import Plot, Sent, Story, at
 
 
-@fault("batch-split")
+@fault("batch-split", unfit=with_batches_below(25))
 def batch_split(plot: Plot) -> Story:
     """A day of 25 events becomes three versions, none of which is the day (D13)."""
     # Two types of event: 25 of one, evenly spaced, would be a regular source that falls silent.
-    times = [at(10, "02:03") + timedelta(minutes=15 * number) for number in range(25)]
+    times = plot.times(10, 2, 25)
     types = ("order", "return")
     yield from plot.arrive(
         *(plot.event(when, event_type=types[n % 2]) for n, when in enumerate(times))
@@ -26,7 +23,7 @@ def batch_split(plot: Plot) -> Story:
     plot.churned(10)
 
 
-@fault("same-second-overwrite")
+@fault("same-second-overwrite", unfit=with_batches_below(15))
 def same_second_overwrite(plot: Plot) -> Story:
     """Two batches of a day in one second: the second overwrites (D14)."""
     yield from plot.usual(10, 3, 15)
@@ -34,7 +31,7 @@ def same_second_overwrite(plot: Plot) -> Story:
     plot.replay(10)
     plot.consume(same_second=True)
     plot.verdict(10, "overwritten")
-    plot.truth.add("aggregates/partial", f"{plot.name} 2026-03-10")
+    plot.truth.add("aggregates/partial", *(f"{plot.name} {one}" for one in plot.periods(10)))
 
 
 @fault("doubled-batch")
@@ -56,7 +53,7 @@ def aggregate_rewritten(plot: Plot) -> Story:
     plot.replay(10)
     plot.consume()
     yield at(11, "09:10")
-    (row,) = _versions(plot)
+    (row,) = plot.versions()
     by_hand = pipeline.sha256("what it should have been")
     plot.sandbox.put_item("aggregates", {**row, "value": row["value"] + 1, "inputs_hash": by_hand})
     plot.verdict(10, "unexplained")
@@ -72,7 +69,7 @@ def aggregate_deleted(plot: Plot) -> Story:
     plot.replay(10)
     plot.consume()
     yield at(11, "09:20")
-    (row,) = _versions(plot)
+    (row,) = plot.versions()
     plot.sandbox.delete_item("aggregates", {name: row[name] for name in ("PK", "SK")})
     plot.verdict(10, "missing")
 
@@ -121,29 +118,20 @@ def backfill_without_missing(plot: Plot) -> Story:
 def _backfill(plot: Plot, events: Sequence[Sent]) -> None:
     """Write a version of the 10th as the processor would, of a batch that it never gets."""
     now = plot.sandbox.clock.now()
-    day, version = "2026-03-10", int(now.timestamp())
+    (period,), version, design = plot.periods(10), int(now.timestamp()), plot.design
     inputs = sorted((sent.event_time, sent.event_id, sent.payload_sha) for sent in events)
     row = {
-        "PK": pipeline.event_pk(plot.name),
-        "SK": pipeline.aggregate_sk(day, version),
+        "PK": plot.design.event_pk(plot.name),
+        "SK": design.aggregate.sk(period, version),
         "entity_id": plot.name,
-        "day": day,
+        "day": period,
         "version": version,
-        "metric_name": pipeline.METRIC_NAME,
-        "value": len(inputs),
+        "metric_name": design.aggregate.metric_name,
+        "value": design.aggregate.value(sent.request["payload"] for sent in events),
         "input_count": len(inputs),
-        "inputs_hash": pipeline.inputs_hash(inputs),
-        "sample_event_ids": [event_id for _, event_id, _ in inputs[: pipeline.SAMPLE_IDS]],
+        "inputs_hash": design.aggregate.inputs_hash(inputs),
+        "sample_event_ids": [event_id for _, event_id, _ in inputs[: design.sample_ids]],
         "computed_at": pipeline.format_time(now),
     }
     plot.sandbox.put_item("aggregates", row)
     plot.truth.obscure("aggregates/overwritten")  # only the processor logs what it writes
-
-
-def _versions(plot: Plot) -> list[dict[str, Any]]:
-    found = plot.sandbox.clients.dynamodb.query(
-        TableName=plot.sandbox.names.aggregates_table,
-        KeyConditionExpression="PK = :pk",
-        ExpressionAttributeValues=to_item({":pk": pipeline.event_pk(plot.name)}),
-    )
-    return [from_item(item) for item in found["Items"]]

@@ -40,7 +40,7 @@ def late_after_aggregate(plot: Plot) -> Story:
     plot.replay(10)
     plot.consume()
     yield at(10, "18:31")
-    plot.send(plot.event(at(10, "17:33")))
+    plot.send(plot.event(at(10, "17:33" if plot.is_daily else "15:53")))
     plot.verdict(10, "stale")
 
 

@@ -86,7 +86,7 @@ def _failing_once(plot: Plot, failure: str, *, hour: int, minute: int) -> Story:
 
 def _message(plot: Plot, sent: Sent) -> str:
     """Return what a replay sends for an event."""
-    return json.dumps(
+    return plot.design.replay_message(
         {
             "event_id": sent.event_id,
             "entity_id": sent.request["entity_id"],

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from investigate.sandbox.faults.registry import fault
+from investigate.pipeline import Design
+from investigate.sandbox.faults.registry import fault, with_in_raw_key
 from investigate.sandbox.stories import Plot, Story, at
 
 
-@fault("duplicate-next-day")
+@fault("duplicate-next-day", unfit=with_in_raw_key("ingest_date"))
 def duplicate_next_day(plot: Plot) -> Story:
     """A client repeats events after midnight: their rows point at keys never written (D2)."""
     yield from plot.usual(10, 9, 3)
@@ -19,11 +20,11 @@ def duplicate_next_day(plot: Plot) -> Story:
         for code in ("events/duplicate", "events/dangling-key", "replay/would-fail"):
             plot.truth.add(code, sent.event_id)
     yield at(11, "02:10")
-    plot.process(10, "partial")
+    plot.process(10, "partial", lost=evening)
     plot.truth.add("processor/swallowed-errors", *(sent.event_id for sent in evening))
 
 
-@fault("duplicate-after-processing")
+@fault("duplicate-after-processing", unfit=with_in_raw_key("ingest_date"))
 def duplicate_after_processing(plot: Plot) -> Story:
     """The same, but after the day was aggregated: only the index is wrong (D2)."""
     evening = yield from plot.usual(11, 21, 3)
@@ -47,7 +48,7 @@ def crash_dedupe_retried(plot: Plot) -> Story:
     for code in ("raw/missing", "replay/would-fail", "processor/swallowed-errors"):
         plot.truth.add(code, crashed.event_id)
     yield at(11, "02:14")
-    plot.process(10, "partial")
+    plot.process(10, "partial", lost=[crashed])
 
 
 @fault("crash-dedupe-lost")
@@ -58,7 +59,7 @@ def crash_dedupe_lost(plot: Plot) -> Story:
     crashed = plot.send(plot.event(at(11, "08:13")), crash="after-dedupe")
     plot.truth.add("dedupe/orphan", crashed.event_id)
     yield at(12, "02:14")
-    plot.process(11, "complete")
+    plot.process(11, "complete", unsent=[crashed])
 
 
 @fault("crash-raw-row-healed")
@@ -83,7 +84,7 @@ def crash_raw_row_lost(plot: Plot) -> Story:
     crashed = plot.send(plot.event(at(11, "10:19")), crash="after-raw")
     plot.truth.add("events/missing-row", crashed.event_id)
     yield at(12, "02:16")
-    plot.process(11, "partial")
+    plot.process(11, "partial", unsent=[crashed])
 
 
 @fault("timeout-after-row")
@@ -107,7 +108,7 @@ def key_reused_other_payload(plot: Plot) -> Story:
     first = plot.event(at(10, "15:23"), idempotency_key="basket-77")
     (kept,) = yield from plot.arrive(first)
     yield at(10, "15:31")
-    plot.send({**first, "payload": {"order": "another basket"}})
+    plot.send({**first, "payload": {**first["payload"], "order": "another basket"}})
     plot.truth.add("events/payload-conflict", kept.event_id)
     yield at(11, "02:20")
     plot.process(10, "complete")
@@ -119,21 +120,29 @@ def key_reused_other_time(plot: Plot) -> Story:
     yield from plot.usual(11, 10, 2)
     first = plot.event(at(11, "11:25"), idempotency_key="basket-78")
     (kept,) = yield from plot.arrive(first)
-    yield from plot.arrive({**first, "event_time": "2026-03-11T14:05:00Z"})
+    again = yield from plot.arrive({**first, "event_time": "2026-03-11T14:05:00Z"})
     plot.truth.add("events/reused-id", kept.event_id)
     plot.truth.add("events/dangling-key", kept.event_id)
     yield at(12, "02:20")
-    plot.process(11, "complete")
+    plot.process(11, "complete", unsent=again)
 
 
-@fault("delimiter-collision")
+def _tells_apart(design: Design) -> str:
+    mark, when = design.delimiters[0], "2026-03-10T00:00:00Z"
+    pairs = ((f"a{mark}b", "c"), ("a", f"b{mark}c"))
+    ids = {design.hashed_event_id(*pair, "e", when, "sha") for pair in pairs}
+    known = with_in_raw_key("event_type")(design) or with_in_raw_key("source")(design)
+    return known if len(ids) == 1 else "its ids do not join source and type by its first delimiter"
+
+
+@fault("delimiter-collision", unfit=_tells_apart)
 def delimiter_collision(plot: Plot) -> Story:
     """The id recipe does not escape its delimiter: two events, one id (D25)."""
-    left, right = plot.name.split("-")
-    first = plot.event(at(12, "10:27"), source=f"{left}|{right}", event_type="order")
+    (left, right), mark = plot.name.split("-"), plot.design.delimiters[0]
+    first = plot.event(at(12, "10:27"), source=f"{left}{mark}{right}", event_type="order")
     (kept,) = yield from plot.arrive(first)
     yield at(12, "10:27:09")
-    plot.send({**first, "source": left, "event_type": f"{right}|order"})
+    plot.send({**first, "source": left, "event_type": f"{right}{mark}order"})
     for code in ("dedupe/collision-risk", "events/dangling-key", "replay/would-fail"):
         plot.truth.add(code, kept.event_id)
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from datetime import timedelta
-from typing import Any
 
-from investigate.sandbox.faults.registry import fault
+from investigate.sandbox.faults.registry import fault, with_in_raw_key
 from investigate.sandbox.stories import Plot, Sent, Story, at, raw_body
 
 
@@ -40,7 +38,8 @@ def raw_tampered(plot: Plot) -> Story:
     """Somebody changes an amount in a stored payload."""
     changed, *_ = yield from plot.usual(10, 14, 3)
     yield at(10, "21:00")
-    _write(plot, changed, {**raw_body(plot, changed), "payload": {"order": "none of yours"}})
+    payload = {**changed.request["payload"], "order": "none of yours"}
+    plot.overwrite(changed, {**raw_body(plot, changed), "payload": payload})
     plot.truth.add("raw/payload-mismatch", changed.event_id)
     plot.truth.add("raw/overwritten", changed.event_id)
     yield at(11, "02:34")
@@ -54,7 +53,7 @@ def raw_id_tampered(plot: Plot) -> Story:
     yield at(12, "02:36")
     plot.process(11, "complete")
     yield at(12, "09:10")
-    _write(plot, changed, {**raw_body(plot, changed), "event_id": "f" * 64})
+    plot.overwrite(changed, {**raw_body(plot, changed), "event_id": "f" * 64})
     plot.truth.add("raw/id-mismatch", changed.event_id)
     plot.truth.add("raw/overwritten", changed.event_id)
 
@@ -74,30 +73,31 @@ def raw_corrupt(plot: Plot) -> Story:
     plot.process(10, "partial")
 
 
-@fault("raw-copied")
+@fault("raw-copied", unfit=with_in_raw_key("ingest_date"))
 def raw_copied(plot: Plot) -> Story:
     """A restore puts a second copy of an object under another day's key."""
     original, *_ = yield from plot.usual(10, 16, 3)
     yield at(11, "02:40")
     plot.process(10, "complete")
     yield at(12, "09:20")
-    copy = original.s3_key.replace("/ingest_date=2026-03-10/", "/ingest_date=2026-03-12/")
-    _write(plot, original, raw_body(plot, original), key=copy)
+    copy = _key(plot, original, original.event_time, "2026-03-12T09:20:00Z")
+    plot.overwrite(original, raw_body(plot, original), key=copy)
     plot.truth.add("raw/misplaced", copy)
     plot.truth.add("raw/duplicate-objects", original.event_id)
     plot.truth.add("raw/overwritten", original.event_id)
 
 
-@fault("raw-misplaced")
+@fault("raw-misplaced", unfit=with_in_raw_key("hour"))
 def raw_misplaced(plot: Plot) -> Story:
     """Objects are moved to keys that disagree with them, or have no layout at all."""
     moved, strange, *_ = yield from plot.usual(11, 16, 4)
     yield at(12, "02:42")
     plot.process(11, "complete")
     yield at(12, "09:30")
-    hour = moved.s3_key.replace("/hour=16/", "/hour=06/")
-    for sent, key in ((moved, hour), (strange, f"raw/rescued/{strange.event_id}.json")):
-        _write(plot, sent, raw_body(plot, sent), key=key)
+    hour = _key(plot, moved, "2026-03-11T06:03:00Z", moved.event_time)
+    rescued = f"{plot.sandbox.names.raw_prefix}rescued/{strange.event_id}.json"
+    for sent, key in ((moved, hour), (strange, rescued)):
+        plot.overwrite(sent, raw_body(plot, sent), key=key)
         plot.sandbox.delete_object(sent.s3_key)
         plot.truth.add("raw/misplaced", key)
         for code in ("raw/overwritten", "events/dangling-key", "replay/would-fail"):
@@ -110,7 +110,7 @@ def raw_rewritten(plot: Plot) -> Story:
     again = yield from plot.usual(11, 18, 2)
     yield at(12, "09:40")
     for sent in again:
-        _write(plot, sent, raw_body(plot, sent))
+        plot.overwrite(sent, raw_body(plot, sent))
         plot.truth.add("raw/overwritten", sent.event_id)
 
 
@@ -125,5 +125,7 @@ def raw_expired(plot: Plot) -> Story:
     plot.truth.add("replay/would-fail", booking.event_id)
 
 
-def _write(plot: Plot, sent: Sent, body: dict[str, Any], *, key: str | None = None) -> None:
-    plot.sandbox.put_object(key or sent.s3_key, json.dumps(body).encode())
+def _key(plot: Plot, sent: Sent, event_time: str, ingest_time: str) -> str:
+    """Return the key that an event would have with other times."""
+    source, event_type = sent.request["source"], sent.request["event_type"]
+    return plot.design.raw_key(source, event_type, event_time, ingest_time, sent.event_id)

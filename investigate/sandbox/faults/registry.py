@@ -7,18 +7,57 @@ from dataclasses import dataclass
 from random import Random
 
 from investigate.errors import UsageError
+from investigate.layouts import Layout
+from investigate.pipeline import Design
 from investigate.sandbox.stories import Plot, Story
 
 Tell = Callable[[Plot], Story]
+Unfit = Callable[[Design], str]  # why a fault makes no sense in a pipeline; empty if it does
+
+
+def fits_all(_: Design) -> str:
+    """Nothing of the design matters to the fault."""
+    return ""
+
+
+def with_in_raw_key(name: str) -> Unfit:
+    """The fault needs a part of the raw key."""
+
+    def unfit(design: Design) -> str:
+        there = name in Layout(design.raw_key_layout).names
+        return "" if there else f"its raw keys do not tell the {name.replace('_', ' ')}"
+
+    return unfit
+
+
+def with_batches_below(events: int) -> Unfit:
+    """The fault needs so many events to be more than one batch."""
+
+    def unfit(design: Design) -> str:
+        small = design.batch_size < events
+        return "" if small else f"a batch of {design.batch_size} holds its {events} events"
+
+    return unfit
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing that goes wrong: its name, what happens, and the story that makes it happen."""
+    """One thing that goes wrong: its name, what happens, the story that makes it happen, and in
+    which pipelines that makes no sense."""
 
     name: str
     summary: str
     tell: Tell
+    unfit: Unfit = fits_all
+
+    def refuse_unfit(self, design: Design) -> None:
+        """Raise `UsageError` if the fault makes no sense in a pipeline of this design."""
+        why = self.unfit(design)
+        if why:
+            raise UsageError(
+                f"the fault {self.name} makes no sense in the pipeline {design.name}: {why}",
+                hint=f"leave it out; investigate sandbox faults --pipeline {design.name}",
+            )
 
 
 class Faults:
@@ -27,7 +66,7 @@ class Faults:
     def __init__(self) -> None:
         self._faults: dict[str, Fault] = {}
 
-    def fault(self, name: str) -> Callable[[Tell], Tell]:
+    def fault(self, name: str, *, unfit: Unfit = fits_all) -> Callable[[Tell], Tell]:
         """Register a story; its docstring says what happens, and its plot carries its name."""
 
         def register(tell: Tell) -> Tell:
@@ -36,7 +75,7 @@ class Faults:
             summary = (tell.__doc__ or "").strip().split("\n")[0]
             if not summary:
                 raise ValueError(f"{name}: the docstring must say what happens")
-            self._faults[name] = Fault(name, summary, tell)
+            self._faults[name] = Fault(name, summary, tell, unfit)
             return tell
 
         return register
@@ -54,9 +93,11 @@ faults = Faults()
 fault = faults.fault
 
 
-def told(plot: Plot, names: Iterable[str]) -> list[Story]:
+def stories_of_faults(plot: Plot, names: Iterable[str]) -> list[Story]:
     """Return the stories of these faults, each with its own name and its own chance."""
     chosen = [faults[name] for name in names]
+    for one in chosen:
+        one.refuse_unfit(plot.design)
     plot.truth.faults.extend(fault.name for fault in chosen)
     return [fault.tell(_own(plot, fault)) for fault in chosen]
 

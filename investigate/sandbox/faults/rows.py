@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from investigate.sandbox.faults.registry import fault
+from investigate.layouts import Layout
+from investigate.pipeline import Design
+from investigate.sandbox.faults.registry import fault, with_in_raw_key
 from investigate.sandbox.stories import Plot, Sent, Story, at, event_row
+
+
+def _undated_index(design: Design) -> str:
+    dated = "day" in Layout(design.gsi1pk_layout).names
+    return "" if dated else "its lag index has no day in its partition key"
 
 
 @fault("other-writer")
@@ -32,7 +39,7 @@ def unknown_status(plot: Plot) -> Story:
     plot.process(10, "complete")
 
 
-@fault("index-key-mismatch")
+@fault("index-key-mismatch", unfit=_undated_index)
 def index_key_mismatch(plot: Plot) -> Story:
     """A row stands under the wrong day of the lag index."""
     changed, *_ = yield from plot.usual(11, 19, 3)
@@ -53,7 +60,7 @@ def dedupe_row_lost(plot: Plot) -> Story:
     plot.truth.add("dedupe/missing", lost.event_id)
 
 
-@fault("reaccepted")
+@fault("reaccepted", unfit=with_in_raw_key("ingest_date"))
 def reaccepted(plot: Plot) -> Story:
     """The gate forgot an event, and the next day it is accepted once more (D4)."""
     again, *_ = yield from plot.usual(10, 20, 3)
@@ -73,13 +80,13 @@ def _change(plot: Plot, sent: Sent, **changes: Any) -> None:
 
 def _foreign_row(plot: Plot, event_time: str, event_id: str) -> dict[str, Any]:
     return {
-        "PK": f"ENTITY#{plot.name}",
-        "SK": f"TS#{event_time}#EID#{event_id}",
+        "PK": plot.design.event_pk(plot.name),
+        "SK": plot.design.event_sk(event_time, event_id),
         "event_id": event_id,
         "source": plot.name,
         "event_type": "import",
         "entity_id": plot.name,
         "event_time": event_time,
         "ingest_time": "2026-03-10T08:40:00Z",
-        "status": "ACCEPTED",
+        "status": plot.design.accepted,
     }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -153,26 +152,26 @@ def _corrupt(plot: Plot, one: Befallen) -> None:
 
 
 def _tamper(plot: Plot, one: Befallen) -> None:
-    _write(plot, one.sent, {**raw_body(plot, one.sent), BODY: {"order": "none of yours"}})
+    plot.overwrite(one.sent, {**raw_body(plot, one.sent), BODY: {"order": "none of yours"}})
     for code in ("raw/payload-mismatch", "raw/overwritten"):
         plot.truth.add(code, one.sent.event_id)
 
 
 def _rename(plot: Plot, one: Befallen) -> None:
-    _write(plot, one.sent, {**raw_body(plot, one.sent), "event_id": "e" * 64})
+    plot.overwrite(one.sent, {**raw_body(plot, one.sent), "event_id": "e" * 64})
     for code in ("raw/id-mismatch", "raw/overwritten"):
         plot.truth.add(code, one.sent.event_id)
 
 
 def _rewrite(plot: Plot, one: Befallen) -> None:
-    _write(plot, one.sent, raw_body(plot, one.sent))
+    plot.overwrite(one.sent, raw_body(plot, one.sent))
     plot.truth.add("raw/overwritten", one.sent.event_id)
 
 
 def _copy(plot: Plot, one: Befallen) -> None:
     head, _, tail = one.sent.s3_key.partition("/ingest_date=")
     copy = f"{head}/ingest_date=2026-03-13{tail[10:]}"
-    _write(plot, one.sent, raw_body(plot, one.sent), key=copy)
+    plot.overwrite(one.sent, raw_body(plot, one.sent), key=copy)
     plot.truth.add("raw/misplaced", copy)
     for code in ("raw/duplicate-objects", "raw/overwritten"):
         plot.truth.add(code, one.sent.event_id)
@@ -194,10 +193,6 @@ def _restate(plot: Plot, one: Befallen) -> None:
     row = {**event_row(plot, one.sent), "status": "REJECTED"}
     plot.sandbox.put_item("events", row)
     plot.truth.add("events/unknown-status", one.sent.sk)
-
-
-def _write(plot: Plot, sent: Sent, body: dict[str, Any], *, key: str | None = None) -> None:
-    plot.sandbox.put_object(key or sent.s3_key, json.dumps(body).encode())
 
 
 _LATER = {

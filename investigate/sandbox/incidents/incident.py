@@ -1,4 +1,4 @@
-"""An incident drawn from a seed: random traffic, chapters, retriers, named faults, and a truth."""
+"""An incident drawn from a seed: random traffic, days of entities, retriers, faults and truth."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
-from investigate.sandbox.faults import faults, told
-from investigate.sandbox.incidents.chapter import Chapter, tell
+from investigate.sandbox.faults import faults, stories_of_faults
+from investigate.sandbox.incidents.entity_day import EntityDay, tell
 from investigate.sandbox.incidents.fates import AFTER, FATES
 from investigate.sandbox.incidents.processing import PLANS
 from investigate.sandbox.incidents.retriers import Retrier, draw_retrier, tell_retrier
@@ -32,7 +32,7 @@ class Incident:
     seed: int
     number: int
     feeds: tuple[Feed, ...]
-    chapters: tuple[Chapter, ...]
+    entity_days: tuple[EntityDay, ...]
     retriers: tuple[Retrier, ...]
     named: tuple[str, ...]
 
@@ -41,7 +41,7 @@ def draw(seed: int, number: int) -> Incident:
     """Return incident `number` of a seed; the same one every time, whatever else is drawn."""
     rng = Random(f"incident {seed} {number}")  # noqa: S311
     return Incident(
-        seed, number, _feeds(rng), _chapters(rng, seed, number), _retriers(rng), _named(rng)
+        seed, number, _feeds(rng), _entity_days(rng, seed, number), _retriers(rng), _named(rng)
     )
 
 
@@ -57,15 +57,15 @@ def _feeds(rng: Random) -> tuple[Feed, ...]:
     )  # fmt: skip
 
 
-def _chapters(rng: Random, seed: int, number: int) -> tuple[Chapter, ...]:
+def _entity_days(rng: Random, seed: int, number: int) -> tuple[EntityDay, ...]:
     slots = rng.sample(range(SLOTS), rng.randint(2, 7))
     return tuple(
-        _chapter(rng, f"{rng.choice(WORDS)}-{place}", slot, f"{seed} {number} {place}")
+        _entity_day(rng, f"{rng.choice(WORDS)}-{place}", slot, f"{seed} {number} {place}")
         for place, slot in enumerate(slots)
     )
 
 
-def _chapter(rng: Random, name: str, slot: int, seed: str) -> Chapter:
+def _entity_day(rng: Random, name: str, slot: int, seed: str) -> EntityDay:
     plan = PLANS[rng.choice(list(PLANS))]
     size = rng.randint(plan.least, max(plan.least, min(plan.most, rng.choice((4, 8, 12, 25)))))
     rate = 0.0 if plan.harmless else rng.choice((0.1, 0.3, 0.7))
@@ -80,7 +80,7 @@ def _chapter(rng: Random, name: str, slot: int, seed: str) -> Chapter:
         for _ in range(size)
     ]
     minutes = _minutes(rng, fates)
-    return Chapter(name, rng.choice(DAYS), minutes, tuple(fates), plan.name, slot, seed)
+    return EntityDay(name, rng.choice(DAYS), minutes, tuple(fates), plan.name, slot, seed)
 
 
 def _fits(fate: str, plan: str) -> bool:
@@ -114,14 +114,14 @@ def _named(rng: Random) -> tuple[str, ...]:
 
 def stories_of(plot: Plot, incident: Incident) -> list[Story]:
     """Return everything that happens in an incident, as stories for a sandbox. A plot of its own
-    for each chapter and client, named after it, so that no two meet."""
+    for each entity-day and client, named after it, so that no two meet."""
     told_by = Random(f"traffic {incident.seed} {incident.number}")  # noqa: S311
     stories = healthy_traffic(replace(plot, rng=told_by), incident.feeds)
-    for chapter in incident.chapters:
-        stories += tell(_named_plot(plot, chapter.name), chapter)
+    for entity_day in incident.entity_days:
+        stories += tell(_named_plot(plot, entity_day.name), entity_day)
     for retrier in incident.retriers:
         stories += tell_retrier(_named_plot(plot, retrier.name), retrier)
-    return [*stories, *told(plot, incident.named)]
+    return [*stories, *stories_of_faults(plot, incident.named)]
 
 
 def _named_plot(plot: Plot, name: str) -> Plot:

@@ -6,8 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from investigate import pipeline
-from investigate.sandbox.function import from_item, to_item
 from investigate.sandbox.incidents.fates import Befallen
 from investigate.sandbox.stories import Plot, Story, at
 
@@ -15,7 +13,7 @@ Run = Callable[[Plot, int, datetime, Sequence[Befallen]], Story]
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class ProcessingPlan:
     """A way to process a day. `least` and `most` events it makes sense for; `harmless`: only where
     nothing befell the events that would keep the processor from loading them."""
 
@@ -57,7 +55,7 @@ def _doubled(plot: Plot, day: int, begins: datetime, events: Sequence[Befallen])
     sent = _in_order(events)
     if any(one.loadable for one in sent):
         _swallowed(plot, sent)
-        _verdict(plot, day, "inflated")
+        plot.verdict(day, "inflated")
         if _left_out(events, sent):
             plot.truth.add("aggregates/partial", _key(plot, day))
     else:
@@ -84,14 +82,14 @@ def _purged(plot: Plot, day: int, begins: datetime, events: Sequence[Befallen]) 
     plot.sandbox.clients.sqs.purge_queue(QueueUrl=plot.sandbox.names.replay_queue_url)
     sent = _in_order(events)
     plot.truth.add("sqs/lost", *(one.sent.event_id for one in sent))
-    _verdict(plot, day, "missing")
+    plot.verdict(day, "missing")
 
 
 def _same_second(plot: Plot, day: int, begins: datetime, events: Sequence[Befallen]) -> Story:
     yield begins
     _replay(plot, day, events)
     plot.consume(same_second=True)
-    _verdict(plot, day, "overwritten")
+    plot.verdict(day, "overwritten")
     plot.truth.add("aggregates/partial", _key(plot, day))
 
 
@@ -101,14 +99,9 @@ def _deleted(plot: Plot, day: int, begins: datetime, events: Sequence[Befallen])
     _replay(plot, day, events)
     plot.consume()
     yield begins + timedelta(seconds=100)
-    found = plot.sandbox.clients.dynamodb.query(
-        TableName=plot.sandbox.names.aggregates_table,
-        KeyConditionExpression="PK = :pk",
-        ExpressionAttributeValues=to_item({":pk": pipeline.event_pk(plot.name)}),
-    )
-    for row in (from_item(item) for item in found["Items"]):
+    for row in plot.versions():
         plot.sandbox.delete_item("aggregates", {name: row[name] for name in ("PK", "SK")})
-    _verdict(plot, day, "missing")
+    plot.verdict(day, "missing")
 
 
 def _stale(plot: Plot, day: int, begins: datetime, events: Sequence[Befallen]) -> Story:
@@ -119,7 +112,7 @@ def _stale(plot: Plot, day: int, begins: datetime, events: Sequence[Befallen]) -
     yield begins + timedelta(seconds=100)
     late = plot.send(plot.event(at(day, "23:40")))
     plot.truth.add("raw/late", late.event_id)
-    _verdict(plot, day, "stale")
+    plot.verdict(day, "stale")
 
 
 def _failing(failure: str) -> Run:
@@ -152,20 +145,21 @@ def _in_order(events: Sequence[Befallen]) -> list[Befallen]:
 
 
 def _settle(plot: Plot, day: int, events: Sequence[Befallen], sent: Sequence[Befallen]) -> None:
-    """Record how the day stands when these events were sent, in batches of ten, and processed."""
+    """Record how the day stands when these events were sent, in batches, and processed."""
     _swallowed(plot, sent)
-    batches = [sent[first : first + 10] for first in range(0, len(sent), pipeline.BATCH_SIZE)]
+    size = plot.design.batch_size
+    batches = [sent[first : first + size] for first in range(0, len(sent), size)]
     versions = sum(any(one.loadable for one in batch) for batch in batches)
     if not sent:
         return
     if versions > 1:
         plot.truth.add("aggregates/churn", _key(plot, day))
     if not versions:
-        _verdict(plot, day, "missing")
+        plot.verdict(day, "missing")
     elif _left_out(events, sent):
-        _verdict(plot, day, "partial")
+        plot.verdict(day, "partial")
     else:
-        _verdict(plot, day, "split" if versions > 1 else "complete")
+        plot.verdict(day, "split" if versions > 1 else "complete")
 
 
 def _swallowed(plot: Plot, sent: Sequence[Befallen]) -> None:
@@ -180,28 +174,24 @@ def _left_out(events: Sequence[Befallen], sent: Sequence[Befallen]) -> bool:
     return any(one.known and one.sent.event_id not in counted for one in events)
 
 
-def _verdict(plot: Plot, day: int, verdict: str) -> None:
-    plot.verdict(day, verdict)
-
-
 def _key(plot: Plot, day: int) -> str:
     return f"{plot.name} {at(day, '00:00').date().isoformat()}"
 
 
-PLANS: Mapping[str, Plan] = {
+PLANS: Mapping[str, ProcessingPlan] = {
     plan.name: plan
     for plan in (
-        Plan("none", _none),
-        Plan("once", _once),
-        Plan("limited", _limited, least=2),
-        Plan("doubled", _doubled, most=5),
-        Plan("twice", _twice, most=10),
-        Plan("purged", _purged, harmless=True),
-        Plan("same-second", _same_second, least=11, most=20, harmless=True),
-        Plan("deleted", _deleted, most=10, harmless=True),
-        Plan("stale", _stale, most=10, harmless=True),
+        ProcessingPlan("none", _none),
+        ProcessingPlan("once", _once),
+        ProcessingPlan("limited", _limited, least=2),
+        ProcessingPlan("doubled", _doubled, most=5),
+        ProcessingPlan("twice", _twice, most=10),
+        ProcessingPlan("purged", _purged, harmless=True),
+        ProcessingPlan("same-second", _same_second, least=11, most=20, harmless=True),
+        ProcessingPlan("deleted", _deleted, most=10, harmless=True),
+        ProcessingPlan("stale", _stale, most=10, harmless=True),
         *(
-            Plan(f"failing-{failure}", _failing(failure), most=10)
+            ProcessingPlan(f"failing-{failure}", _failing(failure), most=10)
             for failure in ("error", "timeout", "out-of-memory", "throttle")
         ),
     )
