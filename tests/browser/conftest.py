@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 SCREEN = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
+PATIENCE = 180_000  # ms: a file of some MB is drawn in two seconds, but not beside a busy Spark
 EACH_FIGURE = """
 async () => {
   for (const figure of document.querySelectorAll("figure.plot")) {
@@ -29,7 +30,7 @@ async () => {
     }
     figure.scrollIntoView();
     const place = figure.querySelector(".drawing");
-    for (let tries = 0; tries < 100 && !place.querySelector("svg.main-svg"); tries += 1) {
+    for (let tries = 0; tries < 1000 && !place.querySelector("svg.main-svg"); tries += 1) {
       await new Promise((done) => setTimeout(done, 20));
     }
   }
@@ -68,6 +69,7 @@ class Visitor:
     def visit(self, file: Path, fragment: str = "", **settings: Any) -> Iterator[Visit]:
         settings = {"viewport": SCREEN, "color_scheme": "light", **settings}
         context = self.browser.new_context(offline=True, **settings)
+        context.set_default_timeout(PATIENCE)
         try:
             visit = Visit(context.new_page())
             visit.page.on("console", lambda message: visit.console.append(message.text))
