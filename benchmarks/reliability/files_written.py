@@ -12,10 +12,11 @@ from benchmarks.reliability import reports
 from benchmarks.reliability.commands import Said, said
 from benchmarks.reliability.disks import Disk
 from benchmarks.reliability.files import FILE, FULL, READ_ONLY
-from benchmarks.reliability.reports import QUIET, Reports, half_written
+from benchmarks.reliability.reports import INCIDENT, QUIET, Reports, half_written
 from benchmarks.reliability.trial import Trial, Verdict, bug, first, sentence_of, unclear
 from benchmarks.reliability.trouble import SENT, Trouble, planned
 from investigate.case import RECORD
+from investigate.report.folder import LOCK
 from investigate.report.history import LIST
 from investigate.report.runs import RUNS
 
@@ -24,7 +25,6 @@ REPORT_DIES = (
     ("before the pages", "investigate.report.build", "_write_pages", 1),
     ("before it is published", "investigate.report.folder", "ReportDraft.publish", 1),
     ("while it is moved to its place", "investigate.report.folder", "_move", 5),
-    ("before the first page is moved", "investigate.report.folder", "_move", 30),
 )
 
 
@@ -35,7 +35,8 @@ def report_trials(known: Reports) -> Iterator[Trial]:
         yield Trial(FILE, "disk full", "report", FULL, run, f"{room} bytes left")
     run = partial(_on_a_disk, known, 0, True)
     yield Trial(FILE, "denied", "report", READ_ONLY, run)
-    for when, module, name, nth in REPORT_DIES:
+    last = ("before the first page is moved", "investigate.report.folder", "_move", _moves(known))
+    for when, module, name, nth in (*REPORT_DIES, last):
         killed = partial(_killed_report, known, (module, name, nth))
         yield Trial(FILE, "killed", "report", "SIGKILL while it writes", killed, when)
     contents = (
@@ -45,6 +46,14 @@ def report_trials(known: Reports) -> Iterator[Trial]:
     )
     for failure, injected, content in contents:
         yield Trial(FILE, failure, "report", injected, partial(_harmed_list, known, content))
+
+
+def _moves(known: Reports) -> int:
+    """Return how many files the next report moves: all outside its own run, except what is there
+    in any case. The first page is the last of them."""
+    outside = ("*", f"{RUNS}/*", f"{RUNS}/{INCIDENT}/*")
+    found = [path for pattern in outside for path in known.old.glob(pattern)]
+    return sum(path.is_file() and path.name != LOCK for path in found)
 
 
 def _on_a_disk(known: Reports, room: int, read_only: bool, place: Path) -> Verdict:
