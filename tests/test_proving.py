@@ -10,8 +10,9 @@ from benchmarks.diagnosis.knowable import SUFFICES, is_knowable
 from benchmarks.diagnosis.levels import FULL, KINDS, LEVELS
 from benchmarks.diagnosis.prove import level_of, prove
 from benchmarks.diagnosis.scoring import retry_is_right, score
+from benchmarks.mutants.document import row_of, write_lines
 from benchmarks.mutants.mutate import mutants
-from benchmarks.mutants.run import TESTS
+from benchmarks.mutants.subjects import TESTS
 from investigate.checks import book
 from investigate.model import Finding, Outcome
 from investigate.sandbox.incidents import draw
@@ -136,6 +137,36 @@ def test_a_mutant_is_the_module_with_one_change():
     for source in changes.values():
         lines = zip(original, source.splitlines(), strict=True)
         assert sum(before != after for before, after in lines) == 1
+
+
+def test_the_methods_of_classes_have_mutants_too():
+    source = "class Window:\n    def whole(self):\n        return self.start < self.end\n"
+    changes = [(mutant.function, mutant.change) for mutant in mutants(source)]
+    assert changes == [
+        ("whole", "invert self.start < self.end"), ("whole", "edge self.start < self.end"),
+    ]  # fmt: skip
+
+
+def test_the_lines_of_a_module_replace_those_of_its_last_run_and_no_others(tmp_path):
+    document = tmp_path / "mutation.md"
+    raw, sqs = row_of("checks.raw", 40, 20, 19, 61.4), row_of("checks.sqs", 1_000, 4, 4, 5.0)
+    write_lines(
+        document, [[*raw, "2026-11-29"]], ["checks.raw:7 lost line 3: only the left of a | b"]
+    )
+    write_lines(document, [[*sqs, "2026-11-30"]], [])
+    told = document.read_text(encoding="utf-8").splitlines()
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in told if line[:2] == "| "]
+    assert rows[2:] == [
+        ["`checks.raw`", "40", "20", "19", "95.0", "61", "2026-11-29"],
+        ["`checks.sqs`", "1,000", "4", "4", "100.0", "5", "2026-11-30"],
+        ["all", "1,040", "24", "23", "95.8", "66", ""],
+    ]
+    assert r"* `checks.raw:7` lost line 3: only the left of a \| b" in told
+    assert any(line.startswith("No run of these") and "ledger.rows" in line for line in told)
+    write_lines(document, [[*row_of("checks.raw", 40, 40, 40, 99.0), "2026-11-30"]], [])
+    told = document.read_text(encoding="utf-8").splitlines()
+    assert told[-1] == "None."
+    assert len([line for line in told if "`checks.raw" in line]) == 1
 
 
 def test_every_module_of_checks_has_its_mutants_and_their_tests():

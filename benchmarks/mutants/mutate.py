@@ -42,7 +42,7 @@ def mutants(source: str) -> list[Mutant]:
     of conditions dropped and negated, filters dropped, joins turned, unknown taken for true."""
     tree = ast.parse(source)
     found: list[Mutant] = []
-    for function in (node for node in tree.body if isinstance(node, ast.FunctionDef)):
+    for function in _functions(tree):
         changes = [
             *_of_decorator(function),
             *((said, node, other) for node in _judging(function) for said, other in _changes(node)),
@@ -52,6 +52,15 @@ def mutants(source: str) -> list[Mutant]:
             codes = _codes_of(tree, function.name)
             found.append(Mutant(len(found), function.name, node.lineno, said, text, codes))
     return found
+
+
+def _functions(tree: ast.Module) -> Iterator[ast.FunctionDef]:
+    """The functions of a module and the methods of its classes."""
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef):
+            yield node
+        elif isinstance(node, ast.ClassDef):
+            yield from (inner for inner in node.body if isinstance(inner, ast.FunctionDef))
 
 
 def _codes_of(tree: ast.Module, name: str) -> tuple[str, ...]:

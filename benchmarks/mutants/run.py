@@ -9,52 +9,22 @@ import sys
 from collections.abc import Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib import import_module
 from multiprocessing import get_context
 from pathlib import Path
+from time import process_time
 
 import pytest
 
+from benchmarks.mutants.document import row_of, write_lines
 from benchmarks.mutants.mutate import Mutant, mutants
 from benchmarks.mutants.plugin import Telling, put
+from benchmarks.mutants.subjects import TESTS
 from investigate.terminal_text import table
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PATIENCE = 300  # seconds for the tests of one mutant; one that never ends is found out as well
-# The modules whose conditions are the diagnosis, and the tests that answer for each.
-ABSENCE, SCOPED = "checks/test_absence.py", "test_scoped_capture.py"
-TESTS = {
-    "checks.aggregates": ["checks/test_aggregates.py", ABSENCE],
-    **{
-        f"checks.configuration.{name}": ["checks/test_configuration.py"]
-        for name in (
-            "alarms",
-            "changes",
-            "deliveries",
-            "functions",
-            "queues",
-            "streams",
-            "telemetry",
-        )
-    },
-    "checks.dead_letters": ["checks/test_dead_letters.py", ABSENCE],
-    "checks.retries": ["checks/test_retries.py", ABSENCE],
-    "checks.dedupe": ["checks/test_dedupe.py", ABSENCE, SCOPED],
-    "checks.events": ["checks/test_events.py", ABSENCE, SCOPED],
-    "checks.processor": ["checks/test_processor.py", ABSENCE],
-    "checks.raw": ["checks/test_raw.py", ABSENCE],
-    "checks.raw_timing": ["checks/test_raw.py", ABSENCE, SCOPED],
-    "checks.replay": ["checks/test_replay.py", ABSENCE],
-    "checks.sqs": ["checks/test_sqs.py", ABSENCE],
-    "analysis.aggregate_days": ["checks/test_aggregates.py", "analysis/test_aggregates.py"],
-    "analysis.consumption": ["checks/test_processor.py", "checks/test_sqs.py"],
-    "analysis.duplicates": ["checks/test_events.py"],
-    "analysis.silences": ["checks/test_raw.py"],
-    "analysis.managed_retries": ["analysis/test_managed_retries.py"],
-    "analysis.version_meanings": ["analysis/test_version_meanings.py"],
-    "analysis.retry_patterns": ["analysis/test_retries.py"],
-    "ledger.repeats": ["ledger/test_repeats.py"],
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,44 +34,59 @@ class Tried:
     module: str
     mutant: Mutant
     noticed: bool
+    seconds: float  # of a processor
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of this benchmark."""
     parser.add_argument("--only", action="append", choices=list(TESTS), help="this module; again")
     parser.add_argument("--number", type=int, action="append", help="this mutant of it; again")
+    parser.add_argument("--every", type=int, default=1, help="only each so-manieth of a module")
+    parser.add_argument("--write", default="", help="a document whose lines are written anew")
     parser.add_argument("--workers", type=int, default=2, help="processes (2)")
     parser.add_argument("--show", action="store_true", help="print the mutants, and no more")
 
 
 def run(chosen: argparse.Namespace) -> int:
     """Try every mutant and print the table and the survivors; 1 if one survived."""
+    modules = {
+        module: mutants(_path(module).read_text(encoding="utf-8"))
+        for module in chosen.only or TESTS
+    }
     listed = [
         (module, mutant)
-        for module in chosen.only or TESTS
-        for mutant in mutants(_path(module).read_text(encoding="utf-8"))
+        for module, own in modules.items()
+        for mutant in own[:: chosen.every]
         if not chosen.number or mutant.number in chosen.number
     ]
     if chosen.show:
         print("\n".join(_named(module, mutant) for module, mutant in listed))
         return 0
     _warm()
-    tried = []
+    tried: list[Tried] = []
     with get_context("fork").Pool(chosen.workers, maxtasksperchild=1) as pool:
-        for one in pool.imap(
-            _tried, [(module, _unchanged(module)) for module in chosen.only or TESTS]
-        ):
+        for one in pool.imap(_tried, [(module, _unchanged(module)) for module in modules]):
             if one.noticed:
                 raise SystemExit(f"the tests of {one.module} fail without any change")
         for place, one in enumerate(pool.imap(_tried, listed, chunksize=1), 1):
             word = "noticed" if one.noticed else "SURVIVED"
             print(f"{place}/{len(listed)} {word} {_named(one.module, one.mutant)}", file=sys.stderr)
             tried.append(one)
-    print(_table(tried))
-    survivors = [one for one in tried if not one.noticed]
+    rows = [_row(module, len(own), tried) for module, own in modules.items()]
+    print(table([("MODULE", "MUTANTS", "TRIED", "NOTICED", "%", "CPU S"), *map(tuple, rows)]))
+    survivors = [_named(one.module, one.mutant) for one in tried if not one.noticed]
     print("\nSURVIVORS\n" if survivors else "\nSURVIVORS: none")
-    print("\n".join(_named(one.module, one.mutant) for one in survivors))
+    print("\n".join(survivors))
+    if chosen.write:
+        day = datetime.now(UTC).date().isoformat()
+        write_lines(Path(chosen.write), [[*row, day] for row in rows], survivors)
     return int(bool(survivors))
+
+
+def _row(module: str, mutants: int, tried: Sequence[Tried]) -> list[str]:
+    own = [one for one in tried if one.module == module]
+    noticed, seconds = sum(one.noticed for one in own), sum(one.seconds for one in own)
+    return row_of(module, mutants, len(own), noticed, seconds)
 
 
 def _warm() -> None:
@@ -126,7 +111,7 @@ def _tried(one: tuple[str, Mutant]) -> Tried:
             noticed = pytest.main([*arguments, *paths], plugins=[Telling(mutant.codes)]) != 0
     except TimeoutError:
         noticed = True
-    return Tried(module, mutant, noticed)
+    return Tried(module, mutant, noticed, process_time())
 
 
 def _too_long(*_: object) -> None:
@@ -145,15 +130,3 @@ def _path(module: str) -> Path:
 def _named(module: str, mutant: Mutant) -> str:
     change = " ".join(mutant.change.split())
     return f"{module}:{mutant.number} {mutant.function} line {mutant.line}: {change}"
-
-
-def _table(tried: Sequence[Tried]) -> str:
-    rows = [("MODULE", "MUTANTS", "NOTICED", "SURVIVED")]
-    for module in TESTS:
-        own = [one for one in tried if one.module == module]
-        if own:
-            noticed = sum(one.noticed for one in own)
-            rows.append((module, str(len(own)), str(noticed), str(len(own) - noticed)))
-    noticed = sum(one.noticed for one in tried)
-    rows.append(("all", str(len(tried)), str(noticed), str(len(tried) - noticed)))
-    return table(rows)
