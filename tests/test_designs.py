@@ -9,6 +9,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,8 @@ from investigate.designs import (
     recorded_design,
 )
 from investigate.errors import CaseDamagedError, DesignError, SettingsError
-from investigate.pipeline import REFERENCE, Aggregate, Design
+from investigate.model import parse_time
+from investigate.pipeline import REFERENCE, Aggregate, Design, format_time
 from investigate.sandbox import meter_readings
 from investigate.sandbox.meter_readings import METER_READINGS
 from investigate.settings import parse_settings
@@ -267,6 +269,23 @@ def test_the_event_date_is_found_in_its_own_folder():
     assert found == layout.date_of(key.removeprefix("raw/")) == "2026-03-10"
     assert layout.date_of("ingest_dt=2026-03-12/dt=soon/x.json") is None
     assert REFERENCE.raw_layout.date_in_key("raw/") == r"event_date=(\d{4}-\d{2}-\d{2})/"
+
+
+def test_a_folder_that_is_only_a_date_is_looked_for_in_its_place_alone():
+    layout = replace(REFERENCE, raw_key_layout="{event_date}/{event_id}.json").raw_layout
+    found = re.compile(layout.date_in_key("raw/"))
+    assert found.findall("raw/2026-03-10/x.json") == ["2026-03-10"]
+    assert found.findall("other/2026-03-10/x.json") == []
+
+
+def test_a_period_is_as_long_as_the_texts_that_tell_it_apart():
+    hourly = Aggregate(metric_name="n", period="hour")
+    for aggregate in (REFERENCE.aggregate, hourly):
+        start = "2026-03-10T00:00:00.000Z"
+        last = format_time(parse_time(start) + aggregate.length - timedelta(seconds=1))
+        after = format_time(parse_time(start) + aggregate.length)
+        assert aggregate.period_of(last) == aggregate.period_of(start) != aggregate.period_of(after)
+    assert (REFERENCE.aggregate.length, hourly.length) == (timedelta(days=1), timedelta(hours=1))
 
 
 @pytest.mark.parametrize("told", [{"name": "x"}, {"name": 3, "facts": {}}, "meter-readings", []])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 _ABSENCE, _SCOPED = "checks/test_absence.py", "test_scoped_capture.py"
 _AGGREGATES = ("checks/test_aggregates.py", "analysis/test_aggregates.py")
@@ -20,7 +20,7 @@ _RETRIES = (
 )  # fmt: skip
 
 # The diagnosis: what the checks ask, what their questions are built of, and what the pipeline is.
-TESTS: Mapping[str, Sequence[str]] = {
+TESTS: Mapping[str, tuple[str, ...]] = {
     "checks.aggregates": ("checks/test_aggregates.py", _ABSENCE),
     **{
         f"checks.configuration.{name}": _CONFIGURATION
@@ -84,7 +84,7 @@ TESTS: Mapping[str, Sequence[str]] = {
     "ledger.repeats": ("ledger/test_repeats.py",),
     "ledger.rows": _LEDGER,
     "ledger.summary": _LEDGER,
-    "entities": _PIPELINE,
+    "entities": ("test_investigation.py", "commands/test_bad_parameters.py"),
     "layouts": _PIPELINE,
     "model": _PIPELINE,
     "pipeline": _PIPELINE,
