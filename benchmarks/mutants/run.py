@@ -24,7 +24,9 @@ from benchmarks.mutants.subjects import TESTS
 from investigate.terminal_text import table
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-PATIENCE = 300  # seconds for the tests of one mutant; one that never ends is found out as well
+# Seconds of a processor for the tests of one mutant, and by the clock, as one may wait for ever: a
+# mutant whose tests never end is found out as well.
+PATIENCE, PATIENCE_BY_CLOCK = 300, 1_800
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +104,10 @@ def _tried(one: tuple[str, Mutant]) -> Tried:
     os.chdir(ROOT)
     sys.path.insert(0, str(ROOT))
     put(f"investigate.{module}", mutant.source)
-    signal.signal(signal.SIGALRM, _too_long)
-    signal.alarm(PATIENCE)
+    for number in (signal.SIGALRM, signal.SIGPROF):
+        signal.signal(number, _too_long)
+    signal.alarm(PATIENCE_BY_CLOCK)
+    signal.setitimer(signal.ITIMER_PROF, PATIENCE)
     arguments = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist",
                  "-W", "ignore::pytest.PytestAssertRewriteWarning"]  # fmt: skip
     paths = [f"tests/{path}" for path in TESTS[module]]
