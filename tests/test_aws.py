@@ -291,13 +291,17 @@ JSON = (b"", PAGE, b'{"status": "ok"}', b"[]", b"<Status>ok</Status>")
 XML = (b"", PAGE, b"<Status>ok</Status>")  # what is no XML, botocore takes for a failure of S3
 ASKED: dict[tuple[str, str], tuple[dict[str, str], tuple[bytes, ...]]] = {
     # A page without rows has an empty list of them.
-    ("dynamodb", "Scan"): ({"TableName": "t"}, (*JSON, b"{}", b'{"Count": 0}')),
+    ("dynamodb", "Scan"): (
+        {"TableName": "t"},
+        (*JSON, b"{}", b'{"Count": 0}', b'{"Items": [5]}', b'{"Items": [{"a": 5}]}',
+         b'{"Items":[{"a":{"X":{"S":"x"}}}]}'),
+    ),
     ("logs", "FilterLogEvents"): ({"logGroupName": "g"}, JSON),
     ("sqs", "GetQueueAttributes"): ({"QueueUrl": "https://q/1/q"}, JSON),
     ("lambda", "ListEventSourceMappings"): ({}, JSON),
     ("s3", "ListObjectsV2"): ({"Bucket": "raw"}, XML),
     ("s3", "GetBucketVersioning"): ({"Bucket": "raw"}, XML),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import json
 import re
 from typing import Any
 
-from investigate.aws.items import parse_page
+from investigate.aws.items import are_items, parse_page
 
 _JSON = ("json", "rest-json")
 _OF_ITEMS = (("dynamodb", "Query"), ("dynamodb", "Scan"))
@@ -70,6 +70,8 @@ def _take_items(response: dict[str, Any], customized: dict[str, Any], *, good: b
             raise _not_aws("it has no items, which an empty page has as well")
         if items is None:
             return
+        if not are_items(items):
+            raise _not_aws("an item is not what DynamoDB writes")
         customized["Items"] = items
     response["body"] = json.dumps(rest).encode()
 

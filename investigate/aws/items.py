@@ -9,6 +9,8 @@ from typing import Any, overload
 import pyarrow as pa
 from pyarrow import json as arrow
 
+from investigate.aws.attributes import is_attribute
+
 _LIST, _LAST = b'"Items":[', b"}}]"
 _PLAIN = {"S": pa.string(), "N": pa.string(), "BOOL": pa.bool_()}
 
@@ -23,10 +25,12 @@ class Items(Sequence[Item]):
     which are made when one is asked for.
     """
 
-    def __init__(self, sent: bytes, columns: pa.StructArray | None) -> None:
+    def __init__(
+        self, sent: bytes, columns: pa.StructArray | None, items: list[Item] | None = None
+    ) -> None:
         self.columns = columns
         self._sent = sent
-        self._items: list[Item] | None = None if columns is not None else json.loads(sent)
+        self._items = items
 
     def _all(self) -> list[Item]:
         if self._items is None:
@@ -48,8 +52,16 @@ class Items(Sequence[Item]):
         return self._all()[at]
 
 
+def are_items(found: Any) -> bool:
+    """Return whether a page's list holds mappings of attributes as DynamoDB writes them."""
+    return isinstance(found, list) and all(
+        isinstance(item, dict) and all(map(is_attribute, item.values())) for item in found
+    )
+
+
 def parse_page(page: bytes) -> tuple[Items, dict[str, Any]] | None:
-    """Return the items of a page and the rest of it; None if they cannot be taken out as bytes."""
+    """Return the items of a page and the rest of it; None if they cannot be taken out as bytes, or
+    are none."""
     # Without an escape every quote begins or ends a text, so that no text looks like the list.
     at, end = page.find(_LIST), page.rfind(_LAST)
     if b"\\" in page or not 0 <= at < end:
@@ -58,16 +70,20 @@ def parse_page(page: bytes) -> tuple[Items, dict[str, Any]] | None:
     try:
         rest = json.loads(page[:start] + b"[]" + page[stop:])
         columns = _columns(page[start:stop])
-        items = Items(page[start:stop], columns)
-    except ValueError:
+        items = json.loads(page[start:stop]) if columns is None else None
+    except (ValueError, RecursionError):
         return None
-    return items, rest
+    if items is not None and not are_items(items):
+        return None
+    return Items(page[start:stop], columns, items), rest
 
 
 def _columns(sent: bytes) -> pa.StructArray | None:
     """Return items as an array of Arrow; None if one of them is not as plain as that."""
     text = sent.decode()
     first, _ = json.JSONDecoder().raw_decode(text, 1)
+    if not are_items([first]):
+        return None
     known = {name: tuple(value) for name, value in first.items()}
     found = _parsed(sent, known)
     if found is None:

@@ -12,7 +12,7 @@ from io import BytesIO
 from itertools import islice
 from typing import Any
 
-from investigate.capture.attributes import is_attribute, with_bytes
+from investigate.aws.attributes import is_attribute, with_bytes
 from investigate.capture.values import GZIP, moment
 from investigate.capture.verified import (
     ObjectLocation,

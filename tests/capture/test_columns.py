@@ -104,7 +104,7 @@ def test_whatever_the_values_are_columns_give_the_rows_or_nothing(table, found):
 @pytest.mark.parametrize(
     "value",
     [{"M": {"a": {"S": "x"}}}, {"L": [{"M": {"a": {"S": "x"}}}]}, {"NULL": True}, {"B": "/w=="},
-     {"SS": ["a"]}, {"N": 5}],
+     {"SS": ["a"]}],
     ids=str,
 )  # fmt: skip
 def test_items_that_are_not_plain_are_taken_as_they_are(value):
@@ -128,6 +128,15 @@ def test_an_attribute_in_both_cases_is_read_item_by_item():
     assert found is not None
     assert found[0].columns is not None
     assert of_page("events", found[0].columns) is None
+
+
+@pytest.mark.parametrize(
+    "value", [5, "x", None, [], {}, {"N": 5}, {"X": "x"}, {"S": "x", "N": "1"}, {"L": [5]}], ids=str
+)
+def test_a_page_with_what_dynamodb_does_not_write_has_no_items(value):
+    other = {**KEYS, "other": value}
+    for items in ([other], [KEYS, other], [other, KEYS]):
+        assert parse_page(page_of(*items)) is None
 
 
 @pytest.mark.parametrize(

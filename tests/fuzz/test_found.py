@@ -12,6 +12,7 @@ import pyarrow.orc
 import pytest
 
 from benchmarks.fuzz.targets import TARGETS
+from investigate.aws.items import parse_page
 from investigate.capture import dead_letters, spans
 from investigate.capture.emf import MOST_POINTS, count_of, metric_points
 from investigate.capture.exports import LARGEST_LINE, Export
@@ -214,6 +215,13 @@ def test_an_item_that_dynamodb_does_not_write_makes_an_export_unreadable(item):
     read = export_of(gzip.compress(json.dumps({"Item": item}).encode()))
     with pytest.raises(AccessError, match="no attribute"):
         read()
+
+
+def test_a_page_with_an_attribute_that_is_none_has_no_items():
+    keys = {"PK": {"S": "x"}, "sample_event_idt": 1}
+    assert parse_page(json.dumps({"Items": [keys, {"PK": {"S": "y"}}]}).encode()) is None
+    compact = json.dumps({"Items": [keys, {"PK": {"S": "y"}}]}, separators=(",", ":")).encode()
+    assert parse_page(compact) is None
 
 
 def test_maps_within_maps_without_end_make_an_export_unreadable():

@@ -1,4 +1,5 @@
-"""Attributes of DynamoDB as an export writes them in JSON, where anybody may have written them."""
+"""Attributes of DynamoDB in JSON, as a page and an export have them: in a page, the word of AWS; in
+an export, a file that anybody may have written."""
 
 from __future__ import annotations
 
