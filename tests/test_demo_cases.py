@@ -8,6 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from investigate.case import open_case
@@ -123,7 +125,20 @@ def test_a_fault_on_light_traffic_gives_exactly_what_it_says_it_caused(
 @pytest.mark.parametrize("name", ["healthy", "wrong-aggregates"])
 def test_a_demo_case_is_built_again_byte_for_byte(tmp_path: Path, name: str) -> None:
     (built,) = regenerate(tmp_path, [name])
-    assert digests(built) == digests(CASES / name)
+    if writer_of(built) == writer_of(CASES / name):
+        assert digests(built) == digests(CASES / name)
+    else:  # `make lowest` and `make newest`: Parquet names the version of pyarrow that wrote it
+        assert rows_of(built) == rows_of(CASES / name)
+        assert (built / TRUTH).read_bytes() == (CASES / name / TRUTH).read_bytes()
+
+
+def writer_of(folder: Path) -> str:
+    return str(pq.read_metadata(folder / "raw" / "part-0.parquet").created_by)
+
+
+def rows_of(folder: Path) -> dict[str, pa.Table]:
+    files = sorted(folder.rglob("*.parquet"))
+    return {path.relative_to(folder).as_posix(): pq.read_table(path) for path in files}
 
 
 def test_a_folder_that_is_no_demo_case_is_not_replaced(tmp_path: Path) -> None:

@@ -69,6 +69,7 @@ NAMED_IN = {
     "hatchling": ("pyproject.toml", "hatchling.build"),
     "editables": ("Makefile", "--no-build-isolation -e ."),
     "parliament": ("tests/capture/test_permissions.py", "parliament.analyze_policy_string"),
+    "setuptools": ("pyproject.toml", "imports pkg_resources"),
     "boto3-stubs": ("pyproject.toml", "strict = true"),
     "pandas-stubs": ("pyproject.toml", "strict = true"),
 }

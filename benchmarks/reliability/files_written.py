@@ -20,11 +20,13 @@ from investigate.report.folder import LOCK
 from investigate.report.history import LIST
 from investigate.report.runs import RUNS
 
+LAST = -1  # of the calls: so many as there are files to move
 REPORT_DIES = (
     ("before the notebooks", "investigate.report.build", "execute_all", 1),
     ("before the pages", "investigate.report.build", "_write_pages", 1),
     ("before it is published", "investigate.report.folder", "ReportDraft.publish", 1),
     ("while it is moved to its place", "investigate.report.folder", "_move", 5),
+    ("before the first page is moved", "investigate.report.folder", "_move", LAST),
 )
 
 
@@ -35,8 +37,7 @@ def report_trials(known: Reports) -> Iterator[Trial]:
         yield Trial(FILE, "disk full", "report", FULL, run, f"{room} bytes left")
     run = partial(_on_a_disk, known, 0, True)
     yield Trial(FILE, "denied", "report", READ_ONLY, run)
-    last = ("before the first page is moved", "investigate.report.folder", "_move", _moves(known))
-    for when, module, name, nth in (*REPORT_DIES, last):
+    for when, module, name, nth in REPORT_DIES:
         killed = partial(_killed_report, known, (module, name, nth))
         yield Trial(FILE, "killed", "report", "SIGKILL while it writes", killed, when)
     contents = (
@@ -79,7 +80,8 @@ def _after(known: Reports, out: Path, told: Said, place: Path) -> Verdict:
 
 def _killed_report(known: Reports, dies: tuple[str, str, int], place: Path) -> Verdict:
     out = known.copy(place)
-    told = known.report(out, dies=dies)
+    module, name, nth = dies
+    told = known.report(out, dies=(module, name, _moves(known) if nth == LAST else nth))
     if told.code != -signal.SIGKILL:
         raise RuntimeError(f"it was not killed: {told}")
     lost = reports.lost(known, out)  # what was committed is moved by whoever comes next
