@@ -22,21 +22,32 @@ AUDIT = [
 
 def main(locks: Sequence[str]) -> int:
     """Print what is known of the packages of these locks, and return the exit code."""
-    asked = [option for lock in locks for option in ("--requirement", lock)]
-    done = subprocess.run(  # noqa: S603 - our own arguments and the locks of this repository
-        [sys.executable, *AUDIT, *asked], capture_output=True, text=True, check=False
-    )
-    code, said = verdict(done.stdout, done.stderr)
+    # One at a time: pip-audit takes a package that two of them pin for an error.
+    answers = [_asked(lock) for lock in locks]
+    code, said = verdict([done.stdout for done in answers], [done.stderr for done in answers])
     print(said)
     return code
 
 
-def verdict(output: str, errors: str) -> tuple[int, str]:
-    """Return the exit code and the message for what pip-audit printed."""
-    try:
-        packages: list[dict[str, Any]] = json.loads(output)["dependencies"]
-    except (ValueError, KeyError, TypeError):
-        return UNKNOWN, _nothing(errors)
+def _asked(lock: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # noqa: S603 - our own arguments and a lock of this repository
+        [sys.executable, *AUDIT, "--requirement", lock], capture_output=True, text=True, check=False
+    )
+
+
+def verdict(outputs: Sequence[str], errors: Sequence[str]) -> tuple[int, str]:
+    """Return the exit code and the message for what pip-audit printed of each lock."""
+    told: dict[tuple[Any, Any], dict[str, Any]] = {}
+    for output, error in zip(outputs, errors, strict=True):
+        try:
+            packages: list[dict[str, Any]] = json.loads(output)["dependencies"]
+        except (ValueError, KeyError, TypeError):
+            return UNKNOWN, _nothing(error)
+        told |= {(one["name"], one.get("version", one.get("skip_reason"))): one for one in packages}
+    return _of_packages(list(told.values()))
+
+
+def _of_packages(packages: Sequence[dict[str, Any]]) -> tuple[int, str]:
     bad = [package for package in packages if package.get("vulns")]
     skipped = [package for package in packages if "skip_reason" in package]
     lines = [_bad(package) for package in bad]

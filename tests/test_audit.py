@@ -30,8 +30,12 @@ OPEN = {**BAD, "vulns": [{"id": "PYSEC-2024-2", "fix_versions": []}]}
 SKIPPED = {"name": "duckdb", "skip_reason": "Dependency not found and could not be audited"}
 
 
+def printed(*packages):
+    return json.dumps({"dependencies": packages, "fixes": []})
+
+
 def told(*packages):
-    return audit.verdict(json.dumps({"dependencies": packages, "fixes": []}), "")
+    return audit.verdict([printed(*packages)], [""])
 
 
 @pytest.mark.parametrize(
@@ -63,9 +67,16 @@ def test_what_was_left_out_is_counted_and_named():
 
 @pytest.mark.parametrize("output", ["", "<html>", "[]", '{"fixes": []}'])
 def test_where_no_service_answers_it_says_that_nothing_is_known(output):
-    code, said = audit.verdict(output, "Traceback\n  ...\nConnectionError: no such host\n")
+    errors = ["", "Traceback\n  ...\nConnectionError: no such host\n"]
+    code, said = audit.verdict([printed(GOOD), output], errors)
     assert code == 3
     assert "nothing is known (ConnectionError: no such host)" in said
+
+
+def test_a_package_of_two_locks_is_looked_up_in_both_and_counted_once():
+    code, said = audit.verdict([printed(GOOD, BAD), printed(GOOD)], ["", ""])
+    assert code == 1
+    assert "2 of 2 packages were looked up, 1 of them known to be vulnerable" in said
 
 
 def test_without_pip_audit_it_does_not_pass():
