@@ -71,6 +71,7 @@ def run(chosen: argparse.Namespace) -> int:
         for one in pool.imap(_tried, [(module, _unchanged(module)) for module in apart]):
             if one.noticed:
                 raise SystemExit(f"the tests of {one.module} fail without any change")
+            print(f"the tests of {one.module} pass without a change", file=sys.stderr)
         for place, one in enumerate(pool.imap(_tried, listed, chunksize=1), 1):
             word = "noticed" if one.noticed else "SURVIVED"
             print(f"{place}/{len(listed)} {word} {_named(one.module, one.mutant)}", file=sys.stderr)
