@@ -22,7 +22,7 @@ def refuse_unknown_entities(evidence: Evidence) -> None:
             hint='leave entity empty (entity = "") to look at everything',
         )
     tables = [table.select("entity_id") for table in known]
-    listed = (ibis.union(*tables) if len(tables) > 1 else tables[0]).distinct()
+    listed = ibis.union(*tables).distinct()
     listed = listed.filter(listed.entity_id.notnull())
     if evidence.engine.count(listed.filter(listed.entity_id.isin(evidence.entities))):
         return

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 _ABSENCE, _SCOPED = "checks/test_absence.py", "test_scoped_capture.py"
 _AGGREGATES = ("checks/test_aggregates.py", "analysis/test_aggregates.py")
-_CONFIGURATION = ("checks/test_configuration.py",)
+_CONFIGURATION = ("checks/test_configuration.py", _ABSENCE)
 _DEAD_LETTERS = ("checks/test_dead_letters.py", "commands/test_redrive_plan.py")
 _EVENTS = ("checks/test_events.py", "checks/test_reused_ids.py", "ledger/test_repeats.py")
 _LEDGER = ("ledger/test_ledger.py", "ledger/test_objections.py", "ledger/test_repeats.py")

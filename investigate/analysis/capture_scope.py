@@ -81,7 +81,7 @@ def _find_elsewhere(evidence: Evidence) -> ir.Table:
         rows = rows.filter(~rows.date.between(first, last).fill_null(False))
         here = raw.select(event_id="key_event_id", date="key_event_date")
         known.append(rows.anti_join(here, ["event_id", "date"]).select("event_id"))
-    ids = ibis.union(*known) if len(known) > 1 else known[0]
+    ids = ibis.union(*known)
     return ids.filter(ids.event_id.notnull()).distinct()
 
 

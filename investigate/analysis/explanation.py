@@ -116,7 +116,7 @@ def _explain(evidence: Evidence) -> ir.Table:
     rest = Rest(evidence, told, told, stored_events(evidence), 0).without(found[0])
     for strategy, candidates in STRATEGIES:
         if not rest.count:
-            return ibis.union(*found) if len(found) > 1 else found[0]
+            return ibis.union(*found)
         matches = [
             engine.materialise(
                 _matches(candidates(piece), told, strategy, evidence.design.aggregate)
@@ -126,7 +126,7 @@ def _explain(evidence: Evidence) -> ir.Table:
         matches = [piece for piece in matches if engine.count(piece)]
         if matches:
             found += matches
-            rest = rest.without(ibis.union(*matches) if len(matches) > 1 else matches[0])
+            rest = rest.without(ibis.union(*matches))
     return ibis.union(*found, _beyond_budget(rest))
 
 

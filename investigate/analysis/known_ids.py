@@ -42,7 +42,7 @@ def sightings(evidence: Evidence) -> ir.Table:
     stores = [_seen_in(evidence, name) for name in _STORES if evidence.has(name)]
     if not stores:
         raise NotEvaluable("none of raw, events and dedupe was captured")
-    seen = ibis.union(*stores) if len(stores) > 1 else stores[0]
+    seen = ibis.union(*stores)
     return seen.filter(seen.event_id.notnull())
 
 

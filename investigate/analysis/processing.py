@@ -84,7 +84,7 @@ def _build_processed(evidence: Evidence) -> ir.Table:
         known.append(version_inputs(evidence).select("event_id"))
     if not known:
         raise NotEvaluable("what was processed is told by log_lines or aggregates; neither is here")
-    ids = ibis.union(*known) if len(known) > 1 else known[0]
+    ids = ibis.union(*known)
     return ids.filter(ids.event_id.notnull()).distinct()
 
 

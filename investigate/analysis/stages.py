@@ -100,7 +100,7 @@ def _build(evidence: Evidence, events: ir.Table | None = None) -> ir.Table:
         # A line of ingest or a dead letter may be all that names it: then it reached no stage.
         asked = literal_rows([{"event_id": evidence.subject}], {"event_id": "string"})
         listed.append(_only(events, asked).select("event_id", number=ibis.literal(-1, "int8")))
-    seen = ibis.union(*listed) if len(listed) > 1 else listed[0]
+    seen = ibis.union(*listed)
     seen = seen.filter(seen.event_id.notnull())
     told = {name: _told(seen.number == numbers[name], stage) for name, stage in reached.items()}
     rows = seen.group_by("event_id").agg(**told)

@@ -218,7 +218,7 @@ def _accepted(evidence: Evidence) -> ir.Table:
         rows = pointing_rows(evidence)
         rows = rows.filter(rows.status == evidence.design.accepted)
         proofs.append(rows.select(*columns, key=rows.event_id, proof=ibis.literal("row")))
-    return ibis.union(*proofs) if len(proofs) > 1 else proofs[0]
+    return ibis.union(*proofs)
 
 
 def _acceptances(told: ir.Table, accepted: str) -> ir.Table:

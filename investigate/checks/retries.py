@@ -72,8 +72,8 @@ def no_backoff(evidence: Evidence) -> PartialRows:
     steady = rows.pattern == "fixed"
     # Shrinking gaps do not grow either: of enough of them, growth and rank point down.
     falling = (rows.growth <= -GROWTH) & (rows.tau < -TAU) & (rows.evidence >= EIGHT_GAPS)
-    shrinking = (rows.pattern == "randomised") & falling.fill_null(False)
-    short = (rows.median_gap_s < evidence.thresholds.no_backoff_seconds).fill_null(False)
+    shrinking = (rows.pattern == "randomised") & falling
+    short = rows.median_gap_s < evidence.thresholds.no_backoff_seconds
     found = rows.filter((steady | shrinking) & short)
     found = found.select(
         "group", "channel", "pattern", "sequences", "attempts", "confidence",

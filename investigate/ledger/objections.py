@@ -56,7 +56,7 @@ def _build(evidence: Evidence, codes: Collection[str]) -> ir.Table:
             code = ibis.literal(known.code, "string")
             found.append(ids.mutate(rank=ibis.literal(rank, "int64"), code=code))
     nothing = literal_rows([], {**_NONE, "rank": "int64", "code": "string"})
-    return ibis.union(*found) if len(found) > 1 else (found or [nothing])[0]
+    return ibis.union(*(found or [nothing]))
 
 
 def _ids(evidence: Evidence, code: str) -> ir.Table | None:

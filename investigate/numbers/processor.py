@@ -47,7 +47,7 @@ def records_over_time(evidence: Evidence) -> list[dict[str, Any]]:
         raise NotEvaluable(
             f"{evidence.capture_gap('log_lines')}; {evidence.capture_gap('metric_points')}"
         )
-    rows = ibis.union(*told) if len(told) > 1 else told[0]
+    rows = ibis.union(*told)
     return _over_time(evidence, rows, "what", "records")
 
 

@@ -75,7 +75,7 @@ def _ids(evidence: Evidence, fits: Callable[[ir.StringValue], ir.BooleanValue]) 
             "no captured table of this case names an event",
             hint="capture raw or events, then ask again",
         )
-    ids = (ibis.union(*found) if len(found) > 1 else found[0]).distinct()
+    ids = ibis.union(*found).distinct()
     listed = evidence.engine.rows(ids.order_by("event_id").limit(MOST_LIKELY))
     return [str(row["event_id"]) for row in listed]
 
@@ -145,7 +145,7 @@ def _find_owners(evidence: Evidence, event_id: str) -> _Owners:
             found.append(own.select("entity_id", day=day(evidence, own)))
     if not found:
         return _Owners()
-    rows = (ibis.union(*found) if len(found) > 1 else found[0]).distinct()
+    rows = ibis.union(*found).distinct()
     listed = evidence.engine.rows(rows.order_by("entity_id", "day"))
     entities = sorted({str(row["entity_id"]) for row in listed if row["entity_id"] is not None})
     days = sorted({str(row["day"]) for row in listed if row["day"]})

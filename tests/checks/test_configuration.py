@@ -113,6 +113,7 @@ CASES: list[tuple[str, dict[str, Any], list[str]]] = [
     ),
     ("max-receive-count", {"queue_state": [guarded(max_receive_count=4)]}, QUEUE),
     ("max-receive-count", {"queue_state": [guarded()]}, []),
+    ("max-receive-count", {"queue_state": [queue_row(max_receive_count=None)]}, []),  # nor gives up
     (
         "visibility-timeout",
         {
@@ -163,6 +164,7 @@ CASES: list[tuple[str, dict[str, Any], list[str]]] = [
     ),
     ("endless-retries", {"mappings": [stream(max_retry_attempts=None)]}, UUID),
     ("endless-retries", {"mappings": [stream(max_retry_attempts=-1, max_record_age_s=60)]}, []),
+    ("endless-retries", {"mappings": [stream(source_arn=None, max_retry_attempts=None)]}, []),
     ("no-bisect", {"mappings": [stream(bisect=None)]}, UUID),
     ("no-bisect", {"mappings": [stream(), mapping_row(uuid="q")]}, []),
     ("no-stream-destination", {"mappings": [stream(on_failure_arn=None)]}, UUID),

@@ -151,7 +151,7 @@ def partial_batch_response(evidence: Evidence) -> PartialRows:
     """Can a batch say which of its messages failed?"""
     maps = _by_uuid(evidence["mappings"])
     maps = maps.filter((maps.batch_size > 1).fill_null(True))
-    unknown = maps.batch_size.isnull() & ~maps.partial_batch_response.fill_null(False)
+    unknown = maps.batch_size.isnull() & ~maps.partial_batch_response
     rule = AuditRule(
         "FunctionResponseTypes", "ReportBatchItemFailures", _SQS,
         "one bad message makes the good ones of its batch come again, up to the dead-letter queue",

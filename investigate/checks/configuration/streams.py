@@ -91,7 +91,7 @@ def no_stream_destination(evidence: Evidence) -> PartialRows:
 
 def _of_streams(evidence: Evidence) -> ir.Table:
     maps = evidence["mappings"]
-    streams = maps.filter(maps.source_arn.re_search(":(kinesis|dynamodb):").fill_null(False))
+    streams = maps.filter(maps.source_arn.re_search(":(kinesis|dynamodb):"))
     return streams.mutate(
         key=streams.uuid,
         endless=streams.max_retry_attempts.cast("string").fill_null("no limit")
