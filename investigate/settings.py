@@ -6,6 +6,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -266,7 +267,17 @@ def _parse_window(section: Mapping[str, Any]) -> Window | None:
         return None
     if set(section) != {"start", "end"}:
         raise SettingsError("[window] needs both start and end")
-    return Window.parse(str(section["start"]), str(section["end"]))
+    return Window.parse(*(_time(name, section[name]) for name in ("start", "end")))
+
+
+def _time(name: str, value: Any) -> str:
+    """Return a time as text; TOML has times of its own, which need no quotes."""
+    if isinstance(value, str | date):
+        return str(value)
+    raise SettingsError(
+        f"window.{name} must be a time, not {quoted(value)}",
+        hint=f'for example {name} = "2026-03-10T00:00:00Z"',
+    )
 
 
 def _section(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -136,6 +136,7 @@ def test_a_key_with_a_line_break_in_its_source_has_the_layout_and_an_endless_one
         f"[pipeline]\naccount_id = 0x{'f' * 5_000}\n",
         f"[thresholds]\nlate_seconds = 0x{'f' * 5_000}\n",
         f"[pipeline]\n{'x' * 200_000} = 1\n",
+        f"[window]\nstart = 0x{'f' * 5_000}\nend = 2026-03-11T00:00:00Z\n",
     ],
 )
 def test_a_configuration_that_no_message_can_repeat_is_refused_in_short(tmp_path, text):
