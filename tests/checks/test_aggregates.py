@@ -36,7 +36,7 @@ DAY = f"e1 {A.day}"
 YOUNG = CAPTURED - timedelta(seconds=60)
 
 
-def written(version: dict[str, Any], request_id: str, **changes: Any) -> dict[str, Any]:
+def written(version: dict[str, Any], request_id: str, /, **changes: Any) -> dict[str, Any]:
     known = ("entity_id", "day", "version", "inputs_hash", "input_count")
     fields = {**{name: version[name] for name in known}, **changes}
     return log_line("processor_aggregate_written", at(30), request_id, **fields)
@@ -169,6 +169,12 @@ def test_an_event_that_arrived_after_the_newest_version_is_not_left_out(tmp_path
     assert keys("stale", evidence) == (DAY,)
 
 
+def test_an_event_that_arrived_in_the_moment_of_the_newest_version_is_left_out(tmp_path):
+    same = Event("same", at(4), lag=timedelta(hours=26))
+    evidence = a_case(tmp_path, [A, same], [aggregate_row([A], same.ingested)])
+    assert keys("partial", evidence) == (DAY,)
+
+
 def test_a_day_that_is_still_being_computed_is_not_judged(tmp_path):
     evidence = a_case(tmp_path, [A, B], [aggregate_row([A], YOUNG)])
     assert finding_of("aggregates/partial", evidence).outcome is Outcome.PASSED
@@ -271,6 +277,29 @@ def test_a_retried_write_of_the_same_inputs_overwrites_nothing(tmp_path):
         log_line("processor_start", at(30), "r1", records=1),
         written(version, "r1"), written(version, "r2"),
     ]  # fmt: skip
+    evidence = a_case(tmp_path, [A], [version], log_lines=lines)
+    assert finding_of("aggregates/overwritten", evidence).outcome is Outcome.PASSED
+
+
+def test_one_request_that_tells_of_a_version_twice_overwrites_nothing(tmp_path):
+    version = aggregate_row([A])
+    lines = [
+        log_line("processor_start", at(30), "r1", records=1),
+        written(version, "r1"), written(version, "r1", inputs_hash="f" * 64),
+    ]  # fmt: skip
+    evidence = a_case(tmp_path, [A, B], [version], log_lines=lines)
+    assert finding_of("aggregates/overwritten", evidence).outcome is Outcome.PASSED
+
+
+@pytest.mark.parametrize("lacking", ["entity_id", "day", "version"])
+def test_lines_that_do_not_tell_their_version_overwrite_nothing(tmp_path, lacking):
+    version = aggregate_row([A])
+    lines = [
+        log_line("processor_start", at(30), "r1", records=1),
+        written(version, "r1"),
+        written(version, "r2", **{lacking: None}),
+        written(version, "r3", **{lacking: None, "inputs_hash": "f" * 64}),
+    ]
     evidence = a_case(tmp_path, [A], [version], log_lines=lines)
     assert finding_of("aggregates/overwritten", evidence).outcome is Outcome.PASSED
 
