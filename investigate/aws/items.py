@@ -114,4 +114,5 @@ def _parsed(sent: bytes, kinds: Mapping[str, tuple[str, ...]]) -> pa.StructArray
         )
     except pa.ArrowInvalid:
         return None
-    return table["Items"].chunk(0).values
+    # With more than the one list, what was taken for it goes on to the end of another.
+    return table["Items"].chunk(0).values if table.column_names == ["Items"] else None

@@ -148,8 +148,17 @@ def test_a_page_with_what_dynamodb_does_not_write_has_no_items(value):
         b"{}",
         page_of({**KEYS, "a": {"S": "\xff"}}).replace("\xff".encode(), b"\xff"),
         page_of({**KEYS}, LastEvaluatedKey={"PK": {"S": "x}}]"}}),
+        page_of({**KEYS}, Other=[KEYS]),
     ],
-    ids=["escapes", "no items", "cut off", "no page", "not utf-8", "looks like the end"],
+    ids=[
+        "escapes",
+        "no items",
+        "cut off",
+        "no page",
+        "not utf-8",
+        "looks like the end",
+        "two lists",
+    ],
 )
 def test_a_page_that_cannot_be_cut_apart_safely_is_left_alone(page):
     assert parse_page(page) is None
