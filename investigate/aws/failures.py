@@ -120,7 +120,8 @@ def as_access_errors(asked: str, region: str, parameters: Mapping[str, Any]) -> 
     except (ResponseParserError, KeyError) as error:
         # botocore trusts that well-formed XML is AWS's: what it misses in it is a KeyError.
         code, words = type(error).__name__, "what answers there is not AWS"
-        raise _of_kind("unreachable", code, where, words, region) from error
+        because = f": {_first_line(error)}" if isinstance(error, ResponseParserError) else ""
+        raise _of_kind("unreachable", code, where, f"{words}{because}", region) from error
     except ValueError as error:
         if not str(error).startswith("Invalid endpoint"):
             raise

@@ -131,12 +131,35 @@ def test_an_attribute_in_both_cases_is_read_item_by_item():
 
 
 @pytest.mark.parametrize(
-    "value", [5, "x", None, [], {}, {"N": 5}, {"X": "x"}, {"S": "x", "N": "1"}, {"L": [5]}], ids=str
+    "value",
+    [5, "x", None, [], {}, {"N": 5}, {"S": None}, {"X": "x"}, {"S": "x", "N": "1"}, {"L": [5]}],
+    ids=str,
 )
-def test_a_page_with_what_dynamodb_does_not_write_has_no_items(value):
-    other = {**KEYS, "other": value}
-    for items in ([other], [KEYS, other], [other, KEYS]):
+@pytest.mark.parametrize("name", ["PK", "other"])
+def test_a_page_with_what_dynamodb_does_not_write_has_no_items(name, value):
+    odd = {**KEYS, name: value}
+    for items in ([odd], [KEYS, odd, KEYS], [odd, KEYS]):
         assert parse_page(page_of(*items)) is None
+
+
+def test_a_page_with_an_item_that_is_none_has_no_items():
+    assert parse_page(page_of(KEYS, None, KEYS)) is None
+    assert parse_page(page_of(KEYS, [], KEYS)) is None
+
+
+@pytest.mark.parametrize(("opens", "closes"), [('{"M":{"a":', "}}"), ('{"L":[', "]}"), ("[", "]")])
+def test_maps_within_maps_without_end_are_refused_and_end_no_process(opens, closes):
+    deep = opens * 100_000 + '{"S":"x"}' + closes * 100_000
+    page = page_of(KEYS, {**KEYS, "o": {"S": "here"}}, KEYS).replace(b'{"S":"here"}', deep.encode())
+    assert parse_page(page) is None
+
+
+def test_a_text_may_hold_what_looks_like_another_structure():
+    items = [{**KEYS, "a": {"S": "}{:}[null]{}true"}}, {}, {**KEYS, "a": {"S": ""}}]
+    found = parse_page(page_of(*items))
+    assert found is not None
+    assert found[0].columns is not None
+    assert list(found[0]) == items
 
 
 @pytest.mark.parametrize(
