@@ -10,10 +10,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 CLEAN, VULNERABLE, UNKNOWN = 0, 1, 3
+NOTHING = (
+    "audit: nothing is known\n"
+    "  try it where the package index of Python can be reached, not only a mirror of its files"
+)
 AUDIT = [
     "-m", "pip_audit", "--disable-pip", "--require-hashes", "--progress-spinner", "off",
     "--format", "json", "--timeout", "30",
@@ -22,46 +26,46 @@ AUDIT = [
 
 def main(locks: Sequence[str]) -> int:
     """Print what is known of the packages of these locks, and return the exit code."""
-    # One at a time: pip-audit takes a package that two of them pin for an error.
-    answers = [_asked(lock) for lock in locks]
-    code, said = verdict([done.stdout for done in answers], [done.stderr for done in answers])
+    # One at a time: pip-audit takes two versions of a package in two of them for an error.
+    code, said = verdict({lock: _asked(lock) for lock in locks})
     print(said)
     return code
 
 
-def _asked(lock: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(  # noqa: S603 - our own arguments and a lock of this repository
+def _asked(lock: str) -> tuple[str, str]:
+    done = subprocess.run(  # noqa: S603 - our own arguments and a lock of this repository
         [sys.executable, *AUDIT, "--requirement", lock], capture_output=True, text=True, check=False
     )
+    return done.stdout, done.stderr
 
 
-def verdict(outputs: Sequence[str], errors: Sequence[str]) -> tuple[int, str]:
-    """Return the exit code and the message for what pip-audit printed of each lock."""
-    told: dict[tuple[Any, Any], dict[str, Any]] = {}
-    for output, error in zip(outputs, errors, strict=True):
+def verdict(printed: Mapping[str, tuple[str, str]]) -> tuple[int, str]:
+    """Return the exit code and the message for what pip-audit printed of each lock, and its
+    errors."""
+    lines: list[str] = []
+    packages: list[dict[str, Any]] = []
+    for lock, (output, errors) in printed.items():
         try:
-            packages: list[dict[str, Any]] = json.loads(output)["dependencies"]
+            packages += json.loads(output)["dependencies"]
         except (ValueError, KeyError, TypeError):
-            return UNKNOWN, _nothing(error)
-        told |= {(one["name"], one.get("version", one.get("skip_reason"))): one for one in packages}
-    return _of_packages(list(told.values()))
-
-
-def _of_packages(packages: Sequence[dict[str, Any]]) -> tuple[int, str]:
+            lines.append(_untold(lock, errors))
+    untold = len(lines)
     bad = [package for package in packages if package.get("vulns")]
     skipped = [package for package in packages if "skip_reason" in package]
-    lines = [_bad(package) for package in bad]
-    lines += [f"not told  {package['name']}: {package['skip_reason']}" for package in skipped]
+    lines += dict.fromkeys(_bad(package) for package in bad)
+    lines += dict.fromkeys(
+        f"not told  {package['name']}: {package['skip_reason']}" for package in skipped
+    )
     looked_up = len(packages) - len(skipped)
     lines.append(
-        f"audit: {looked_up} of {len(packages)} packages were looked up, "
+        f"audit: {looked_up} of {len(packages)} pins were looked up, "
         f"{len(bad)} of them known to be vulnerable"
     )
     if not looked_up:
-        lines.append(_nothing(""))
+        lines.append(NOTHING)
     if bad:
         return VULNERABLE, "\n".join(lines)
-    return (UNKNOWN if skipped or not packages else CLEAN), "\n".join(lines)
+    return (UNKNOWN if skipped or untold or not packages else CLEAN), "\n".join(lines)
 
 
 def _bad(package: dict[str, Any]) -> str:
@@ -72,13 +76,10 @@ def _bad(package: dict[str, Any]) -> str:
     return f"VULNERABLE  {package['name']} {package['version']}: {known}"
 
 
-def _nothing(errors: str) -> str:
+def _untold(lock: str, errors: str) -> str:
     last = [line for line in errors.strip().splitlines() if line.strip()][-1:]
     because = f" ({last[0].strip()})" if last else ""
-    return (
-        f"audit: no service of known vulnerabilities answered, so nothing is known{because}\n"
-        "  try it where the package index of Python can be reached, not only a mirror of its files"
-    )
+    return f"not told  {lock}: pip-audit gave no answer{because}"
 
 
 if __name__ == "__main__":

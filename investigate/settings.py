@@ -6,7 +6,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from datetime import date
+from datetime import date, time
 from pathlib import Path
 from typing import Any
 
@@ -275,9 +275,14 @@ def _time(name: str, value: Any) -> str:
     if isinstance(value, str | date):
         return str(value)
     raise SettingsError(
-        f"window.{name} must be a time, not {quoted(value)}",
+        f"window.{name} must be a date and a time with its offset from UTC, not {_shown(value)}",
         hint=f'for example {name} = "2026-03-10T00:00:00Z"',
     )
+
+
+def _shown(value: Any) -> str:
+    """A value of TOML in a message: times of day as they are written there."""
+    return str(value) if isinstance(value, time) else quoted(value)
 
 
 def _section(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -35,7 +35,7 @@ def printed(*packages):
 
 
 def told(*packages):
-    return audit.verdict([printed(*packages)], [""])
+    return audit.verdict({"one.lock": (printed(*packages), "")})
 
 
 @pytest.mark.parametrize(
@@ -62,21 +62,33 @@ def test_a_vulnerable_package_is_named_with_the_version_that_repairs_it():
 def test_what_was_left_out_is_counted_and_named():
     said = told(GOOD, SKIPPED)[1]
     assert "not told  duckdb: Dependency not found" in said
-    assert "1 of 2 packages were looked up, 0 of them known to be vulnerable" in said
+    assert "1 of 2 pins were looked up, 0 of them known to be vulnerable" in said
 
 
 @pytest.mark.parametrize("output", ["", "<html>", "[]", '{"fixes": []}'])
 def test_where_no_service_answers_it_says_that_nothing_is_known(output):
-    errors = ["", "Traceback\n  ...\nConnectionError: no such host\n"]
-    code, said = audit.verdict([printed(GOOD), output], errors)
+    errors = "Traceback\n  ...\nConnectionError: no such host\n"
+    code, said = audit.verdict({"one.lock": (output, errors)})
     assert code == 3
-    assert "nothing is known (ConnectionError: no such host)" in said
+    assert "not told  one.lock: pip-audit gave no answer (ConnectionError: no such host)" in said
+    assert "nothing is known" in said
 
 
-def test_a_package_of_two_locks_is_looked_up_in_both_and_counted_once():
-    code, said = audit.verdict([printed(GOOD, BAD), printed(GOOD)], ["", ""])
+def test_a_lock_without_an_answer_hides_nothing_that_another_tells():
+    answers = {"a.lock": (printed(GOOD, BAD), ""), "b.lock": ("", "no such host")}
+    code, said = audit.verdict(answers)
     assert code == 1
-    assert "2 of 2 packages were looked up, 1 of them known to be vulnerable" in said
+    assert "VULNERABLE  jinja2 3.1.2" in said
+    assert "not told  b.lock" in said
+    assert audit.verdict({"a.lock": (printed(GOOD), ""), "b.lock": ("", "")})[0] == 3
+
+
+def test_a_package_that_one_of_two_locks_knows_to_be_vulnerable_is():
+    for answers in ([BAD, {**BAD, "vulns": []}], [{**BAD, "vulns": []}, BAD]):
+        locks = {str(place): (printed(one), "") for place, one in enumerate(answers)}
+        code, said = audit.verdict(locks)
+        assert code == 1
+        assert "2 of 2 pins were looked up, 1 of them known to be vulnerable" in said
 
 
 def test_without_pip_audit_it_does_not_pass():

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -129,11 +130,22 @@ def test_a_demo_case_is_built_again_byte_for_byte(tmp_path: Path, name: str) -> 
         assert digests(built) == digests(CASES / name)
     else:  # `make lowest` and `make newest`: Parquet names the version of pyarrow that wrote it
         assert rows_of(built) == rows_of(CASES / name)
-        assert (built / TRUTH).read_bytes() == (CASES / name / TRUTH).read_bytes()
+        assert others_of(built) == others_of(CASES / name)
 
 
 def writer_of(folder: Path) -> str:
     return str(pq.read_metadata(folder / "raw" / "part-0.parquet").created_by)
+
+
+def others_of(folder: Path) -> dict[str, str]:
+    """The files that are no Parquet, without what the manifest says of the bytes of those."""
+    return {
+        path.relative_to(folder).as_posix(): re.sub(
+            r'"(bytes|sha256)": (\d+|"[0-9a-f]{64}")', r'"\1"', path.read_text(encoding="utf-8")
+        )
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.suffix != ".parquet"
+    }
 
 
 def rows_of(folder: Path) -> dict[str, pa.Table]:

@@ -6,6 +6,7 @@ import ast
 
 import pytest
 
+from benchmarks.__main__ import main
 from benchmarks.diagnosis.knowable import SUFFICES, is_knowable
 from benchmarks.diagnosis.levels import FULL, KINDS, LEVELS
 from benchmarks.diagnosis.prove import level_of, prove
@@ -17,6 +18,7 @@ from investigate.checks import book
 from investigate.model import Finding, Outcome
 from investigate.sandbox.incidents import draw
 from investigate.sandbox.truth import GroundTruth
+from tests.layers import ROOT
 
 SEED = 77
 
@@ -169,6 +171,22 @@ def test_the_lines_of_a_module_replace_those_of_its_last_run_and_no_others(tmp_p
     assert len([line for line in told if "`checks.raw" in line]) == 1
 
 
-def test_every_module_of_checks_has_its_mutants_and_their_tests():
-    modules = {check.ask.__module__.removeprefix("investigate.") for check in book}
-    assert modules <= set(TESTS)
+def test_every_module_of_the_diagnosis_that_judges_has_its_mutants_and_their_tests():
+    package = ROOT / "investigate"
+    judging = {
+        ".".join(path.relative_to(package).with_suffix("").parts)
+        for part in ("analysis", "checks", "ledger")
+        for path in (package / part).rglob("*.py")
+        if mutants(path.read_text(encoding="utf-8"))
+    }
+    assert judging - {"checks.registry"} <= set(TESTS), "the registry only calls them"
+    assert all((ROOT / "tests" / path).is_file() for paths in TESTS.values() for path in paths)
+    assert {check.ask.__module__.removeprefix("investigate.") for check in book} <= set(TESTS)
+
+
+@pytest.mark.parametrize(
+    "wrong", [["--every", "0"], ["--number", "1", "--write", "x"], ["--number", "999999"]]
+)
+def test_a_run_of_mutants_that_would_say_what_is_not_so_is_refused(wrong, capsys):
+    assert main(["mutants", "--only", "ledger.summary", "--show", *wrong]) == 2
+    assert capsys.readouterr().err

@@ -17,7 +17,7 @@ Which wrong diagnoses the tests would let through: comparisons turned and moved 
 parts of conditions dropped and negated, filters dropped, joins turned, unknown taken for true, each
 alone, and the tests that answer for the module run on it. `python -m benchmarks mutants --write
 docs/mutation.md` wrote the table and the list; nothing in them was typed. Where fewer are tried
-than there are, they are each so-manieth in the order of the source (`--every`).
+than there are, they are every Nth in the order of the source (`--every`).
 
 """
 _SURVIVORS = """
@@ -34,11 +34,11 @@ def write_lines(document: Path, rows: Iterable[Sequence[str]], survivors: Iterab
     """Write a document with these rows and survivors in the place of those of the same modules."""
     known = document.read_text(encoding="utf-8").splitlines() if document.exists() else []
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in known if "|" in line]
-    table = {row[0].strip("`"): row for row in cells if len(row) == len(_HEADING)}
+    table = {row[0].strip("`"): row for row in cells if row[0].strip("`") in TESTS}
     new = {row[0]: [f"`{row[0]}`", *row[1:]] for row in rows}
     table |= new
     ordered = [table[module] for module in TESTS if module in table]
-    kept = [line for line in known if (told := _LINE.match(line)) and told[1] not in new]
+    kept = [line for line in known if _module(line) in table.keys() - new.keys()]
     lines = [*kept, *(f"* `{name}` {change}" for name, change in map(_apart, survivors))]
     lines.sort(key=lambda line: list(TESTS).index(_module(line)))
     text = _HEAD + markdown_table(_HEADING, [*ordered, _all(ordered)], _TEXTS) + "\n"

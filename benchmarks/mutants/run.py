@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from importlib import import_module
 from multiprocessing import get_context
 from pathlib import Path
-from time import process_time
 
 import pytest
 
@@ -43,7 +42,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of this benchmark."""
     parser.add_argument("--only", action="append", choices=list(TESTS), help="this module; again")
     parser.add_argument("--number", type=int, action="append", help="this mutant of it; again")
-    parser.add_argument("--every", type=int, default=1, help="only each so-manieth of a module")
+    parser.add_argument("--every", type=int, default=1, help="of a module only every Nth")
     parser.add_argument("--write", default="", help="a document whose lines are written anew")
     parser.add_argument("--workers", type=int, default=2, help="processes (2)")
     parser.add_argument("--show", action="store_true", help="print the mutants, and no more")
@@ -51,6 +50,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(chosen: argparse.Namespace) -> int:
     """Try every mutant and print the table and the survivors; 1 if one survived."""
+    if chosen.every < 1 or (chosen.number and chosen.write):
+        print("--every is 1 or more, and --number is not written down", file=sys.stderr)
+        return 2
     modules = {
         module: mutants(_path(module).read_text(encoding="utf-8"))
         for module in chosen.only or TESTS
@@ -61,6 +63,9 @@ def run(chosen: argparse.Namespace) -> int:
         for mutant in own[:: chosen.every]
         if not chosen.number or mutant.number in chosen.number
     ]
+    if not listed:
+        print("there is no mutant of this number", file=sys.stderr)
+        return 2
     if chosen.show:
         print("\n".join(_named(module, mutant) for module, mutant in listed))
         return 0
@@ -117,7 +122,8 @@ def _tried(one: tuple[str, Mutant]) -> Tried:
             noticed = pytest.main([*arguments, *paths], plugins=[Telling(mutant.codes)]) != 0
     except TimeoutError:
         noticed = True
-    return Tried(module, mutant, noticed, process_time())
+    used = os.times()
+    return Tried(module, mutant, noticed, sum(used[:4]))  # with those of its own processes
 
 
 def _too_long(*_: object) -> None:

@@ -28,6 +28,7 @@ TESTS: Mapping[str, tuple[str, ...]] = {
             "alarms", "changes", "deliveries", "functions", "queues", "streams", "telemetry",
         )
     },
+    "checks.configuration.advice": _CONFIGURATION,
     "checks.dead_letters": ("checks/test_dead_letters.py", _ABSENCE),
     "checks.retries": ("checks/test_retries.py", _ABSENCE),
     "checks.dedupe": ("checks/test_dedupe.py", _ABSENCE, _SCOPED),
@@ -58,6 +59,7 @@ TESTS: Mapping[str, tuple[str, ...]] = {
     "analysis.explanation": (*_AGGREGATES, "analysis/test_version_meanings.py"),
     "analysis.failures": ("analysis/test_failures.py", "checks/test_dead_letters.py"),
     "analysis.identities": (*_RETRIES, *_EVENTS),
+    "analysis.invokers": ("analysis/test_invokers.py", *_CONFIGURATION),
     "analysis.known_ids": (*_EVENTS, "checks/test_dedupe.py", "analysis/test_stages.py"),
     "analysis.loading": ("analysis/test_loading.py", *_REPLAY),
     "analysis.logs": ("analysis/test_logs.py", *_PROCESSOR, *_AGGREGATES),
@@ -80,6 +82,7 @@ TESTS: Mapping[str, tuple[str, ...]] = {
     "analysis.synchrony": ("analysis/test_amplification.py",),
     "analysis.telemetry": _CONFIGURATION,
     "analysis.version_meanings": ("analysis/test_version_meanings.py",),
+    "ledger.csv": (*_LEDGER, "commands/test_ledger.py"),
     "ledger.objections": _LEDGER,
     "ledger.repeats": ("ledger/test_repeats.py",),
     "ledger.rows": _LEDGER,

@@ -16,7 +16,7 @@ from benchmarks.reliability.reports import INCIDENT, QUIET, Reports, half_writte
 from benchmarks.reliability.trial import Trial, Verdict, bug, first, sentence_of, unclear
 from benchmarks.reliability.trouble import SENT, Trouble, planned
 from investigate.case import RECORD
-from investigate.report.folder import LOCK
+from investigate.report.folder import FILES, FIRST_PAGE, LOCK, PUBLISHING
 from investigate.report.history import LIST
 from investigate.report.runs import RUNS
 
@@ -84,6 +84,9 @@ def _killed_report(known: Reports, dies: tuple[str, str, int], place: Path) -> V
     told = known.report(out, dies=(module, name, _moves(known) if nth == LAST else nth))
     if told.code != -signal.SIGKILL:
         raise RuntimeError(f"it was not killed: {told}")
+    left = [path.name for path in (out / PUBLISHING / FILES).glob("*") if path.is_file()]
+    if nth == LAST and left != [FIRST_PAGE]:
+        raise RuntimeError(f"it was not killed before the first page was moved: {left} are left")
     lost = reports.lost(known, out)  # what was committed is moved by whoever comes next
     half = half_written(out)
     return Verdict("killed; the same again is whole", lost, half)

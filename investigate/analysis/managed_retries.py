@@ -78,7 +78,7 @@ def lone_tries(evidence: Evidence) -> ir.Table:
 def _lone_tries(evidence: Evidence) -> ir.Table:
     parts = [part for way in (lone_loads, _lone_runs) if (part := way(evidence)) is not None]
     known = [part.select(list(_LONE)).cast(_LONE) for part in parts]
-    return ibis.union(literal_rows([], _LONE), *known) if known else literal_rows([], _LONE)
+    return ibis.union(literal_rows([], _LONE), *known)
 
 
 def repeats(evidence: Evidence) -> ir.Table:
@@ -121,7 +121,7 @@ def _tries(evidence: Evidence) -> ir.Table:
         for part in parts
     ]
     known = [part.select(list(_TRIED)).cast(_TRIED) for part in parts]
-    return ibis.union(literal_rows([], _TRIED), *known) if known else literal_rows([], _TRIED)
+    return ibis.union(literal_rows([], _TRIED), *known)
 
 
 def _received(evidence: Evidence) -> ir.Table | None:

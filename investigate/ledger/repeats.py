@@ -90,7 +90,7 @@ def _ranked(evidence: Evidence) -> ir.Table:
         found.append(rows.select(event_id="key", rank=ibis.literal(rank, "int64")))
     if evidence.has("raw"):
         found.append(_of_another(evidence))
-    known = ibis.union(literal_rows([], _RANKED), *found) if found else literal_rows([], _RANKED)
+    known = ibis.union(literal_rows([], _RANKED), *found)
     known = known.filter(known.event_id.notnull())
     return known.group_by(ranked_id="event_id").agg(rank=known["rank"].min())
 

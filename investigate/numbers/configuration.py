@@ -82,7 +82,7 @@ def objections(evidence: Evidence) -> ir.Table:
 def _build_objections(evidence: Evidence) -> ir.Table:
     nothing = literal_rows([], dict.fromkeys(("code", "key", *SHOWN), "string"))
     found = [rows for check in _audit() if (rows := _objections(check, evidence)) is not None]
-    return ibis.union(nothing, *found) if found else nothing
+    return ibis.union(nothing, *found)
 
 
 def _audit() -> Iterator[Check]:
