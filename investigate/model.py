@@ -99,14 +99,16 @@ class Window:
 
 def parse_time(text: str, name: str = "time") -> datetime:
     """Return the UTC time of an ISO 8601 text with an offset; raise `UsageError` otherwise."""
-    example = "write it as 2026-03-10T00:00:00Z"
     try:
         moment = datetime.fromisoformat(text)
         in_utc = moment.astimezone(UTC) if moment.tzinfo else None
     except (ValueError, TypeError, OverflowError):  # an offset may lead out of the calendar
+        example = "write it with its offset from UTC, for example 2026-03-10T00:00:00Z"
         raise UsageError(f"{name}: {text!r} is not an ISO 8601 time", hint=example) from None
     if in_utc is None:
-        raise UsageError(f"{name}: {text!r} has no offset from UTC", hint=example)
+        asked = moment.isoformat()
+        hint = f"write {asked}Z if it is UTC, else its offset, as in {asked}+01:00"
+        raise UsageError(f"{name}: {text!r} has no offset from UTC", hint=hint)
     return in_utc
 
 

@@ -153,6 +153,7 @@ def test_without_a_region_it_says_where_to_put_one(monkeypatch):
     monkeypatch.delenv("AWS_DEFAULT_REGION")
     with pytest.raises(AccessError, match="no region is known") as raised:
         connect()
+    assert "AWS_DEFAULT_REGION" in raised.value.hint, "check, report and others have no --region"
     assert "--region" in raised.value.hint
 
 

@@ -115,11 +115,14 @@ def test_what_is_no_time_is_refused_by_the_name_of_the_option(text):
         Window.parse(text, END)
 
 
-@pytest.mark.parametrize("text", ["2026-03-10T00:00:00", "2026-03-10"])
-def test_a_time_without_an_offset_is_refused_and_not_guessed(text):
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [("2026-03-11T14:30:00", "2026-03-11T14:30:00"), ("2026-03-11", "2026-03-11T00:00:00")],
+)
+def test_a_time_without_an_offset_is_refused_and_not_guessed(text, meant):
     with pytest.raises(UsageError, match=r"end: .* has no offset from UTC") as error:
         Window.parse(START, text)
-    assert error.value.hint == "write it as 2026-03-10T00:00:00Z"
+    assert error.value.hint == f"write {meant}Z if it is UTC, else its offset, as in {meant}+01:00"
 
 
 @pytest.mark.parametrize(

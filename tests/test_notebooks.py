@@ -264,6 +264,7 @@ def test_a_wrong_parameter_is_one_clear_message(tmp_path, asked):
     assert shown == [
         [
             "UsageError: start: '2026-03-10' has no offset from UTC\n"
-            "  write it as 2026-03-10T00:00:00Z"
+            "  write 2026-03-10T00:00:00Z if it is UTC, else its offset, as in "
+            "2026-03-10T00:00:00+01:00"
         ]
     ]

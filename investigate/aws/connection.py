@@ -61,7 +61,8 @@ def connect(
     if not session.region_name:
         raise AccessError(
             "no region is known",
-            hint='give --region eu-west-1, or region = "eu-west-1" under [pipeline]',
+            hint="set AWS_DEFAULT_REGION=eu-west-1; a command that reaches the pipeline also takes "
+            '--region, or region = "eu-west-1" under [pipeline]',
         )
     connection = Connection(session, endpoint_url=endpoint_url, sampling=sampling)
     connection.objects_client = objects or OBSTORE

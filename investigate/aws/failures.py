@@ -79,8 +79,8 @@ _FAILURES = {
 _HINTS = {
     "denied": "allow {asked} for this identity; docs/permissions.md lists all that is needed",
     "expired": "renew the credentials (for example: aws sso login), then run the same again",
-    "credentials": "give credentials: --profile NAME, AWS_PROFILE or aws configure; "
-    "aws sts get-caller-identity shows who you are",
+    "credentials": "give credentials: AWS_PROFILE, aws configure, or --profile NAME where the "
+    "command has it; aws sts get-caller-identity shows who you are",
     "not-found": "check the name and the region ({region}) in the configuration, "
     "see docs/configuration.md",
     "unreachable": "check the network, the region ({region}) and --endpoint-url",

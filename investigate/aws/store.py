@@ -45,7 +45,8 @@ def open_store(session: Any, client: Any, bucket: str) -> Any:
     except ValueError as error:
         raise AccessError(
             "there are no AWS credentials",
-            hint="give credentials: --profile NAME, AWS_PROFILE or aws configure",
+            hint="give credentials: AWS_PROFILE, aws configure, or --profile NAME where the "
+            "command has it",
             kind="credentials",
         ) from error
     endpoint = client.meta.endpoint_url

@@ -23,7 +23,8 @@ from investigate.settings import Thresholds
 Value = TypeVar("Value")
 UNNAMED = "part"
 MOST_CHARACTERS = 160  # of an answer that is written into a statement's heading
-_ASKS = ("analysis", "checks", "evidence.py", "ledger")  # where questions to a case are asked
+_PACKAGE = Path(__file__).parent.parent
+_ASKS = ("analysis", "checks", "evidence", "ledger")  # where questions to a case are asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,9 +176,12 @@ def _asker() -> str:
     asking: list[str] = []
     frame: FrameType | None = sys._getframe(1)
     while frame and len(asking) < 2:
-        parts = Path(frame.f_code.co_filename).parts
-        if "investigate" in parts and parts[parts.index("investigate") + 1] in _ASKS:
-            place = ".".join(parts[parts.index("investigate") + 1 :]).removesuffix(".py")
-            asking.append(f"{place}.{frame.f_code.co_qualname.split('.<locals>')[0]}")
+        file = Path(frame.f_code.co_filename)
+        # Not by its name: a folder above may be called the same, and the script is.
+        if file.is_relative_to(_PACKAGE):
+            within = file.relative_to(_PACKAGE).with_suffix("").parts
+            if within[0] in _ASKS:
+                function = frame.f_code.co_qualname.split(".<locals>")[0]
+                asking.append(f"{'.'.join(within)}.{function}")
         frame = frame.f_back
     return " by ".join(asking)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from tests.commands.conftest import HEALTHY, LOST
@@ -13,6 +17,18 @@ def test_a_check_is_printed_as_one_statement_with_its_heading(ask):
     assert out.startswith("-- investigate sql: raw/missing of the case lost-events, for athena\n")
     assert 'FROM "incident"."events"' in out
     assert out.endswith('SELECT * FROM "offending_rows" ORDER BY "key";\n')
+
+
+def test_the_installed_script_prints_what_is_asked_of_an_entity():
+    """Its own name is that of the package, and stands in the path of its file."""
+    script = Path(sys.executable).with_name("investigate")
+    asked = [script, "sql", LOST, "--check", "raw/missing", "--entity"]
+    done = subprocess.run([*asked, "raw-corrupt"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "'raw-corrupt'" in done.stdout
+    done = subprocess.run([*asked, "nobody"], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "unknown entity 'nobody'" in done.stderr
 
 
 def test_several_checks_stand_in_the_order_of_the_book(ask):
