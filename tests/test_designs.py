@@ -25,8 +25,9 @@ from investigate.designs import (
     recorded_design,
 )
 from investigate.errors import CaseDamagedError, DesignError, SettingsError
+from investigate.layouts import pieces_of, raw_layout_of
 from investigate.model import parse_time
-from investigate.pipeline import REFERENCE, Aggregate, Design, format_time
+from investigate.pipeline import LONGEST_KEY, REFERENCE, Aggregate, Design, format_time
 from investigate.sandbox import meter_readings
 from investigate.sandbox.meter_readings import METER_READINGS
 from investigate.settings import parse_settings
@@ -276,6 +277,55 @@ def test_a_folder_that_is_only_a_date_is_looked_for_in_its_place_alone():
     found = re.compile(layout.date_in_key("raw/"))
     assert found.findall("raw/2026-03-10/x.json") == ["2026-03-10"]
     assert found.findall("other/2026-03-10/x.json") == []
+
+
+def test_a_key_has_as_many_characters_as_s3_takes_and_no_more():
+    key = REFERENCE.raw_key("web", "order", "2026-03-10T07:05:00Z", "2026-03-10T07:05:01Z", "id")
+    longest = key.replace("source=web", "source=" + "w" * (LONGEST_KEY - len(key) + 3))
+    assert len(longest) == LONGEST_KEY
+    assert REFERENCE.parse_raw_key(longest)
+    assert REFERENCE.parse_raw_key(longest.replace("source=w", "source=ww")) is None
+    assert REFERENCE.parse_raw_key(key, prefix="elsewhere/") is None
+
+
+@pytest.mark.parametrize("layout", ["{}", "{event_id}/{event_id}", "{event_id!r}", "{event_id:>9}"])
+def test_a_layout_has_names_alone_and_each_once(layout):
+    with pytest.raises(ValueError, match=r"each name once|names alone"):
+        pieces_of(layout)
+
+
+def test_a_layout_of_raw_keys_without_the_event_id_is_told_what_else_there_is():
+    with pytest.raises(ValueError, match=r"must have \{event_id\}") as refused:
+        raw_layout_of("{source}/{event_date}/x.json")
+    named = str(refused.value).rpartition("else only ")[2]
+    assert named == "{source}, {event_type}, {event_date}, {ingest_date}, {hour}"
+
+
+def test_the_words_around_a_part_of_a_key_are_its_own():
+    layout = REFERENCE.raw_layout
+    assert layout.marks_of("source") == ("source=", "/event_type=")
+    assert layout.marks_of("event_type") == ("/event_type=", "/event_date=")
+    bare = raw_layout_of("source={source}/{event_type}/{event_date}/{event_id}.json")
+    assert bare.marks_of("source") is None, "no word stands behind it"
+    assert bare.marks_of("event_type") is None, "nor before"
+    assert bare.marks_of("hour") is None, "there is no such part"
+
+
+def of_python(pattern: str) -> str:
+    """A regular expression of the engines, whose end of a text has another letter in Python."""
+    return pattern.replace(r"\z", r"\Z")
+
+
+def test_a_part_of_a_key_is_found_in_its_place_and_none_that_is_not_there():
+    layout = REFERENCE.raw_layout
+    key = REFERENCE.raw_key("web", "order", "2026-03-10T07:05:00Z", "2026-03-11T00:00:01Z", "id")
+    for name, part in (("source", "web"), ("event_type", "order"), ("event_id", "id")):
+        found = re.match(of_python(layout.part_in_key(name, "raw/")), key)
+        assert found
+        assert found[1] == part
+    without = raw_layout_of("{source}/{event_date}/{event_id}.json")
+    of_none = of_python(without.part_in_key("hour", "raw/"))
+    assert not re.match(of_none, "raw/web/2026-03-10/id.json")
 
 
 def test_a_period_is_as_long_as_the_texts_that_tell_it_apart():

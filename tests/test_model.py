@@ -16,6 +16,7 @@ from investigate.model import (
     Severity,
     Step,
     Window,
+    counted,
     isoformat,
     parse_time,
     verdict,
@@ -179,3 +180,12 @@ def test_a_finding_does_not_change():
 def test_the_verdict_is_the_worst_that_was_found(findings, expected):
     assert verdict(findings) == expected
     assert verdict(iter(findings)) == expected
+
+
+@pytest.mark.parametrize(
+    ("count", "nouns", "said"),
+    [(1, "entries", "1 entry"), (2, "entries", "2 entries"), (0, "", "0 entrys"),
+     (2_300, "", "2,300 entrys")],
+)  # fmt: skip
+def test_a_number_has_its_noun_in_the_right_form(count, nouns, said):
+    assert counted(count, "entry", nouns) == said

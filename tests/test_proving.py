@@ -142,7 +142,9 @@ def test_a_mutant_is_the_module_with_one_change():
 
 
 def test_the_methods_of_classes_have_mutants_too():
-    source = "class Window:\n    def whole(self):\n        return self.start < self.end\n"
+    source = (
+        "class Window:\n    def whole(self):\n        found: int | str = self.start < self.end\n"
+    )
     changes = [(mutant.function, mutant.change) for mutant in mutants(source)]
     assert changes == [
         ("whole", "invert self.start < self.end"), ("whole", "edge self.start < self.end"),

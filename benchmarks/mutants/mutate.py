@@ -79,11 +79,18 @@ def _codes_of(tree: ast.Module, name: str) -> tuple[str, ...]:
 
 
 def _judging(function: ast.FunctionDef) -> Iterator[ast.expr]:
-    """The expressions of a function's body; the texts and tables its decorator names judge
-    nothing."""
+    """The expressions of a function's body; the texts and tables its decorator names, and the types
+    of its variables, judge nothing."""
+    types = {
+        id(inner)
+        for statement in function.body
+        for node in ast.walk(statement)
+        if isinstance(node, ast.AnnAssign)
+        for inner in ast.walk(node.annotation)
+    }
     for statement in function.body:
         for node in ast.walk(statement):
-            if isinstance(node, ast.expr):
+            if isinstance(node, ast.expr) and id(node) not in types:
                 yield node
 
 
