@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -342,7 +343,13 @@ def _file_problems(case: Case, files: Sequence[TableFile]) -> list[str]:
 
 def _file_problem(case: Case, file: TableFile) -> str:
     path = case.folder / file.path
-    if not path.is_file():
+    try:
+        there = path.is_file()
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        return f"{quoted(file.path)} is longer than the path of a file can be"
+    if not there:
         return f"{file.path} is missing"
     if not path.resolve().is_relative_to(case.folder.resolve()):
         return f"{file.path} is a link out of the case"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import shutil
 import time
 from decimal import Decimal
 
@@ -20,12 +21,14 @@ from investigate.capture.inventory_files import read_file
 from investigate.capture.loglines import LogReader
 from investigate.capture.privacy import Mask
 from investigate.capture.values import DEEPEST, json_object, plain
+from investigate.case import open_case, verify_case
 from investigate.errors import AccessError, CaseDamagedError, SettingsError, UsageError, quoted
 from investigate.injected import refuse_unknown
 from investigate.pipeline import REFERENCE
 from investigate.settings import load_settings
 from tests.capture.delivered import Objects
 from tests.capture.delivered import export as put_export
+from tests.commands.conftest import HEALTHY
 
 DEEP = "[" * 2_000 + "]" * 2_000
 
@@ -145,6 +148,17 @@ def test_a_configuration_that_no_message_can_repeat_is_refused_in_short(tmp_path
     with pytest.raises(SettingsError) as refused:
         load_settings(path)
     assert len(str(refused.value)) < 2_000
+
+
+def test_a_file_of_a_case_with_a_name_that_no_file_can_have_is_damage(tmp_path):
+    folder = tmp_path / "case"
+    shutil.copytree(HEALTHY, folder)
+    manifest = json.loads((folder / "case.json").read_text(encoding="utf-8"))
+    manifest["tables"]["raw"]["files"][0]["path"] = "r" * 3_000
+    (folder / "case.json").write_text(json.dumps(manifest), encoding="utf-8")
+    with pytest.raises(CaseDamagedError, match="is longer than the path of a file") as damage:
+        verify_case(open_case(folder))
+    assert len(str(damage.value)) < 1_000
 
 
 @pytest.mark.parametrize("cell", ["\ud800", "a\0b", "-" * 100_000 + "1", "(" * 100_000])
