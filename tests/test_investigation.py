@@ -11,8 +11,9 @@ import pytest
 from investigate import open_investigation
 from investigate.case import Coverage
 from investigate.checks import book
+from investigate.entities import refuse_unknown_entities
 from investigate.errors import CaseError, UsageError
-from investigate.evidence import Evidence
+from investigate.evidence import Evidence, Scope
 from investigate.findings import Examination, dump, examine
 from investigate.investigation import RESULT_MIME, Investigation
 from investigate.model import STEPS, Finding, Outcome, Severity, Step
@@ -301,3 +302,22 @@ def test_a_table_that_was_denied_says_so_in_the_coverage(tmp_path):
     shown = Investigation(evidence, examine(evidence)).coverage("events")
     assert "denied | – | AccessDenied for <role>" in shown.text
     assert "<role>" not in shown.html
+
+
+@pytest.mark.parametrize(
+    ("many", "said"),
+    [(0, r"\(known: none\)"), (20, r"known: e00, .*, e19\)"), (21, r", e19 and 1 more\)")],
+)
+def test_an_unknown_entity_is_told_with_the_first_of_those_that_are_known(tmp_path, many, said):
+    rows = [event_row(Event(str(n), entity_id=f"e{n:02d}")) for n in range(many)]
+    evidence = evidence_of(tmp_path, events=[*rows, event_row(Event("of nobody"), entity_id=None)])
+    asked = Evidence(evidence.case, scope=Scope(evidence.window, ("nobody",)))
+    with pytest.raises(UsageError, match=said):
+        refuse_unknown_entities(asked)
+
+
+def test_where_no_table_names_entities_none_can_be_looked_up(tmp_path):
+    evidence = evidence_of(tmp_path, queue_state=[])
+    asked = Evidence(evidence.case, scope=Scope(evidence.window, ("nobody",)))
+    with pytest.raises(UsageError, match="no captured table names entities"):
+        refuse_unknown_entities(asked)
