@@ -281,6 +281,17 @@ def test_columns_that_stand_twice_in_a_file_are_refused():
         list(read_file(sink.getvalue().to_pybytes(), "parquet", (), "raw/"))
 
 
+@pytest.mark.parametrize("file_format", ["parquet", "orc"])
+def test_a_text_of_a_listing_that_is_no_text_is_refused(file_format):
+    key = pa.array([b"raw/\xff"], pa.binary()).view(pa.string())
+    listed = pa.table([key, pa.array([1])], names=["key", "size"])
+    sink = pa.BufferOutputStream()
+    write = {"parquet": pa.parquet.write_table, "orc": pyarrow.orc.write_table}[file_format]
+    write(listed, sink)
+    with pytest.raises(pa.ArrowInvalid, match="UTF8"):
+        list(read_file(sink.getvalue().to_pybytes(), file_format, (), "raw/"))
+
+
 # Personal data in what Python cannot read
 
 
