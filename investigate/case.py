@@ -173,11 +173,11 @@ def _readable(folder: Path) -> Iterator[None]:
 def verify_case(case: Case) -> list[str]:
     """Return every way in which the tables of a case are not what its manifest says."""
     problems = [problem for table in case.files for problem in _table_problems(case, table)]
-    for listing in case.listings.values():
-        problems.extend(_file_problems(case, listing))
+    listed = [file for listing in case.listings.values() for file in listing]
+    problems += _file_problems(case, listed)
     if problems:
         return problems
-    for file in (file for listing in case.listings.values() for file in listing):
+    for file in listed:
         problems.extend(_schema_problems(case.folder / file.path, file.path, listing_problems))
     if problems:
         return problems
@@ -325,8 +325,7 @@ def _table_files(folder: Path, files: Sequence[Mapping[str, Any]]) -> tuple[Tabl
 
 
 def _table_problems(case: Case, table: str) -> list[str]:
-    problems = _file_problems(case, case.files[table])
-    if problems:
+    if problems := _file_problems(case, case.files[table]):
         return problems
     return [
         problem
@@ -344,13 +343,12 @@ def _file_problems(case: Case, files: Sequence[TableFile]) -> list[str]:
 def _file_problem(case: Case, file: TableFile) -> str:
     path = case.folder / file.path
     try:
-        there = path.is_file()
+        if not path.is_file():
+            return f"{file.path} is missing"
     except OSError as error:
         if error.errno != errno.ENAMETOOLONG:
             raise
         return f"{quoted(file.path)} is longer than the path of a file can be"
-    if not there:
-        return f"{file.path} is missing"
     if not path.resolve().is_relative_to(case.folder.resolve()):
         return f"{file.path} is a link out of the case"
     if path.stat().st_size != file.bytes:
